@@ -1,0 +1,106 @@
+"""Fetches the files of a data set: checked by their digest, continued where an earlier attempt broke off."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pooch
+import requests
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from kerasbench.errors import UserError
+
+_TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two blocks
+_BLOCK = 1 << 18  # bytes
+
+
+class DownloadError(Exception):
+    """A file could not be fetched; the message says which, whence, and why."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file.
+
+    Attributes:
+        name: its name in the data set's folder.
+        digest: "md5:..." or "sha256:...".
+        urls: where it is published, the first choice first.
+    """
+
+    name: str
+    digest: str
+    urls: tuple[str, ...]
+
+
+def verified(path: Path, digest: str) -> Path:
+    """Return `path` if its content has this digest.
+
+    Raises:
+        UserError: it has not: the file is damaged, or another.
+    """
+    algorithm, _, expected = digest.partition(":")
+    found = pooch.file_hash(str(path), alg=algorithm)
+    if found != expected:
+        raise UserError(f"{path} is damaged: its {algorithm} is {found}, not {expected}. Delete or replace it.")
+    return path
+
+
+def fetch(file: RemoteFile, folder: Path) -> Path:
+    """Return the file in `folder`, fetched if it is not there yet.
+
+    Raises:
+        DownloadError: no address gave the file, or what came has another digest.
+    """
+    failures = []
+    for url in file.urls:
+        try:
+            return Path(
+                pooch.retrieve(
+                    url, known_hash=file.digest, fname=file.name, path=folder, downloader=_Resuming(folder / file.name)
+                )
+            )
+        except (requests.RequestException, OSError, ValueError) as error:
+            failures.append(f"{url}: {_short(error)}")
+    raise DownloadError(f"{file.name} could not be downloaded ({'; '.join(failures)})")
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
+        return "no answer in time"
+    if isinstance(error, requests.HTTPError):
+        return f"HTTP status {error.response.status_code}"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+class _Resuming:
+    """A pooch downloader that keeps what came in NAME.part, and asks only for the rest of it."""
+
+    def __init__(self, target: Path) -> None:
+        self._part = target.with_name(target.name + ".part")
+
+    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
+        have = self._part.stat().st_size if self._part.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                self._part.unlink()  # all of it came before, and its digest was wrong
+                raise OSError("what an earlier attempt left is not this file; try again")
+            response.raise_for_status()
+            if response.status_code != requests.codes.partial_content:
+                have = 0  # the server sends the whole file
+            self._receive(response, have)
+        self._part.replace(output_file)  # pooch checks the digest, and deletes the file if it is wrong
+
+    def _receive(self, response: requests.Response, have: int) -> None:
+        rest = int(response.headers.get("Content-Length", 0))
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with self._part.open("ab" if have else "wb") as part, Progress(*columns, transient=True) as progress:
+            task = progress.add_task(f"downloading {self._part.stem}", total=have + rest or None, completed=have)
+            for block in response.iter_content(_BLOCK):
+                part.write(block)
+                progress.advance(task, len(block))
+        if rest and self._part.stat().st_size < have + rest:
+            raise OSError("the connection broke off; what came is kept, and the next attempt continues")

@@ -1,0 +1,100 @@
+"""Finds a data set (folder, cache, network, stand-in), and keeps it prepared in one file that all backends read."""
+
+import functools
+import importlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from kerasbench.config import DataConfig, DataSource
+from kerasbench.data.arrays import Arrays
+from kerasbench.data.download import DownloadError
+from kerasbench.errors import UserError
+
+_FORMAT = 1  # of the prepared file; raised when what a loader returns changes
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A data set on disk, ready for every backend.
+
+    Attributes:
+        path: the .npz file.
+        name: the data set's name, or the stand-in's.
+        source: "real" or "embedded".
+        digest: SHA-256 of the arrays.
+        inputs: the names of the model's inputs, in order.
+        classes: the number of classes.
+        train_examples, test_examples: how many there are in all.
+        note: why it is a stand-in, where it is one.
+    """
+
+    path: str
+    name: str
+    source: str
+    digest: str
+    inputs: tuple[str, ...]
+    classes: int
+    train_examples: int
+    test_examples: int
+    note: str = ""
+
+
+def prepare(config: DataConfig) -> PreparedData:
+    """Return the data set that the configuration asks for, prepared; a later call in this process costs nothing.
+
+    Real data are looked for in `data.root`, then in the cache, then on the network.
+
+    Raises:
+        UserError: the files are damaged, or `data.source=real` and they cannot be had.
+    """
+    return _prepare(config.name, config.source, config.root, Path(config.cache))
+
+
+@functools.lru_cache
+def _prepare(name: str, source: DataSource, root: str | None, cache: Path) -> PreparedData:
+    loader = importlib.import_module(f"kerasbench.data.{name}")
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f".{name}.lock"):
+        if source is DataSource.embedded:
+            return _kept(name, "embedded", cache, loader.embedded)
+        try:
+            return _kept(name, "real", cache, lambda: loader.real(Path(root) if root else None, cache))
+        except DownloadError as error:
+            if source is DataSource.real:
+                raise UserError(
+                    f"data.source=real, and {name} is neither in data.root={root} nor in {cache}, and {error}. "
+                    "Name the folder that holds it (data.root=FOLDER or KERASBENCH_DATA)."
+                ) from error
+            stand_in = _kept(name, "embedded", cache, loader.embedded)
+            return PreparedData(**{**asdict(stand_in), "note": f"real {name} was not found: {error}"})
+
+
+def _kept(name: str, source: str, cache: Path, load: "functools.partial[Arrays]") -> PreparedData:
+    """Return the prepared file of this data set and source; load the arrays and write it if it is not there."""
+    description = cache / f"{name}-{source}-{_FORMAT}.json"
+    path = description.with_suffix(".npz")
+    if description.exists() and path.exists():
+        fields = json.loads(description.read_text())
+        return PreparedData(path=str(path), **{**fields, "inputs": tuple(fields["inputs"])})
+    arrays = load()
+    fields = {
+        "name": arrays.name,
+        "source": source,
+        "digest": arrays.digest(),
+        "inputs": arrays.inputs,
+        "classes": arrays.classes,
+        "train_examples": len(arrays.parts["train_labels"]),
+        "test_examples": len(arrays.parts["test_labels"]),
+    }
+    descriptor, temporary = tempfile.mkstemp(dir=cache, suffix=".npz")
+    with os.fdopen(descriptor, "wb") as file:
+        np.savez(file, allow_pickle=False, **arrays.parts)
+    os.replace(temporary, path)
+    description.write_text(json.dumps(fields))
+    return PreparedData(path=str(path), **fields)

@@ -1,0 +1,57 @@
+"""Manage the backends' environments: `python -m kerasbench.environments list|setup|remove [NAME...]`."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kerasbench import config, environments, progress
+from kerasbench.errors import reporting
+from kerasbench.paths import CONF
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    names = sorted(path.stem for path in (CONF / "backend").glob("*.yaml"))
+    parser = argparse.ArgumentParser(prog="python -m kerasbench.environments", description=__doc__)
+    parser.add_argument("action", choices=["list", "setup", "remove"])
+    parser.add_argument("backend", nargs="*", metavar="NAME", help=f"of {', '.join(names)} (default: all)")
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.backend) - set(names))
+    if unknown:
+        parser.error(f"no such backend: {', '.join(unknown)}; there are {', '.join(names)}")
+    chosen = [config.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
+    with reporting():
+        {"list": _list, "setup": _setup, "remove": _remove}[options.action](chosen, progress.console())
+
+
+def _list(chosen: list[config.Config], console: Console) -> None:
+    table = Table("backend", "state", "Keras", "backend version", "Python", "folder")
+    for one in chosen:
+        found = environments.ready(one.backend, Path(one.environments.folder))
+        if found:
+            proof = found.proof
+            versions = (proof["keras_version"], proof["backend_version"], proof["python_version"])
+            table.add_row(one.backend.name, "[green]ready", *versions, found.folder.name)
+        else:
+            table.add_row(one.backend.name, "not set up", "", "", one.backend.python, "")
+    console.print(table)
+
+
+def _setup(chosen: list[config.Config], console: Console) -> None:
+    for one in chosen:
+        environment = environments.provision(
+            one.backend, Path(one.environments.folder), progress.announcing(console, one.backend.name)
+        )
+        console.print(f"{one.backend.name}: {environment.folder}", soft_wrap=True)
+
+
+def _remove(chosen: list[config.Config], console: Console) -> None:
+    for one in chosen:
+        for folder in environments.remove(one.backend, Path(one.environments.folder)):
+            console.print(f"{one.backend.name}: removed {folder}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

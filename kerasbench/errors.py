@@ -1,0 +1,52 @@
+"""Errors that a user can put right, and how they are told: in one line."""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"  # as the user set it, before train.py sets it for Hydra
+
+
+class UserError(Exception):
+    """Something outside the code is wrong; the message is one line: what, where, and the way out."""
+
+
+@contextlib.contextmanager
+def reporting(unexpected: bool = False) -> Iterator[None]:
+    """Tell a user's error in one line and exit with status 2; HYDRA_FULL_ERROR=1 lets the traceback through.
+
+    Args:
+        unexpected: exit after a defect of the tool's own, too, where nobody above would take it seriously.
+    """
+    try:
+        yield
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        if _TRACEBACKS:
+            raise
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except Exception:
+        if not unexpected:
+            raise
+        traceback.print_exc()
+        raise SystemExit(1) from None
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message, and that of its cause, on one line, without Hydra's and OmegaConf's footers."""
+    text = _without_footers(error)
+    if isinstance(error.__cause__, OmegaConfBaseException):
+        text = f"{text} {_without_footers(error.__cause__)}"
+    return text or type(error).__name__
+
+
+def _without_footers(error: BaseException) -> str:
+    text = str(error)
+    for footer in ("Config search path:", "full_key:", "Set the environment variable", "To append to your config"):
+        text = text.partition(footer)[0]
+    return " ".join(text.split())

@@ -1,0 +1,66 @@
+"""What train.py does around a run: one job of a sweep, or the only one."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from kerasbench import config as configuration
+from kerasbench.errors import UserError, one_line, reporting
+from kerasbench.outcome import Outcome
+from kerasbench.progress import console
+from kerasbench.run import run
+from kerasbench.sweep import summarise, sweep_id
+
+
+@contextlib.contextmanager
+def running() -> Iterator[None]:
+    """Tell errors in one line, and let SIGTERM end a run as Ctrl-C does: its worker ended, the run KILLED."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
+    try:
+        with reporting():
+            yield
+    except KeyboardInterrupt:
+        print("interrupted: the worker is ended, and its run is kept as KILLED", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def job(composed: DictConfig) -> float:
+    """Do the run that Hydra composed, and return its objective.
+
+    In a sweep, what goes wrong is kept in the job's outcome and the sweep goes on. A single run exits with status 1.
+    """
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    if hydra.mode is RunMode.MULTIRUN:
+        outcome = _outcome_in_sweep(composed, folder)
+        outcome.save(folder)
+    else:
+        with reporting():
+            outcome = run(configuration.typed(composed), folder, sweep_id(), console())
+        if not summarise([outcome], console()):
+            raise SystemExit(1)
+    return outcome.objective(composed.objective)
+
+
+def _outcome_in_sweep(composed: DictConfig, folder: Path) -> Outcome:
+    """Do the run; return what goes wrong, whatever it is, as its outcome, for the other jobs must have their turn."""
+    try:
+        return run(configuration.typed(composed), folder, sweep_id(), console())
+    except Exception as error:
+        if not isinstance(error, UserError):
+            console().print_exception()
+        console().print(f"[red]error:[/] {one_line(error)}", soft_wrap=True)
+        return Outcome(composed.backend.name, composed.model.name, composed.seed, "FAILED", one_line(error))

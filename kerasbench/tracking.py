@@ -1,0 +1,120 @@
+"""The only module that writes to MLflow: experiments, runs, metrics, params, tags, the data set and artifacts."""
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlparse
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.data.sources import LocalArtifactDatasetSource
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from kerasbench.config import TrackingConfig
+from kerasbench.data import PreparedData
+from kerasbench.errors import UserError
+
+_PARAMS_PER_CALL = 100  # what MLflow takes at most
+
+
+def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
+    """Return a client of the store and the id of the experiment, both created if they are not there yet.
+
+    Two processes that open a SQLite store that does not exist break it for good: it is created under a file lock.
+
+    Raises:
+        UserError: the store cannot be opened or written.
+    """
+    try:
+        if not config.uri.startswith("sqlite:///"):
+            return _experiment(config, artifacts=None)
+        database = Path(urlparse(config.uri).path[1:] or config.uri.removeprefix("sqlite:///"))
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{database}.lock"):
+            return _experiment(config, artifacts=Path(config.artifacts).resolve().as_uri())
+    except (MlflowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"tracking.uri={config.uri} cannot be used: {reason}") from error
+
+
+def _experiment(config: TrackingConfig, artifacts: str | None) -> tuple[MlflowClient, str]:
+    client = MlflowClient(tracking_uri=config.uri)
+    known = client.get_experiment_by_name(config.experiment)
+    if known is not None:
+        return client, known.experiment_id
+    try:
+        return client, client.create_experiment(config.experiment, artifact_location=artifacts)
+    except MlflowException:  # another machine was faster on a shared server
+        known = client.get_experiment_by_name(config.experiment)
+        if known is None:
+            raise
+        return client, known.experiment_id
+
+
+class TrackedRun:
+    """One MLflow run. As a context manager it is always ended: KILLED where an interruption cuts it short.
+
+    It is written with explicit run id, timestamps and steps; MLflow's fluent API would change global state.
+    """
+
+    def __init__(self, store: tuple[MlflowClient, str], name: str, tags: dict[str, str]) -> None:
+        self._client, self.experiment_id = store
+        run = self._client.create_run(self.experiment_id, tags=tags, run_name=name)
+        self.run_id: str = run.info.run_id
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ended:
+            return
+        if error is not None and isinstance(error, Exception):
+            self.fail(f"{type(error).__name__}: {error}")
+        else:
+            self.end("KILLED" if error is not None else "FINISHED")
+
+    def params(self, params: dict[str, str]) -> None:
+        """Log the settings, under their dotted keys."""
+        entities = [Param(key, value) for key, value in params.items()]
+        for start in range(0, len(entities), _PARAMS_PER_CALL):
+            self._client.log_batch(self.run_id, params=entities[start : start + _PARAMS_PER_CALL])
+
+    def tags(self, tags: dict[str, str]) -> None:
+        """Set tags."""
+        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def metrics(self, metrics: dict[str, float], step: int = 0) -> None:
+        """Log metrics: an epoch's with the epoch, counted from 1, as their step; the run's own at step 0."""
+        now = int(time.time() * 1000)
+        self._client.log_batch(self.run_id, [Metric(key, value, now, step) for key, value in metrics.items()])
+
+    def dataset(self, data: PreparedData) -> None:
+        """Name the data set as the run's input; its digest was computed when it was prepared."""
+        source = LocalArtifactDatasetSource(data.path)
+        dataset = MetaDataset(source, name=data.name, digest=data.digest[:36])  # as long a digest as MLflow takes
+        context = InputTag("mlflow.data.context", "training")
+        self._client.log_inputs(self.run_id, [DatasetInput(dataset._to_mlflow_entity(), [context])])
+
+    def artifact(self, path: Path) -> None:
+        """Keep a file."""
+        self._client.log_artifact(self.run_id, str(path))
+
+    def text(self, text: str, name: str) -> None:
+        """Keep a text under a file name."""
+        self._client.log_text(self.run_id, text, name)
+
+    def fail(self, reason: str) -> None:
+        """End the run as FAILED, the first line of the reason in its tag."""
+        self.tags({"failure": reason.splitlines()[0] if reason else "unknown"})
+        self.end("FAILED")
+
+    def end(self, status: str) -> None:
+        """End the run as FINISHED, FAILED or KILLED."""
+        self._client.set_terminated(self.run_id, status)
+        self._ended = True

@@ -1,0 +1,75 @@
+"""Train one model on the backend that KERAS_BACKEND names: `python -m kerasbench.worker EVENTS_DESCRIPTOR`.
+
+Imports Keras before it reads the request, so that the slow import goes on while the driver prepares the data.
+"""
+
+import importlib
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+
+from kerasbench.worker import protocol
+
+
+def description(import_seconds):
+    """Return what is running here: versions, and how long the import of Keras and its backend took."""
+    import keras
+
+    framework = importlib.import_module(os.environ["KERAS_BACKEND"])
+    return {
+        "keras_version": keras.__version__,
+        "keras_backend": keras.backend.backend(),
+        "backend_version": framework.__version__,
+        "python_version": platform.python_version(),
+        "import_seconds": import_seconds,
+    }
+
+
+def end_with(parent):
+    """End this process at once when the driver is gone, however it went: its pipe to us then closes."""
+
+    def wait():
+        parent.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def one_line(error):
+    """Return an exception as its type and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return "{}: {}".format(type(error).__name__, lines[0] if lines else "(no message)")
+
+
+def main():
+    """Announce the framework, read the request, train. Without a request, stop after the announcement."""
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)
+    channel = protocol.Channel(os.fdopen(descriptor, "wb"))
+    try:
+        started = time.perf_counter()
+        importlib.import_module("keras")
+        importlib.import_module(os.environ["KERAS_BACKEND"])
+        channel.send(protocol.READY, **description(time.perf_counter() - started))
+        line = sys.stdin.buffer.readline()
+        if line:
+            end_with(sys.stdin.buffer)
+            from kerasbench.worker.training import train
+
+            train(protocol.decode(line), channel)
+    except Exception as error:
+        traceback.print_exc()
+        channel.send(protocol.FAILED, reason=one_line(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: a framework's exit handlers can hang or crash after a good run, and nothing is left to save.
+    os._exit(code)

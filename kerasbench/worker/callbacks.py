@@ -1,0 +1,52 @@
+"""The Keras callback that measures and reports every epoch."""
+
+import time
+
+from keras.callbacks import Callback
+
+from kerasbench.worker import protocol
+
+
+class EpochReporter(Callback):
+    """Times each epoch's training apart from its validation, and sends both with the epoch's results.
+
+    It overrides epoch hooks only: a batch hook would make Keras 3 wait for the device after every batch on JAX and
+    PyTorch. The epoch's training ends where `on_epoch_end` begins, for the metrics that Keras hands over there are
+    numbers already, so the device has finished. Validation is run from here rather than by `fit`, whose validation
+    Keras 2.2 announces to no callback, so that all Keras versions are timed by the same lines.
+    """
+
+    def __init__(self, channel, x_test, y_test, batch_size):
+        super(EpochReporter, self).__init__()
+        self._channel = channel
+        self._x_test = x_test
+        self._y_test = y_test
+        self._batch_size = batch_size
+        self._started_at = 0.0
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock. `epoch` is counted from 0."""
+        self._started_at = time.time()
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Stop the clock, validate, and report. `epoch` is counted from 0."""
+        loss = float(logs["loss"])
+        accuracy = float(logs["accuracy"] if "accuracy" in logs else logs["acc"])  # "acc": Keras 2.2
+        trained = time.perf_counter()
+        ended_at = time.time()
+        val_loss, val_accuracy = self.model.evaluate(self._x_test, self._y_test, batch_size=self._batch_size, verbose=0)
+        validated = time.perf_counter()
+        self._channel.send(
+            protocol.EPOCH,
+            epoch=epoch + 1,
+            started_at=self._started_at,
+            ended_at=ended_at,
+            epoch_seconds=trained - self._started,
+            validation_seconds=validated - trained,
+            loss=loss,
+            accuracy=accuracy,
+            val_loss=float(val_loss),
+            val_accuracy=float(val_accuracy),
+        )

@@ -1,0 +1,44 @@
+"""What the driver and the worker say to each other: JSON objects, one a line, each with the protocol's version.
+
+The driver writes one request to the worker's standard input. The worker writes events to a pipe of its own, whose
+descriptor it is given, so that nothing that a framework prints can be taken for an event.
+"""
+
+import json
+
+VERSION = 1
+
+READY = "ready"  # Keras and its backend are imported; carries what `description` in __main__.py returns
+BUILT = "built"  # the model is compiled; carries build_seconds, parameters, and examples (of an epoch)
+EPOCH = "epoch"  # an epoch and its validation are over; carries what callbacks.py measures
+FINISHED = "finished"  # all epochs are over; carries peak_rss_mib
+FAILED = "failed"  # the worker gives up; carries reason, one line
+
+
+def encode(kind, **fields):
+    """Return one message as a line of bytes."""
+    return (json.dumps(dict(fields, version=VERSION, kind=kind)) + "\n").encode("utf-8")
+
+
+def decode(line):
+    """Return the message that a line holds.
+
+    Raises:
+        ValueError: the line is no message, or one of another version.
+    """
+    message = json.loads(line.decode("utf-8"))
+    if message.get("version") != VERSION:
+        raise ValueError("protocol version {} where {} was expected".format(message.get("version"), VERSION))
+    return message
+
+
+class Channel(object):
+    """The worker's end of the pipe that carries its events."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def send(self, kind, **fields):
+        """Write one event; it is on its way when this returns."""
+        self._stream.write(encode(kind, **fields))
+        self._stream.flush()
