@@ -6,13 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import fmean
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
 import pynvml
 
 _MIB = 1024 * 1024
 _INTERVAL_SECONDS = 0.25
+
+_GPU_READINGS: dict[str, Callable[[Any], float]] = {
+    "utilization_percent": lambda handle: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
+    "memory_mib": lambda handle: pynvml.nvmlDeviceGetMemoryInfo(handle).used / _MIB,
+    "power_watts": lambda handle: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,  # given in milliwatts
+}
 
 
 @dataclass(frozen=True)
@@ -57,14 +63,9 @@ class Nvml:
         """Return what every GPU does now, under its metric name; a figure that a GPU does not give is left out."""
         figures = {}
         for number, handle in enumerate(self._handles):
-            readings: dict[str, Callable[[], float]] = {
-                "utilization_percent": lambda handle=handle: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
-                "memory_mib": lambda handle=handle: pynvml.nvmlDeviceGetMemoryInfo(handle).used / _MIB,
-                "power_watts": lambda handle=handle: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,  # from milliwatts
-            }
-            for name, read in readings.items():
+            for name, read in _GPU_READINGS.items():
                 try:
-                    figures[f"gpu_{number}_{name}"] = float(read())
+                    figures[f"gpu_{number}_{name}"] = float(read(handle))
                 except pynvml.NVMLError:
                     continue
         return figures

@@ -1,5 +1,6 @@
 """The only module that writes to MLflow: experiments, runs, metrics, params, tags, the data set and artifacts."""
 
+import json
 import time
 from pathlib import Path
 from types import TracebackType
@@ -8,9 +9,7 @@ from urllib.parse import urlparse
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.data.sources import LocalArtifactDatasetSource
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from kerasbench.config import TrackingConfig
@@ -18,6 +17,7 @@ from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
 
 _PARAMS_PER_CALL = 100  # what MLflow takes at most
+_DIGEST_LENGTH = 36  # likewise, in characters
 
 
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
@@ -96,10 +96,14 @@ class TrackedRun:
 
     def dataset(self, data: PreparedData) -> None:
         """Name the data set as the run's input; its digest was computed when it was prepared."""
-        source = LocalArtifactDatasetSource(data.path)
-        dataset = MetaDataset(source, name=data.name, digest=data.digest[:36])  # as long a digest as MLflow takes
-        context = InputTag("mlflow.data.context", "training")
-        self._client.log_inputs(self.run_id, [DatasetInput(dataset._to_mlflow_entity(), [context])])
+        dataset = Dataset(
+            name=data.name,
+            digest=data.digest[:_DIGEST_LENGTH],
+            source_type="local",
+            source=json.dumps({"uri": Path(data.path).as_uri()}),
+            profile=json.dumps({"train_examples": data.train_examples, "test_examples": data.test_examples}),
+        )
+        self._client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
     def artifact(self, path: Path) -> None:
         """Keep a file."""

@@ -1,10 +1,14 @@
 """The convolutional network of Keras 2's examples/mnist_cnn.py: 1,199,882 weights on 28 x 28 images."""
 
+from typing import Any, List, Tuple
+
 from keras.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
 from keras.models import Model
 
 
-def build(input_shapes, classes, dense_units, pooling_dropout, dense_dropout):
+def build(
+    input_shapes: List[Tuple[int, ...]], classes: int, dense_units: int, pooling_dropout: float, dense_dropout: float
+) -> Any:
     """Return the model: image (height, width, channels) -> class probabilities (classes,)."""
     (image_shape,) = input_shapes
     image = Input(shape=image_shape, name="image")

@@ -51,4 +51,5 @@ def _varied(images: NDArray[np.float64], random: np.random.Generator) -> NDArray
     source_column = (np.sin(turn) * row + np.cos(turn) * column) * scale + (side - 1) / 2
     number = np.broadcast_to(np.arange(count).reshape(-1, 1, 1), source_row.shape)
     grey = map_coordinates(images, [number, source_row, source_column], order=1, mode="constant")
-    return np.clip(np.rint(grey * (255 / 16)), 0, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.clip(np.rint(grey * (255 / 16)), 0, 255).astype(np.uint8)
+    return levels

@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def _prepare(name: str, source: DataSource, root: str | None, cache: Path) -> Pr
             return PreparedData(**{**asdict(stand_in), "note": f"real {name} was not found: {error}"})
 
 
-def _kept(name: str, source: str, cache: Path, load: "functools.partial[Arrays]") -> PreparedData:
+def _kept(name: str, source: str, cache: Path, load: Callable[[], Arrays]) -> PreparedData:
     """Return the prepared file of this data set and source; load the arrays and write it if it is not there."""
     description = cache / f"{name}-{source}-{_FORMAT}.json"
     path = description.with_suffix(".npz")

@@ -154,7 +154,7 @@ def _uv(log: Path, *arguments: str | Path) -> str:
 
 def _last_error(log: Path) -> str:
     lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
-    marked = [line for line in lines if line.lower().startswith(("error", "× ", "cause"))]
+    marked = [line for line in lines if line.lower().startswith(("error", "cause"))]
     return (marked or lines or ["no message"])[-1]
 
 

@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 import traceback
+from typing import Any, BinaryIO, Dict
 
 from kerasbench.worker import protocol
 
 
-def description(import_seconds):
+def description(import_seconds: float) -> Dict[str, Any]:
     """Return what is running here: versions, and how long the import of Keras and its backend took."""
     import keras
 
@@ -28,23 +29,23 @@ def description(import_seconds):
     }
 
 
-def end_with(parent):
+def end_with(parent: BinaryIO) -> None:
     """End this process at once when the driver is gone, however it went: its pipe to us then closes."""
 
-    def wait():
+    def wait() -> None:
         parent.read()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
-def one_line(error):
+def one_line(error: Exception) -> str:
     """Return an exception as its type and the first line of its message."""
     lines = str(error).strip().splitlines()
     return "{}: {}".format(type(error).__name__, lines[0] if lines else "(no message)")
 
 
-def main():
+def main() -> int:
     """Announce the framework, read the request, train. Without a request, stop after the announcement."""
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)

@@ -1,11 +1,13 @@
 """Builds the same optimizer on Keras 2.2, 2.3 and 3, with nothing left to a default that differs between them."""
 
+from typing import Any, Dict
+
 import keras
 
 KERAS = tuple(int(part) for part in keras.__version__.split(".")[:2])
 
 
-def build(spec):
+def build(spec: Dict[str, Any]) -> Any:
     """Return the optimizer that a request's `optimizer` describes.
 
     `decay` is Keras 2's: the learning rate at update n (from 0) is learning_rate / (1 + decay * n).

@@ -5,6 +5,7 @@ descriptor it is given, so that nothing that a framework prints can be taken for
 """
 
 import json
+from typing import Any, BinaryIO, Dict
 
 VERSION = 1
 
@@ -15,18 +16,18 @@ FINISHED = "finished"  # all epochs are over; carries peak_rss_mib
 FAILED = "failed"  # the worker gives up; carries reason, one line
 
 
-def encode(kind, **fields):
+def encode(kind: str, **fields: Any) -> bytes:
     """Return one message as a line of bytes."""
     return (json.dumps(dict(fields, version=VERSION, kind=kind)) + "\n").encode("utf-8")
 
 
-def decode(line):
+def decode(line: bytes) -> Dict[str, Any]:
     """Return the message that a line holds.
 
     Raises:
         ValueError: the line is no message, or one of another version.
     """
-    message = json.loads(line.decode("utf-8"))
+    message: Dict[str, Any] = json.loads(line.decode("utf-8"))
     if message.get("version") != VERSION:
         raise ValueError("protocol version {} where {} was expected".format(message.get("version"), VERSION))
     return message
@@ -35,10 +36,10 @@ def decode(line):
 class Channel(object):
     """The worker's end of the pipe that carries its events."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
 
-    def send(self, kind, **fields):
+    def send(self, kind: str, **fields: Any) -> None:
         """Write one event; it is on its way when this returns."""
         self._stream.write(encode(kind, **fields))
         self._stream.flush()

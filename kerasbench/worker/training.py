@@ -4,6 +4,7 @@ import importlib
 import random
 import resource
 import time
+from typing import Any, Dict
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from kerasbench.worker import dataset, optimizers, protocol
 from kerasbench.worker.callbacks import EpochReporter
 
 
-def train(request, channel):
+def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Build the model, train it for all epochs, and send an event for each step."""
     seed_everything(request["seed"], request["seed_function"])
     training, test = dataset.load(request["data"])
@@ -29,6 +30,7 @@ def train(request, channel):
     for epoch in range(request["epochs"]):
         # The order is drawn here, the same for every backend, and outside the callback's clock.
         shuffled = training.reordered(orders.permutation(len(training)))
+        reporter.before_fit(epoch)
         model.fit(
             shuffled.x,
             shuffled.labels,
@@ -42,7 +44,7 @@ def train(request, channel):
     channel.send(protocol.FINISHED, peak_rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0)
 
 
-def build(request, training):
+def build(request: Dict[str, Any], training: dataset.Split) -> Any:
     """Return the compiled model that the request describes, for data of the given split's shapes."""
     module = importlib.import_module(request["model"]["module"])
     model = module.build(
@@ -52,7 +54,7 @@ def build(request, training):
     return model
 
 
-def seed_everything(seed, seed_function):
+def seed_everything(seed: int, seed_function: str) -> None:
     """Seed Python, NumPy, and the backend, by the function whose dotted name its configuration gives.
 
     What a framework draws by itself, dropout for one, then follows from the seed.

@@ -26,7 +26,8 @@ def apply(environment: Path) -> None:
         raise UserError("cntk needs a C compiler (cc, gcc or clang) on the PATH, and none was found. Install gcc.")
     (folder,) = environment.glob("lib/python*/site-packages/cntk/libs")
     for name in LIBRARIES:
-        command = [compiler, "-shared", "-fPIC", "-O1", f"-Wl,-soname,{name}", "-o", folder / name, SOURCE]
+        flags = ["-shared", "-fPIC", "-O1", f"-Wl,-soname,{name}"]
+        command = [compiler, *flags, "-o", str(folder / name), str(SOURCE)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise UserError(f"cntk: {compiler} could not compile {SOURCE}: {done.stderr.strip().splitlines()[-1]}")

@@ -1,0 +1,55 @@
+"""What `mlflow run .` starts: the sweep, apart from the run that mlflow keeps for the project itself.
+
+It imports nothing but the standard library, for with `--env-manager local` the interpreter is whichever `python` is
+first on the PATH.
+"""
+
+import argparse
+import importlib.util
+import os
+import shlex
+import sys
+
+from kerasbench.paths import PROJECT
+
+_MLFLOW_DEFAULT_URI = "sqlite:///mlflow.db"  # what mlflow exports where the user has named no store
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Become `train.py -m` with the project's parameters."""
+    parser = argparse.ArgumentParser(prog="python -m kerasbench.project", description=__doc__)
+    parser.add_argument("--backend", required=True, help="backends, separated by commas")
+    parser.add_argument("--model", required=True, help="models, separated by commas")
+    parser.add_argument("--overrides", default="", help="further overrides of train.py, separated by spaces")
+    options = parser.parse_args(arguments)
+    overrides = [f"backend={options.backend}", f"model={options.model}", *shlex.split(options.overrides)]
+    python = _interpreter()
+    os.chdir(PROJECT)
+    os.execve(python, [python, "train.py", "-m", *overrides], environment(dict(os.environ)))
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    """Return the variables without mlflow's own run, which our runs would else take over and fail.
+
+    Nor is mlflow's default store kept, so that the runs are where `train.py` puts them; a store that the user names is.
+    """
+    dropped = {"MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"}
+    if variables.get("MLFLOW_TRACKING_URI") == _MLFLOW_DEFAULT_URI:
+        dropped.add("MLFLOW_TRACKING_URI")
+    return {name: value for name, value in variables.items() if name not in dropped}
+
+
+def _interpreter() -> str:
+    """Return this interpreter if it has the driver's packages, else that of .venv."""
+    if importlib.util.find_spec("hydra") and importlib.util.find_spec("mlflow"):
+        return sys.executable
+    own = PROJECT / ".venv" / "bin" / "python"
+    if own.exists():
+        return str(own)
+    sys.exit(
+        f"error: {sys.executable} lacks the driver's packages. Run `make setup`, or leave out --env-manager local."
+    )
+
+
+if __name__ == "__main__":
+    main()
