@@ -35,6 +35,7 @@ class BackendConfig:
     requirements: str = MISSING
     interpreter: str | None = None
     post_install: list[str] = field(default_factory=list)
+    fixes: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
 
 

@@ -97,6 +97,7 @@ def _request(config: Config, data: "PreparedData") -> dict[str, Any]:
         "batch_size": config.trainer.batch_size,
         "seed": config.seed,
         "seed_function": config.backend.seed_function,
+        "fixes": config.backend.fixes,
         "data": {
             "path": data.path,
             "inputs": data.inputs,

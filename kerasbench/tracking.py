@@ -1,6 +1,7 @@
 """The only module that writes to MLflow: experiments, runs, metrics, params, tags, the data set and artifacts."""
 
 import json
+import logging
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ from mlflow.exceptions import MlflowException
 from kerasbench.config import TrackingConfig
 from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
+
+logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every table that it creates
 
 _PARAMS_PER_CALL = 100  # what MLflow takes at most
 _DIGEST_LENGTH = 36  # likewise, in characters

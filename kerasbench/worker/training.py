@@ -14,6 +14,8 @@ from kerasbench.worker.callbacks import EpochReporter
 
 def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Build the model, train it for all epochs, and send an event for each step."""
+    for fix in request["fixes"]:
+        importlib.import_module("kerasbench.worker.fixes." + fix).apply()
     seed_everything(request["seed"], request["seed_function"])
     training, test = dataset.load(request["data"])
     started = time.perf_counter()

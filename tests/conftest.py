@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kerasbench.paths import PROJECT
+
+SHARED_DATA = PROJECT.parent / "shared" / "data"
+
+Train = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test reads the store or the data of the user who runs it."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "KERASBENCH_DATA", "KERASBENCH_SWEEP", "HYDRA_FULL_ERROR"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request ends at a port where nobody listens."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of prepared data that the whole test run shares, for making the stand-ins takes a while."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    """The URI of an MLflow store of the test's own; it does not exist yet."""
+    return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+
+
+@pytest.fixture
+def shrunk(tmp_path: Path, store: str, data_cache: Path) -> list[str]:
+    """Overrides that shrink a run to a second or two, and keep what it writes in the test's own folder."""
+    return [
+        f"tracking.uri={store}",
+        f"tracking.artifacts={tmp_path}/artifacts",
+        f"data.cache={data_cache}",
+        f"hydra.run.dir={tmp_path}/outputs",
+        f"hydra.sweep.dir={tmp_path}/outputs",
+        "data.source=embedded",
+        "data.train_samples=640",
+        "data.test_samples=128",
+        "trainer.epochs=2",
+    ]
+
+
+@pytest.fixture
+def command(shrunk: list[str]) -> Callable[..., list[str]]:
+    """The command line of a shrunk run."""
+
+    def line(*arguments: str) -> list[str]:
+        flags = [argument for argument in arguments if argument.startswith("-")]  # argparse wants them first
+        return [sys.executable, str(PROJECT / "train.py"), *flags, *shrunk, *arguments[len(flags) :]]
+
+    return line
+
+
+@pytest.fixture
+def train(command: Callable[..., list[str]], tmp_path: Path) -> Train:
+    """Run train.py, shrunk, from another folder than the project's, and return how it ended."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments), cwd=tmp_path, env=os.environ | variables, capture_output=True, text=True, timeout=600
+        )
+
+    return run

@@ -1,0 +1,184 @@
+"""The main job on the real backends: what is kept of a run, and of one that fails."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from kerasbench.config import TrackingConfig
+from kerasbench.tracking import open_store
+from tests.conftest import Train
+
+pytestmark = pytest.mark.slow
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+BACKENDS = {"tensorflow": "2.21.0", "cntk": "2.7", "theano": "1.0.5"}
+
+
+def runs_of(store: str) -> dict[str, Run]:
+    client = MlflowClient(store)
+    experiment = client.get_experiment_by_name("keras-backends")
+    assert experiment is not None
+    return {run.data.tags["backend"]: run for run in client.search_runs([experiment.experiment_id])}
+
+
+def test_a_sweep_trains_every_backend_for_real_and_keeps_all_of_it(train: Train, store: str) -> None:
+    done = train("-m", f"backend={','.join(BACKENDS)}", MLFLOW_TRACKING_PASSWORD="secret")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "searchFilter=tags.sweep" in done.stdout
+    assert "digits-stand-in" in done.stdout
+    runs = runs_of(store)
+    client = MlflowClient(store)
+    assert {name: run.data.tags["backend.version"] for name, run in runs.items()} == BACKENDS
+    for name, run in runs.items():
+        assert run.info.status == "FINISHED"
+        for metric in ("epoch_seconds", "validation_seconds", "loss", "accuracy", "val_loss", "val_accuracy",
+                       "examples_per_second"):  # fmt: skip
+            history = client.get_metric_history(run.info.run_id, metric)
+            assert [point.step for point in history] == [1, 2], metric
+            assert all(point.value > 0 for point in history), metric
+        assert run.data.metrics["val_accuracy"] > 0.3  # ten classes; it has learnt
+        for metric in ("import_seconds", "build_seconds", "first_epoch_seconds", "steady_epoch_seconds",
+                       "compile_seconds", "total_seconds", "peak_rss_mib"):  # fmt: skip
+            assert metric in run.data.metrics
+        assert run.data.params["backend.name"] == name
+        assert run.data.tags["data.source"] == "embedded"
+        assert run.data.tags["hardware.gpu"]
+        assert run.inputs is not None
+        assert run.inputs.dataset_inputs[0].dataset.name == "digits-stand-in"
+        artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+        assert artifacts == {"config.yaml", "packages.txt", "worker.log"}
+    assert len({run.data.tags["sweep"] for run in runs.values()}) == 1
+    assert len({run.data.tags["data.digest"] for run in runs.values()}) == 1
+
+
+def test_a_single_run_is_one_run_of_another_model(train: Train, store: str) -> None:
+    done = train("backend=theano", "model=mnist_cnn", "trainer.epochs=1", "data.train_samples=128")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = runs_of(store).values()
+    assert run.data.tags["model"] == "mnist_cnn"
+
+
+def test_a_worker_that_raises_gives_a_failed_run_with_its_reason_and_the_sweep_goes_on(
+    train: Train, store: str
+) -> None:
+    done = train("-m", "backend=cntk,theano", "model.build.units=-3,16", "trainer.epochs=1")
+    assert done.returncode == 1
+    client = MlflowClient(store)
+    experiment = client.get_experiment_by_name("keras-backends")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert sorted(run.info.status for run in runs) == ["FAILED", "FAILED", "FINISHED", "FINISHED"]
+    for run in runs:
+        if run.info.status == "FAILED":
+            assert "Error" in run.data.tags["failure"]
+            assert run.data.tags["failure"] in " ".join(done.stdout.split())
+            assert "worker.log" in {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+
+
+@pytest.fixture
+def start(
+    command: Callable[..., list[str]], tmp_path: Path, store: str
+) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Start train.py, its store made before: who opens a store while another creates it breaks it."""
+    open_store(TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends"))
+    started = []
+
+    def run(*arguments: str) -> "subprocess.Popen[bytes]":
+        started.append(subprocess.Popen(command(*arguments), cwd=tmp_path))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def _worker_of(process: "subprocess.Popen[bytes]") -> psutil.Process:
+    """Wait for the driver's worker and return it."""
+    parent = psutil.Process(process.pid)
+    while process.poll() is None:
+        for child in parent.children():
+            if "kerasbench.worker" in child.cmdline():
+                return child
+        time.sleep(0.05)
+    raise AssertionError("the driver ended without a worker")
+
+
+def _wait_for_an_epoch(store: str, backend: str) -> None:
+    """Wait until the store shows an epoch of a run that is still going on."""
+    deadline = time.time() + 120
+    while time.time() < deadline:
+        time.sleep(0.3)
+        run = runs_of(store).get(backend)
+        if run and run.info.status == "RUNNING" and "val_accuracy" in run.data.metrics:
+            return
+    raise AssertionError("no epoch appeared in the store while the training went on")
+
+
+def test_a_killed_worker_is_a_failed_run_that_names_the_signal(start: Start, store: str) -> None:
+    driver = start("-m", "backend=tensorflow,cntk,theano", "trainer.epochs=60")
+    _wait_for_an_epoch(store, "cntk")
+    _worker_of(driver).kill()
+    assert driver.wait(300) == 1
+    runs = runs_of(store)
+    assert {name: run.info.status for name, run in runs.items()} == {
+        "tensorflow": "FINISHED",
+        "cntk": "FAILED",
+        "theano": "FINISHED",
+    }
+    assert runs["cntk"].data.tags["failure"] == "the worker was killed by signal 9 (SIGKILL)"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_driver_ends_its_worker_and_marks_the_run_killed(start: Start, store: str, number: int) -> None:
+    driver = start("-m", "backend=cntk,theano", "trainer.epochs=2000")
+    worker = _worker_of(driver)
+    _wait_for_an_epoch(store, "cntk")
+    os.kill(driver.pid, number)
+    assert driver.wait(30) == 130
+    assert not worker.is_running()
+    assert {name: run.info.status for name, run in runs_of(store).items()} == {"cntk": "KILLED"}
+
+
+def test_a_killed_driver_takes_its_worker_with_it(start: Start, store: str) -> None:
+    driver = start("backend=cntk", "trainer.epochs=2000")
+    worker = _worker_of(driver)
+    _wait_for_an_epoch(store, "cntk")
+    driver.kill()
+    driver.wait(30)
+    psutil.wait_procs([worker], timeout=15)
+    assert not worker.is_running()
+
+
+def test_offline_and_without_data_the_sweep_trains_on_the_stand_in_and_says_so(
+    offline: None, train: Train, store: str, tmp_path: Path
+) -> None:
+    done = train("-m", "backend=cntk,theano", "data.source=auto", f"data.cache={tmp_path}/empty", "trainer.epochs=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "training on the stand-in digits-stand-in" in done.stdout
+    assert {run.data.tags["data.source"] for run in runs_of(store).values()} == {"embedded"}
+
+
+def test_the_same_seed_trains_the_same_way_twice(train: Train, store: str) -> None:
+    losses = []
+    for _ in range(2):
+        train("backend=cntk", "trainer.epochs=1", "model.build.dropout=0")
+        losses.append(runs_of(store)["cntk"].data.metrics["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_cntks_accuracy_counts_the_last_batch(train: Train, store: str) -> None:
+    """It fails without the fix cntk_metrics: a test set of one batch has an accuracy of 0 then."""
+    train("backend=cntk", "backend.fixes=[]", "data.test_samples=128", "trainer.batch_size=128")
+    assert runs_of(store)["cntk"].data.metrics["val_accuracy"] == 0
+    train("backend=cntk", "data.test_samples=128", "trainer.batch_size=128")
+    assert runs_of(store)["cntk"].data.metrics["val_accuracy"] > 0.3

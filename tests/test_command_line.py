@@ -1,0 +1,41 @@
+"""What train.py says to wrong input, before anything is installed or trained."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Train
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["backend=nosuch"], "backend/nosuch"),
+        (["model=nosuch"], "model/nosuch"),
+        (["trainer.epochs=-1"], "trainer.epochs"),
+        (["trainer.epoch=3"], "trainer.epoch"),
+        (["trainer.epochs=many"], "trainer.epochs"),
+        (["data.root=/nonexistent", "data.source=real"], "/nonexistent"),
+        (["-m", "backend=tensorflow,nosuch"], "backend/nosuch"),
+        (["-m", "trainer.epochs=1,-1"], "trainer.epochs"),
+        (["backend.interpreter=/nonexistent", "environments.folder=made-by-a-test"], "/nonexistent"),
+    ],
+)
+def test_wrong_input_is_one_line_that_names_it(train: Train, tmp_path: Path, arguments: list[str], named: str) -> None:
+    started = time.perf_counter()
+    done = train(*arguments)
+    assert time.perf_counter() - started < 3
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    line = done.stderr.strip()
+    assert line.startswith("error: ")
+    assert named in line
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_help_shows_the_choices_the_overrides_and_examples(train: Train) -> None:
+    done = train("--help")
+    assert done.returncode == 0
+    for text in ("backend: cntk", "model: ", "trainer.epochs=", "python train.py -m backend=tensorflow,cntk,theano"):
+        assert text in done.stdout

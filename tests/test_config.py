@@ -1,0 +1,74 @@
+"""What conf/ and the command line may say."""
+
+import pytest
+from omegaconf.errors import OmegaConfBaseException
+
+from kerasbench import config
+from kerasbench.errors import UserError, one_line
+from kerasbench.paths import CONF
+
+
+@pytest.mark.parametrize("group", ["backend", "model"])
+def test_every_choice_composes_under_its_own_name(group: str) -> None:
+    for path in (CONF / group).glob("*.yaml"):
+        composed = config.compose([f"{group}={path.stem}"])
+        assert getattr(composed, group).name == path.stem
+
+
+def test_epochs_and_batch_size_are_the_models_unless_overridden() -> None:
+    assert config.compose(["model=mnist_cnn"]).trainer.epochs == 12
+    assert config.compose(["model=mnist_cnn", "trainer.epochs=2"]).trainer.epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("trainer.epochs=0", "trainer.epochs"),
+        ("trainer.batch_size=-1", "trainer.batch_size"),
+        ("data.train_samples=0", "data.train_samples"),
+        ("seed=-1", "seed"),
+        ("data.root=/nonexistent", "/nonexistent"),
+    ],
+)
+def test_a_value_out_of_range_is_named(override: str, named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        config.compose([override])
+
+
+def test_a_typo_is_an_error_that_names_the_key() -> None:
+    with pytest.raises(Exception, match="epoch") as caught:
+        config.compose(["trainer.epoch=3"])
+    assert one_line(caught.value) == "Could not override 'trainer.epoch'. Key 'epoch' not in 'TrainerConfig'"
+
+
+def test_a_word_where_a_number_belongs_is_an_error_that_names_both() -> None:
+    with pytest.raises(Exception, match=r"trainer\.epochs") as caught:
+        config.compose(["trainer.epochs=many"])
+    assert "trainer.epochs=many" in one_line(caught.value)
+    assert "Integer" in one_line(caught.value)
+
+
+def test_the_environment_variables_of_the_user_are_honoured(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
+    monkeypatch.setenv("KERASBENCH_DATA", str(tmp_path))
+    composed = config.compose([])
+    assert composed.tracking.uri == "http://tracking.example"
+    assert composed.data.root == str(tmp_path)
+
+
+def test_the_hash_depends_on_what_is_computed_and_not_on_where_it_is_kept() -> None:
+    plain = config.digest(config.compose([]))
+    assert config.digest(config.compose(["tracking.uri=sqlite:////elsewhere.db"])) == plain
+    assert config.digest(config.compose(["trainer.epochs=7"])) != plain
+
+
+def test_params_are_flat_and_dotted() -> None:
+    params = config.flat(config.compose(["backend=theano", "trainer.epochs=3"]))
+    assert params["trainer.epochs"] == "3"
+    assert params["model.optimizer.learning_rate"] == "0.001"
+    assert params["data.source"] == "auto"
+
+
+def test_a_missing_mandatory_value_is_an_error() -> None:
+    with pytest.raises(OmegaConfBaseException, match="module"):
+        config.compose(["model.module=???"])

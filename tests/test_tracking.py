@@ -1,0 +1,89 @@
+"""What is written to MLflow, read back through MLflow's own client."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from kerasbench.config import TrackingConfig
+from kerasbench.data import PreparedData
+from kerasbench.errors import UserError
+from kerasbench.tracking import TrackedRun, open_store
+
+
+@pytest.fixture
+def tracking(store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(uri=store, artifacts=str(tmp_path / "artifacts"), experiment="tests")
+
+
+def _only_run(config: TrackingConfig) -> Run:
+    client = MlflowClient(config.uri)
+    experiment = client.get_experiment_by_name("tests")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    return run
+
+
+def test_metrics_params_tags_data_set_and_artifacts_are_kept(tracking: TrackingConfig, tmp_path: Path) -> None:
+    data = PreparedData("/data/mnist.npz", "mnist", "real", "ab" * 32, ("image",), 10, 60000, 10000)
+    with TrackedRun(open_store(tracking), "theano · mnist_mlp", {"backend": "theano"}) as tracked:
+        tracked.params({f"setting.{number}": str(number) for number in range(150)})
+        tracked.metrics({"loss": 0.5}, step=1)
+        tracked.metrics({"loss": 0.25}, step=2)
+        tracked.dataset(data)
+        tracked.text("a: 1", "config.yaml")
+    run = _only_run(tracking)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "theano · mnist_mlp"
+    assert len(run.data.params) == 150
+    assert run.data.tags["backend"] == "theano"
+    history = MlflowClient(tracking.uri).get_metric_history(run.info.run_id, "loss")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.25)]
+    assert run.inputs is not None
+    (kept,) = run.inputs.dataset_inputs
+    assert (kept.dataset.name, kept.dataset.digest) == ("mnist", "ab" * 18)
+    (artifact,) = MlflowClient(tracking.uri).list_artifacts(run.info.run_id)
+    assert artifact.path == "config.yaml"
+    assert (tmp_path / "artifacts").is_dir()
+
+
+def test_an_interrupted_run_is_killed_and_a_defect_fails_it(tracking: TrackingConfig) -> None:
+    with pytest.raises(KeyboardInterrupt), TrackedRun(open_store(tracking), "run", {}):
+        raise KeyboardInterrupt
+    assert _only_run(tracking).info.status == "KILLED"
+
+
+def test_a_defect_fails_the_run_and_is_its_reason(tracking: TrackingConfig) -> None:
+    with pytest.raises(ZeroDivisionError), TrackedRun(open_store(tracking), "run", {}):
+        raise ZeroDivisionError("two\nlines")
+    assert _only_run(tracking).info.status == "FAILED"
+    assert _only_run(tracking).data.tags["failure"] == "ZeroDivisionError: two"
+
+
+def test_a_store_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    config = TrackingConfig(f"sqlite:///{tmp_path}/file/mlflow.db", str(tmp_path), "tests")
+    with pytest.raises(UserError, match=r"tracking.uri=sqlite:///.*cannot be used"):
+        open_store(config)
+
+
+def _log_a_run(config: TrackingConfig) -> None:
+    with TrackedRun(open_store(config), "run", {}) as tracked:
+        tracked.metrics({"loss": 1.0}, step=1)
+
+
+@pytest.mark.slow
+def test_many_processes_may_create_the_store_at_once(tracking: TrackingConfig) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_log_a_run, args=(tracking,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
+    client = MlflowClient(tracking.uri)
+    experiment = client.get_experiment_by_name("tests")
+    assert experiment is not None
+    assert len(client.search_runs([experiment.experiment_id])) == 4
