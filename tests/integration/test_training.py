@@ -24,10 +24,12 @@ BACKENDS = {"tensorflow": "2.21.0", "cntk": "2.7", "theano": "1.0.5"}
 
 
 def runs_of(store: str) -> dict[str, Run]:
+    """Return each backend's newest run."""
     client = MlflowClient(store)
     experiment = client.get_experiment_by_name("keras-backends")
     assert experiment is not None
-    return {run.data.tags["backend"]: run for run in client.search_runs([experiment.experiment_id])}
+    newest_first = client.search_runs([experiment.experiment_id])
+    return {run.data.tags["backend"]: run for run in reversed(newest_first)}
 
 
 def test_a_sweep_trains_every_backend_for_real_and_keeps_all_of_it(train: Train, store: str) -> None:
