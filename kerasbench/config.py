@@ -62,6 +62,7 @@ class ModelConfig:
     build: dict[str, Any] = field(default_factory=dict)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: str = "categorical_crossentropy"
+    float64_reference: str | None = None
     batch_size: int = MISSING
     epochs: int = MISSING
 
@@ -78,12 +79,38 @@ class DataConfig:
     test_samples: int | None = None
 
 
+class Init(Enum):
+    """Where initial weights come from."""
+
+    shared = "shared"
+    native = "native"
+
+
+class Task(Enum):
+    """What a run does."""
+
+    train = "train"
+    parity = "parity"
+
+
+@dataclass
+class ParityConfig:
+    """The certificate that a backend computes the same network as the reference."""
+
+    reference: str = MISSING
+    steps: int = MISSING
+    batch_size: int = MISSING
+    learning_rate: float = MISSING
+    tolerance: float = MISSING
+
+
 @dataclass
 class TrainerConfig:
     """How long and how wide to train."""
 
     epochs: int = MISSING
     batch_size: int = MISSING
+    init: Init = Init.shared
     threads: int | None = None
 
 
@@ -107,10 +134,12 @@ class EnvironmentsConfig:
 class Config:
     """One run."""
 
+    task: Task = Task.train
     backend: BackendConfig = field(default_factory=BackendConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    parity: ParityConfig = field(default_factory=ParityConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     environments: EnvironmentsConfig = field(default_factory=EnvironmentsConfig)
     seed: int = MISSING
@@ -123,6 +152,10 @@ def _check(config: Config) -> None:
     _at_least(1, "trainer.epochs", config.trainer.epochs)
     _at_least(1, "trainer.batch_size", config.trainer.batch_size)
     _at_least(1, "trainer.threads", config.trainer.threads)
+    _at_least(1, "parity.steps", config.parity.steps)
+    _at_least(1, "parity.batch_size", config.parity.batch_size)
+    if not (CONF / "backend" / f"{config.parity.reference}.yaml").exists():
+        raise UserError(f"parity.reference={config.parity.reference} is no backend; see `python train.py --help`")
     _at_least(1, "data.train_samples", config.data.train_samples)
     _at_least(1, "data.test_samples", config.data.test_samples)
     root, source = config.data.root, config.data.source
@@ -166,6 +199,14 @@ def compose(overrides: list[str]) -> Config:
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return typed(hydra_compose("config", overrides))
+
+
+def backend_named(name: str) -> BackendConfig:
+    """Return a backend's configuration as its file gives it."""
+    merged = OmegaConf.merge(OmegaConf.structured(BackendConfig), OmegaConf.load(CONF / "backend" / f"{name}.yaml"))
+    backend = OmegaConf.to_object(merged)
+    assert isinstance(backend, BackendConfig)
+    return backend
 
 
 def flat(config: Config) -> dict[str, str]:

@@ -63,4 +63,6 @@ def _outcome_in_sweep(composed: DictConfig, folder: Path) -> Outcome:
         if not isinstance(error, UserError):
             console().print_exception()
         console().print(f"[red]error:[/] {one_line(error)}", soft_wrap=True)
-        return Outcome(composed.backend.name, composed.model.name, composed.seed, "FAILED", one_line(error))
+        return Outcome(
+            composed.backend.name, composed.model.name, composed.seed, composed.task.value, "FAILED", one_line(error)
+        )

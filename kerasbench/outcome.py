@@ -19,6 +19,7 @@ class Outcome:
     backend: str
     model: str
     seed: int
+    task: str = "train"
     status: str = "KILLED"  # FINISHED, FAILED or KILLED
     failure: str = ""
     run_id: str = ""
@@ -26,6 +27,7 @@ class Outcome:
     keras_version: str = ""
     data: str = ""
     epoch_seconds: list[float] = field(default_factory=list)
+    deviation: float | None = None  # of task parity: the largest, relative to the reference
     last_epoch: dict[str, float] = field(default_factory=dict)
 
     def objective(self, metric: str) -> float:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from kerasbench import config as configuration
 from kerasbench import environments, stats, ui
-from kerasbench.config import Config
+from kerasbench.config import Config, Task
 from kerasbench.errors import reporting
 from kerasbench.outcome import Outcome
 from kerasbench.progress import announcing, console
@@ -56,9 +56,13 @@ class SweepCallback(Callback):
 
 
 def _provision(configs: list[Config]) -> None:
-    for config in {config.backend.name: config for config in configs}.values():
-        announce = announcing(console(), config.backend.name)
-        environments.provision(config.backend, Path(config.environments.folder), announce)
+    needed = {config.backend.name: (config.backend, config.environments.folder) for config in configs}
+    for config in configs:
+        if config.task is Task.parity:
+            reference = config.parity.reference
+            needed.setdefault(reference, (configuration.backend_named(reference), config.environments.folder))
+    for name, (backend, folder) in needed.items():
+        environments.provision(backend, Path(folder), announcing(console(), name))
 
 
 def _choices(master: DictConfig) -> list[Config]:
@@ -95,10 +99,37 @@ def _typed(composed: DictConfig) -> Config:
 
 
 def summarise(outcomes: list[Outcome], console: Console) -> bool:
-    """Print how the runs of one command ended and where to compare them; return whether all have finished.
+    """Print how the runs of one command ended and where to compare them; return whether all have finished."""
+    parity = outcomes and all(outcome.task == Task.parity.value for outcome in outcomes)
+    console.print(_parity_table(outcomes) if parity else _training_table(outcomes))
+    for outcome in outcomes:
+        if outcome.failure:
+            console.print(f"[red]{outcome.backend} · {outcome.model} · seed {outcome.seed}: {outcome.failure}")
+    experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
+    if experiment:
+        console.print(
+            f"To compare them, `make ui`, then open\n{ui.comparison_url(experiment, sweep_id())}", soft_wrap=True
+        )
+    return all(outcome.status == "FINISHED" for outcome in outcomes)
 
-    What is the same for all runs stands above the table, what differs is a column.
-    """
+
+def _parity_table(outcomes: list[Outcome]) -> Table:
+    """Return backends by models: whether the losses are the reference's, and by how much they deviate at most."""
+    models = list(dict.fromkeys(outcome.model for outcome in outcomes))
+    table = Table("parity", *models, box=box.SIMPLE_HEAD)
+    for backend in dict.fromkeys(outcome.backend for outcome in outcomes):
+        cells = {outcome.model: _parity_cell(outcome) for outcome in outcomes if outcome.backend == backend}
+        table.add_row(backend, *(cells.get(model, "") for model in models))
+    return table
+
+
+def _parity_cell(outcome: Outcome) -> str:
+    verdict = "[green]pass[/]" if outcome.status == "FINISHED" else "[red]FAIL[/]"
+    return verdict if outcome.deviation is None else f"{verdict} {outcome.deviation:.0e}"
+
+
+def _training_table(outcomes: list[Outcome]) -> Table:
+    """Return one row a run: what is the same for all stands above the table, what differs is a column."""
     columns = {
         "backend": [outcome.backend for outcome in outcomes],
         "Keras": [outcome.keras_version for outcome in outcomes],
@@ -116,16 +147,7 @@ def summarise(outcomes: list[Outcome], console: Console) -> bool:
         table.add_column(name, justify="right" if name in ("s/epoch", "val_accuracy") else "left", no_wrap=True)
     for outcome, row in zip(outcomes, zip(*columns.values(), strict=True), strict=True):
         table.add_row(*row, style="" if outcome.status == "FINISHED" else "red")
-    console.print(table)
-    for outcome in outcomes:
-        if outcome.failure:
-            console.print(f"[red]{outcome.backend} · {outcome.model} · seed {outcome.seed}: {outcome.failure}")
-    experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
-    if experiment:
-        console.print(
-            f"To compare them, `make ui`, then open\n{ui.comparison_url(experiment, sweep_id())}", soft_wrap=True
-        )
-    return all(outcome.status == "FINISHED" for outcome in outcomes)
+    return table
 
 
 def _seconds(outcome: Outcome) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from kerasbench.config import BackendConfig
+from kerasbench.hardware import physical_cores
 from kerasbench.paths import PROJECT
 from kerasbench.worker import protocol
 
@@ -39,6 +41,12 @@ def variables(environment: Path, framework: str, threads: int, own: Mapping[str,
         }
         | dict(own)
     )
+
+
+def start(environment: Path, backend: BackendConfig, threads: int | None, log: Path) -> "WorkerProcess":
+    """Start a worker of a backend in its environment; `threads` None means as many as there are physical cores."""
+    own = variables(environment, backend.framework, threads or physical_cores(), backend.variables)
+    return WorkerProcess(environment / "bin" / "python", own, log)
 
 
 class WorkerProcess:

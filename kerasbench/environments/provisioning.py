@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from kerasbench.errors import UserError
 from kerasbench.paths import REQUIREMENTS
 from kerasbench.progress import Announce
 from kerasbench.worker import protocol
-from kerasbench.worker_process import WorkerDied, WorkerProcess, variables
+from kerasbench.worker_process import WorkerDied, start
 
 _MARKER = "kerasbench.json"
 _PACKAGES = "packages.txt"
@@ -160,9 +159,8 @@ def _last_error(log: Path) -> str:
 
 def _prove(backend: BackendConfig, folder: Path, log: Path) -> dict[str, Any]:
     """Start a worker without a request: it imports Keras on the backend and tells their versions."""
-    own = variables(folder, backend.framework, os.cpu_count() or 1, backend.variables)
     output = folder / "proof.log"
-    with WorkerProcess(folder / "bin" / "python", own, output) as worker:
+    with start(folder, backend, None, output) as worker:
         try:
             event = worker.expect(protocol.READY)
         except WorkerDied as died:

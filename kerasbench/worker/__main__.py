@@ -45,6 +45,14 @@ def one_line(error: Exception) -> str:
     return "{}: {}".format(type(error).__name__, lines[0] if lines else "(no message)")
 
 
+def do(request: Dict[str, Any], channel: protocol.Channel) -> None:
+    """Do what is asked; each task is imported only now, for it imports Keras."""
+    from kerasbench.worker import parity, training
+
+    tasks = {protocol.TRAIN: training.train, protocol.PARITY: parity.losses, protocol.OUTPUTS: parity.outputs}
+    tasks[request["kind"]](request, channel)
+
+
 def main() -> int:
     """Announce the framework, read the request, train. Without a request, stop after the announcement."""
     descriptor = int(sys.argv[1])
@@ -58,9 +66,7 @@ def main() -> int:
         line = sys.stdin.buffer.readline()
         if line:
             end_with(sys.stdin.buffer)
-            from kerasbench.worker.training import train
-
-            train(protocol.decode(line), channel)
+            do(protocol.decode(line), channel)
     except Exception as error:
         traceback.print_exc()
         channel.send(protocol.FAILED, reason=one_line(error))

@@ -21,6 +21,10 @@ class Split(object):
         """Return the same examples in another order."""
         return Split([array[order] for array in self.inputs], self.labels[order])
 
+    def part(self, start: int, stop: int) -> "Split":
+        """Return the examples from `start` to `stop`."""
+        return Split([array[start:stop] for array in self.inputs], self.labels[start:stop])
+
     @property
     def x(self) -> Any:
         """The inputs as `fit` wants them: an array for a model of one input, else a list."""

@@ -1,7 +1,7 @@
 """What the driver and the worker say to each other: JSON objects, one a line, each with the protocol's version.
 
-The driver writes one request to the worker's standard input. The worker writes events to a pipe of its own, whose
-descriptor it is given, so that nothing that a framework prints can be taken for an event.
+The driver writes one request to the worker's standard input; its kind is the task. The worker writes events to a pipe
+of its own, whose descriptor it is given, so that nothing that a framework prints can be taken for an event.
 """
 
 import json
@@ -9,9 +9,15 @@ from typing import Any, BinaryIO, Dict
 
 VERSION = 1
 
+TRAIN = "train"  # request: train for all epochs
+PARITY = "parity"  # request: a few steps of plain SGD without dropout, for their losses
+OUTPUTS = "outputs"  # request: every layer's output for the first batch; event: they are in the file it named
+
 READY = "ready"  # Keras and its backend are imported; carries what `description` in __main__.py returns
 BUILT = "built"  # the model is compiled; carries build_seconds, parameters, and examples (of an epoch)
 EPOCH = "epoch"  # an epoch and its validation are over; carries what callbacks.py measures
+PROBED = "probed"  # carries parity_probe_loss: the loss of the initial weights on the first batch
+LOSSES = "losses"  # the answer to PARITY; carries losses, one for each step
 FINISHED = "finished"  # all epochs are over; carries peak_rss_mib
 FAILED = "failed"  # the worker gives up; carries reason, one line
 

@@ -1,0 +1,110 @@
+"""CIFAR-10's stand-in: ten drawn shapes of any colour, size and place, before any background."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasbench.data.arrays import Arrays
+
+TRAIN_EXAMPLES, TEST_EXAMPLES = 50_000, 10_000
+_SIDE = 32  # pixels
+_RADIUS = (6.0, 11.0)  # pixels, from a shape's middle to its edge
+_MAX_TURN = np.deg2rad(15)  # beyond 22 degrees a plus and a saltire would be taken for each other
+_CONTRAST = (70, 186)  # levels between shape and background in each channel, going round at 256
+_GRADIENT = 30.0  # levels by which the background changes from its middle to its edge
+_NOISE = 18.0  # levels, standard deviation
+_BLOCK = 2_000  # images at a time, for memory's sake
+
+Plane = NDArray[np.float32]
+
+
+def _box(u: Plane, v: Plane, width: float, height: float) -> Plane:
+    return np.maximum(np.abs(u) - np.float32(width), np.abs(v) - np.float32(height))
+
+
+def _disc(u: Plane, v: Plane, radius: float) -> Plane:
+    return np.hypot(u, v) - np.float32(radius)
+
+
+def _triangle(u: Plane, v: Plane) -> Plane:
+    return np.maximum(np.float32(0.87) * np.abs(u) - v * np.float32(0.5) - np.float32(0.5), v - np.float32(0.6))
+
+
+def _plus(u: Plane, v: Plane) -> Plane:
+    return np.minimum(_box(u, v, 1, 0.27), _box(u, v, 0.27, 1))
+
+
+def _saltire(u: Plane, v: Plane) -> Plane:
+    half = np.float32(0.5**0.5)
+    return _plus((u + v) * half, (u - v) * half)
+
+
+# A shape is the points (u right, v down) at which its function is negative; there, and near its edge, the value is the
+# distance to the edge. All of it lies about the origin within 1.
+SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {
+    "disc": lambda u, v: _disc(u, v, 0.95),
+    "ring": lambda u, v: np.abs(_disc(u, v, 0.75)) - np.float32(0.2),
+    "square": lambda u, v: _box(u, v, 0.8, 0.8),
+    "frame": lambda u, v: np.abs(_box(u, v, 0.65, 0.65)) - np.float32(0.18),
+    "triangle": _triangle,
+    "plus": _plus,
+    "saltire": _saltire,
+    "bars": lambda u, v: _box(u, np.abs(v) - np.float32(0.55), 0.9, 0.27),
+    "crescent": lambda u, v: np.maximum(_disc(u, v, 0.95), -_disc(u - np.float32(0.5), v, 0.75)),
+    "pair": lambda u, v: _disc(np.abs(u) - np.float32(0.55), v, 0.42),
+}
+
+
+def embedded() -> Arrays:
+    """Return the stand-in, the same on every call: (n, 32, 32, 3) bytes, and a label 0..9 for the shape in each.
+
+    A shape is as often darker than its background as lighter, in each channel by itself, and it is anywhere in the
+    image. No pixel's level says anything about the class, then: a linear model learns next to nothing of it, and a
+    convolutional network most.
+    """
+    parts = {}
+    for part, count, seed in (("train", TRAIN_EXAMPLES, 20170902), ("test", TEST_EXAMPLES, 20170903)):
+        random = np.random.default_rng(seed)
+        labels = random.integers(len(SHAPES), size=count, dtype=np.uint8)
+        images = np.empty((count, _SIDE, _SIDE, 3), np.uint8)
+        for start in range(0, count, _BLOCK):
+            images[start : start + _BLOCK] = _drawn(labels[start : start + _BLOCK], random)
+        parts[f"{part}_image"], parts[f"{part}_labels"] = images, labels
+    return Arrays("colour-shapes-stand-in", ("image",), len(SHAPES), parts)
+
+
+def _drawn(labels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """Return an image (n, 32, 32, 3) of each label's shape."""
+    count = len(labels)
+    # The background: a random colour, changing evenly in a random direction.
+    colour = random.integers(256, size=(count, 1, 1, 3), dtype=np.int64)
+    across, down = random.uniform(-_GRADIENT, _GRADIENT, (2, count, 1, 1)).astype(np.float32)
+    row, column = np.mgrid[-1 : 1 : _SIDE * 1j, -1 : 1 : _SIDE * 1j].astype(np.float32)
+    background = colour.astype(np.float32) + (across * column + down * row)[..., np.newaxis]
+    # The shape: going round at 256 keeps its channels apart from the background's, and all levels as frequent.
+    contrast = random.integers(*_CONTRAST, size=colour.shape)
+    difference = ((colour + contrast) % 256).astype(np.float32) - background
+    image = background + difference * _coverage(labels, random)[..., np.newaxis]
+    image += random.standard_normal(image.shape, np.float32) * np.float32(_NOISE)
+    levels: NDArray[np.uint8] = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return levels
+
+
+def _coverage(labels: NDArray[np.uint8], random: np.random.Generator) -> Plane:
+    """Return what part of each pixel (n, 32, 32) the shape covers, 0..1, each shape in a random place, size and turn."""
+    count = len(labels)
+    radius = random.uniform(*_RADIUS, (count, 1, 1))
+    # The middle is where all of the shape is in the image.
+    middle_row, middle_column = random.uniform(-1, 1, (2, count, 1, 1)) * ((_SIDE - 1) / 2 - radius)
+    turn = random.uniform(-_MAX_TURN, _MAX_TURN, (count, 1, 1))
+    row, column = np.mgrid[:_SIDE, :_SIDE] - (_SIDE - 1) / 2
+    row, column = (row - middle_row) / radius, (column - middle_column) / radius
+    u = (np.cos(turn) * column + np.sin(turn) * row).astype(np.float32)
+    v = (np.cos(turn) * row - np.sin(turn) * column).astype(np.float32)
+    inside = np.empty(u.shape, np.float32)
+    for label, shape in enumerate(SHAPES.values()):
+        chosen = labels == label
+        inside[chosen] = shape(u[chosen], v[chosen])
+    coverage: Plane = np.clip(np.float32(0.5) - inside * radius.astype(np.float32), 0, 1)  # an edge fades over a pixel
+    return coverage

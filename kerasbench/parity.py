@@ -1,0 +1,134 @@
+"""The task `parity`: proves that a backend computes the same network as the reference, or says where it does not.
+
+Both start from the same weights, and take the same steps of plain SGD on the same batches, dropout off. Equal losses
+at every step mean equal forward and backward passes. Where they differ, the first layer whose output differs is named.
+"""
+
+import functools
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from kerasbench import environments, request
+from kerasbench.config import BackendConfig, backend_named
+from kerasbench.session import Session
+from kerasbench.worker import dataset, initializers, protocol
+from kerasbench.worker_process import WorkerDied, WorkerProcess, start
+
+FLOAT64 = "float64"  # the name of the NumPy reference, where a model has one
+
+
+def certify(session: Session) -> None:
+    """Compare the backend's losses with the reference's, step by step, and log the deviations.
+
+    Raises:
+        WorkerDied: a worker did not finish, or the losses deviate by more than the tolerance.
+    """
+    config = session.config
+    asked = request.to_compare(config, config.backend, session.data)
+    session.worker.send(protocol.PARITY, **asked)
+    session.await_ready()
+    losses = session.worker.expect(protocol.LOSSES)["losses"]
+    reference = config.parity.reference
+    deviations = {reference: relative_deviations(losses, _reference_losses(session))}
+    if config.model.float64_reference:
+        deviations[FLOAT64] = relative_deviations(losses, _float64_losses(config.model.float64_reference, asked))
+    for step, loss in enumerate(losses, start=1):
+        of_step = {f"parity_deviation_{name}": found[step - 1] for name, found in deviations.items()}
+        session.tracked.metrics({"parity_loss": loss, **of_step}, step=step)
+    session.outcome.deviation = max(max(found) for found in deviations.values())
+    session.tracked.metrics({"parity_max_deviation": session.outcome.deviation})
+    worst = ", ".join(f"{max(found):.1e} from {name}" for name, found in deviations.items())
+    session.announce(f"{len(losses)} steps, largest relative deviation of a loss: {worst}")
+    for name, found in deviations.items():
+        first = first_above(found, config.parity.tolerance)
+        if first is not None:
+            layer = _first_deviating_layer(session) if name == reference else "unknown"
+            raise WorkerDied(
+                f"its loss deviates from {name}'s by {found[first - 1]:.1e} at step {first} "
+                f"(tolerance {config.parity.tolerance:.0e}); first layer whose output deviates: {layer}"
+            )
+
+
+def relative_deviations(losses: list[float], reference: list[float]) -> list[float]:
+    """Return |loss - reference| / |reference| for each step; infinite where a loss is not a number."""
+    pairs = zip(losses, reference, strict=True)
+    found = [abs(loss - other) / max(abs(other), np.finfo(float).tiny) for loss, other in pairs]
+    return [value if np.isfinite(value) else float("inf") for value in found]
+
+
+def first_above(deviations: list[float], tolerance: float) -> int | None:
+    """Return the first step, counted from 1, whose deviation is above the tolerance."""
+    return next((step for step, value in enumerate(deviations, start=1) if not value <= tolerance), None)
+
+
+def _reference_losses(session: Session) -> list[float]:
+    """Return the reference backend's losses, computed once for all jobs of a sweep."""
+    config = session.config
+    asked = request.to_compare(config, _reference(session), session.data)
+    file = session.folder.parent / f"parity-{config.parity.reference}-{config.model.name}-{config.seed}.json"
+    with FileLock(f"{file}.lock"):
+        if file.exists():
+            kept = json.loads(file.read_text())
+            if kept["request"] == json.loads(json.dumps(asked)):
+                return list(kept["losses"])
+        session.announce(f"computing the reference's losses on {config.parity.reference}")
+        with _start(session, _reference(session), "reference") as worker:
+            worker.send(protocol.PARITY, **asked)
+            worker.expect(protocol.READY)
+            losses: list[float] = worker.expect(protocol.LOSSES)["losses"]
+        file.write_text(json.dumps({"request": asked, "losses": losses}))
+    return losses
+
+
+def _float64_losses(module: str, asked: dict[str, Any]) -> list[float]:
+    """Return the losses of the model's other self in NumPy, from the same weights and batches."""
+    training, _ = dataset.load(asked["data"])
+    losses: list[float] = importlib.import_module(module).losses(
+        training.x,
+        training.labels,
+        draw=functools.partial(initializers.draw, asked["seed"]),
+        batch_size=asked["batch_size"],
+        rate=asked["optimizer"]["learning_rate"],
+        **asked["model"]["build"],
+    )
+    return losses
+
+
+def _reference(session: Session) -> BackendConfig:
+    return backend_named(session.config.parity.reference)
+
+
+def _start(session: Session, backend: BackendConfig, name: str) -> WorkerProcess:
+    folder = Path(session.config.environments.folder)
+    environment = environments.provision(backend, folder, session.announce)
+    return start(environment.folder, backend, session.config.trainer.threads, session.folder / f"{name}.log")
+
+
+def _first_deviating_layer(session: Session) -> str:
+    """Return the name of the first layer whose output for the first batch is not the reference's."""
+    try:
+        found = _layer_outputs(session, session.config.backend, "outputs")
+        expected = _layer_outputs(session, _reference(session), "reference-outputs")
+    except WorkerDied as died:
+        return f"unknown ({died})"
+    for layer, output in expected.items():
+        scale = float(np.abs(output).max()) or 1.0
+        if not np.abs(found[layer] - output).max() <= session.config.parity.tolerance * scale:
+            return layer
+    return "none: the forward pass agrees, the gradients do not"
+
+
+def _layer_outputs(session: Session, backend: BackendConfig, name: str) -> dict[str, Any]:
+    path = session.folder / f"{name}.npz"
+    with _start(session, backend, name) as worker:
+        asked = request.to_compare(session.config, backend, session.data)
+        worker.send(protocol.OUTPUTS, path=str(path), **asked)
+        worker.expect(protocol.READY)
+        layers = worker.expect(protocol.OUTPUTS)["layers"]
+    with np.load(path) as arrays:
+        return {layer: arrays[layer] for layer in layers}

@@ -1,0 +1,57 @@
+"""What a worker is asked: plain JSON, all that it needs and nothing else."""
+
+from typing import Any
+
+from kerasbench import config as configuration
+from kerasbench.config import BackendConfig, Config, Init
+from kerasbench.data import PreparedData
+
+
+def to_train(config: Config, data: PreparedData) -> dict[str, Any]:
+    """Return the request to train as the configuration says."""
+    model = configuration.plain(config)["model"]
+    return _common(config, config.backend, data) | {
+        "model": {"module": model["module"], "build": model["build"]},
+        "optimizer": model["optimizer"],
+        "metrics": ["accuracy"],
+        "init": config.trainer.init.value,
+        "epochs": config.trainer.epochs,
+        "batch_size": config.trainer.batch_size,
+    }
+
+
+def to_compare(config: Config, backend: BackendConfig, data: PreparedData) -> dict[str, Any]:
+    """Return the request for a few steps of plain SGD without dropout, the same for every backend but its fixes.
+
+    A model's dropout rates are those of its settings whose names end in "dropout".
+    """
+    model = configuration.plain(config)["model"]
+    build = {name: 0.0 if name.endswith("dropout") else value for name, value in model["build"].items()}
+    parity = config.parity
+    request = _common(config, backend, data) | {
+        "model": {"module": model["module"], "build": build},
+        "optimizer": {"class_name": "SGD", "learning_rate": parity.learning_rate, "decay": 0.0, "momentum": 0.0},
+        "metrics": [],
+        "init": Init.shared.value,
+        "steps": parity.steps,
+        "batch_size": parity.batch_size,
+    }
+    needed = parity.steps * parity.batch_size
+    request["data"] |= {"train_samples": needed, "test_samples": parity.batch_size}
+    return request
+
+
+def _common(config: Config, backend: BackendConfig, data: PreparedData) -> dict[str, Any]:
+    return {
+        "loss": config.model.loss,
+        "seed": config.seed,
+        "seed_function": backend.seed_function,
+        "fixes": backend.fixes,
+        "data": {
+            "path": data.path,
+            "inputs": data.inputs,
+            "classes": data.classes,
+            "train_samples": config.data.train_samples,
+            "test_samples": config.data.test_samples,
+        },
+    }

@@ -1,0 +1,40 @@
+"""What a task has at hand while its worker runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasbench.config import Config
+from kerasbench.data import PreparedData
+from kerasbench.outcome import Outcome
+from kerasbench.progress import Announce
+from kerasbench.telemetry import Telemetry
+from kerasbench.tracking import TrackedRun
+from kerasbench.worker import protocol
+from kerasbench.worker_process import WorkerProcess
+
+
+@dataclass(frozen=True)
+class Session:
+    """One tracked run and its worker; `folder` is where this job's files are written."""
+
+    config: Config
+    data: PreparedData
+    worker: WorkerProcess
+    telemetry: Telemetry
+    tracked: TrackedRun
+    outcome: Outcome
+    announce: Announce
+    folder: Path
+
+    def await_ready(self) -> None:
+        """Wait until the worker has imported Keras, and keep its versions.
+
+        Raises:
+            WorkerDied: it cannot.
+        """
+        ready = self.worker.expect(protocol.READY)
+        self.outcome.keras_version = ready["keras_version"]
+        self.tracked.tags({f"{what}.version": ready[f"{what}_version"] for what in ("keras", "backend", "python")})
+        self.tracked.metrics({"import_seconds": ready["import_seconds"]})
+        framework = self.config.backend.framework
+        self.announce(f"Keras {ready['keras_version']} on {framework} {ready['backend_version']} is imported")

@@ -1,0 +1,35 @@
+"""keras-mxnet 2.2.4.3 on MXNet 1.5.1 to 1.9.1: SimpleRNN, GRU and LSTM output zeros unless they are unrolled.
+
+`rnn` in keras/backend/mxnet_backend.py runs what is not unrolled through `mx.sym.contrib.foreach`; the result is zero
+whatever goes in. The network trains, fast, and learns nothing but its biases (so it was found: a loss that no weight of
+the layer moves). With `unroll=True` a second defect shows: `RNN.get_initial_state` sums the input over two axes, whose
+shape MXNet then does not know, and building fails on anything but an input layer.
+
+Here every layer is unrolled, and its initial state is zeros of shape (batch, units) made from the first time step.
+"""
+
+from typing import Any, List
+
+import mxnet as mx
+from keras import backend
+from keras.backend.mxnet_backend import KerasSymbol
+from keras.layers.recurrent import RNN
+
+
+def apply() -> None:
+    """Replace `keras.backend.rnn` and `RNN.get_initial_state`."""
+    mxnet_rnn = backend.rnn
+
+    def rnn(*args: Any, **kwargs: Any) -> Any:
+        return mxnet_rnn(*args, **dict(kwargs, unroll=True))
+
+    backend.rnn = rnn
+    RNN.get_initial_state = _initial_state
+
+
+def _initial_state(layer: Any, inputs: Any) -> List[Any]:
+    first_step = mx.sym.slice_axis(inputs.symbol, axis=1, begin=0, end=1)  # (batch, 1, features)
+    zero = mx.sym.sum(mx.sym.zeros_like(first_step), axis=2)  # (batch, 1)
+    sizes = layer.cell.state_size
+    units = sizes if hasattr(sizes, "__len__") else [sizes]
+    return [KerasSymbol(mx.sym.broadcast_axis(zero, axis=1, size=size)) for size in units]

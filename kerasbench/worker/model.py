@@ -1,0 +1,39 @@
+"""Builds what a request describes: the data, the compiled model, its initial weights."""
+
+import importlib
+import random
+from typing import Any, Dict
+
+import numpy as np
+
+from kerasbench.worker import optimizers, weights
+from kerasbench.worker.dataset import Split
+
+
+def prepare_backend(request: Dict[str, Any]) -> None:
+    """Put the backend's known defects right and seed it: before anything is built."""
+    for fix in request["fixes"]:
+        importlib.import_module("kerasbench.worker.fixes." + fix).apply()
+    seed_everything(request["seed"], request["seed_function"])
+
+
+def seed_everything(seed: int, seed_function: str) -> None:
+    """Seed Python, NumPy, and the backend, by the function whose dotted name its configuration gives.
+
+    What a framework draws by itself, dropout for one, then follows from the seed.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    module, _, name = seed_function.rpartition(".")
+    getattr(importlib.import_module(module), name)(seed)
+
+
+def build(request: Dict[str, Any], training: Split) -> Any:
+    """Return the compiled model that the request describes, for data of the given split's shapes."""
+    module = importlib.import_module(request["model"]["module"])
+    shapes = [array.shape[1:] for array in training.inputs]
+    model = module.build(shapes, training.labels.shape[1], **request["model"]["build"])
+    model.compile(loss=request["loss"], optimizer=optimizers.build(request["optimizer"]), metrics=request["metrics"])
+    if request["init"] == "shared":
+        weights.share(model, request["seed"])
+    return model

@@ -1,0 +1,38 @@
+"""What shows whether a backend computes the same network: the losses of a few steps, and every layer's output."""
+
+from typing import Any, Dict
+
+import numpy as np
+from keras.models import Model
+
+from kerasbench.worker import dataset, protocol
+from kerasbench.worker.model import build, prepare_backend
+
+
+def losses(request: Dict[str, Any], channel: protocol.Channel) -> None:
+    """Train for some steps on successive batches, and send the loss of each, taken before the step's update."""
+    prepare_backend(request)
+    training, _ = dataset.load(request["data"])
+    model = build(request, training)
+    size = request["batch_size"]
+    found = []
+    for step in range(request["steps"]):
+        batch = training.part(step * size, (step + 1) * size)
+        if hasattr(model, "reset_metrics"):
+            model.reset_metrics()  # Keras 3 gives the mean over all batches since the last reset
+        found.append(float(model.train_on_batch(batch.x, batch.labels)))
+    channel.send(protocol.LOSSES, losses=found)
+
+
+def outputs(request: Dict[str, Any], channel: protocol.Channel) -> None:
+    """Save every layer's output for the first batch, under the layer's name, to the file that the request names."""
+    prepare_backend(request)
+    training, _ = dataset.load(request["data"])
+    model = build(request, training)
+    layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
+    inspected = Model(inputs=model.inputs, outputs=[layer.output for layer in layers])
+    inspected.compile(loss="mse", optimizer="sgd")  # keras-mxnet predicts only then
+    batch = training.part(0, request["batch_size"])
+    predictions = inspected.predict(batch.x, batch_size=request["batch_size"])
+    np.savez(request["path"], **{layer.name: array for layer, array in zip(layers, predictions)})
+    channel.send(protocol.OUTPUTS, layers=[layer.name for layer in layers])
