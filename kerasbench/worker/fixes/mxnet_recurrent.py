@@ -12,7 +12,7 @@ from typing import Any, List
 
 import mxnet as mx
 from keras import backend
-from keras.backend.mxnet_backend import KerasSymbol
+from keras.backend.mxnet_backend import KerasSymbol, keras_mxnet_symbol
 from keras.layers.recurrent import RNN
 
 
@@ -28,8 +28,12 @@ def apply() -> None:
 
 
 def _initial_state(layer: Any, inputs: Any) -> List[Any]:
+    sizes = layer.cell.state_size
+    return [_zeros(inputs, size) for size in (sizes if hasattr(sizes, "__len__") else [sizes])]
+
+
+@keras_mxnet_symbol  # makes the symbol twice, for training and for prediction
+def _zeros(inputs: Any, units: int) -> Any:
     first_step = mx.sym.slice_axis(inputs.symbol, axis=1, begin=0, end=1)  # (batch, 1, features)
     zero = mx.sym.sum(mx.sym.zeros_like(first_step), axis=2)  # (batch, 1)
-    sizes = layer.cell.state_size
-    units = sizes if hasattr(sizes, "__len__") else [sizes]
-    return [KerasSymbol(mx.sym.broadcast_axis(zero, axis=1, size=size)) for size in units]
+    return KerasSymbol(mx.sym.broadcast_axis(zero, axis=1, size=units))
