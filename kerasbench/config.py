@@ -72,6 +72,8 @@ class DataConfig:
     """One data set, and where it may come from."""
 
     name: str = MISSING
+    loader: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     source: DataSource = DataSource.auto
     root: str | None = None
     cache: str = MISSING

@@ -88,17 +88,18 @@ def read_batch(content: bytes, where: str, count: int) -> tuple[NDArray[np.uint8
     return images.reshape(count, 3, 32, 32).transpose(0, 2, 3, 1), labels.astype(np.uint8)
 
 
+# Asked of an array, for NumPy 2 keeps it elsewhere than NumPy 1, which wrote the published files.
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
+_ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+}
+
+
 class _Unpickler(pickle.Unpickler):
     """Reads NumPy arrays and plain values. A pickle may otherwise name any function, and have it called."""
-
-    # Asked of an array, for where NumPy keeps it differs between versions; in the published files, it is NumPy 1's.
-    _reconstruct = staticmethod(np.empty(0).__reduce__()[0])  # type: ignore[arg-type]
-    _ALLOWED = {
-        ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-        ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-    }
 
     def __init__(self, content: bytes, where: str) -> None:
         super().__init__(io.BytesIO(content), encoding="bytes")  # Python 2 wrote them
@@ -106,7 +107,7 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return self._ALLOWED[module, name]
+            return _ALLOWED[module, name]
         except KeyError:
             raise UserError(
                 f"{self._where} is not read: it asks for {module}.{name}, and CIFAR-10 needs only NumPy's arrays. "

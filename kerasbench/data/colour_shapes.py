@@ -14,7 +14,7 @@ _MAX_TURN = np.deg2rad(15)  # beyond 22 degrees a plus and a saltire would be ta
 _CONTRAST = (70, 186)  # levels between shape and background in each channel, going round at 256
 _GRADIENT = 30.0  # levels by which the background changes from its middle to its edge
 _NOISE = 18.0  # levels, standard deviation
-_BLOCK = 2_000  # images at a time, for memory's sake
+_BLOCK = 500  # images at a time, for memory's sake
 
 Plane = NDArray[np.float32]
 
@@ -24,11 +24,14 @@ def _box(u: Plane, v: Plane, width: float, height: float) -> Plane:
 
 
 def _disc(u: Plane, v: Plane, radius: float) -> Plane:
-    return np.hypot(u, v) - np.float32(radius)
+    distance: Plane = np.hypot(u, v) - np.float32(radius)
+    return distance
 
 
 def _triangle(u: Plane, v: Plane) -> Plane:
-    return np.maximum(np.float32(0.87) * np.abs(u) - v * np.float32(0.5) - np.float32(0.5), v - np.float32(0.6))
+    sides: Plane = np.float32(0.87) * np.abs(u) - np.float32(0.5) * v - np.float32(0.5)
+    triangle: Plane = np.maximum(sides, v - np.float32(0.6))
+    return triangle
 
 
 def _plus(u: Plane, v: Plane) -> Plane:
@@ -41,7 +44,7 @@ def _saltire(u: Plane, v: Plane) -> Plane:
 
 
 # A shape is the points (u right, v down) at which its function is negative; there, and near its edge, the value is the
-# distance to the edge. All of it lies about the origin within 1.
+# distance to the edge. The origin is its middle, and only corners lie farther from it than 1.
 SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {
     "disc": lambda u, v: _disc(u, v, 0.95),
     "ring": lambda u, v: np.abs(_disc(u, v, 0.75)) - np.float32(0.2),
@@ -86,25 +89,27 @@ def _drawn(labels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np
     contrast = random.integers(*_CONTRAST, size=colour.shape)
     difference = ((colour + contrast) % 256).astype(np.float32) - background
     image = background + difference * _coverage(labels, random)[..., np.newaxis]
-    image += random.standard_normal(image.shape, np.float32) * np.float32(_NOISE)
-    levels: NDArray[np.uint8] = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    noise = random.standard_normal(image.shape, np.float32)
+    noise *= np.float32(_NOISE)
+    image += noise
+    levels: NDArray[np.uint8] = np.clip(np.rint(image, out=image), 0, 255, out=image).astype(np.uint8)
     return levels
 
 
 def _coverage(labels: NDArray[np.uint8], random: np.random.Generator) -> Plane:
-    """Return what part of each pixel (n, 32, 32) the shape covers, 0..1, each shape in a random place, size and turn."""
+    """Return what part of each pixel (n, 32, 32) the shape covers, 0..1; its place, size and turn are random."""
     count = len(labels)
-    radius = random.uniform(*_RADIUS, (count, 1, 1))
-    # The middle is where all of the shape is in the image.
-    middle_row, middle_column = random.uniform(-1, 1, (2, count, 1, 1)) * ((_SIDE - 1) / 2 - radius)
-    turn = random.uniform(-_MAX_TURN, _MAX_TURN, (count, 1, 1))
-    row, column = np.mgrid[:_SIDE, :_SIDE] - (_SIDE - 1) / 2
+    radius = random.uniform(*_RADIUS, (count, 1, 1)).astype(np.float32)
+    # All of the shape but its corners is in the image.
+    middle_row, middle_column = random.uniform(-1, 1, (2, count, 1, 1)).astype(np.float32) * ((_SIDE - 1) / 2 - radius)
+    turn = random.uniform(-_MAX_TURN, _MAX_TURN, (count, 1, 1)).astype(np.float32)
+    row, column = (np.mgrid[:_SIDE, :_SIDE] - (_SIDE - 1) / 2).astype(np.float32)
     row, column = (row - middle_row) / radius, (column - middle_column) / radius
-    u = (np.cos(turn) * column + np.sin(turn) * row).astype(np.float32)
-    v = (np.cos(turn) * row - np.sin(turn) * column).astype(np.float32)
+    u = np.cos(turn) * column + np.sin(turn) * row
+    v = np.cos(turn) * row - np.sin(turn) * column
     inside = np.empty(u.shape, np.float32)
     for label, shape in enumerate(SHAPES.values()):
         chosen = labels == label
         inside[chosen] = shape(u[chosen], v[chosen])
-    coverage: Plane = np.clip(np.float32(0.5) - inside * radius.astype(np.float32), 0, 1)  # an edge fades over a pixel
+    coverage: Plane = np.clip(np.float32(0.5) - inside * radius, 0, 1)  # an edge fades over a pixel
     return coverage

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -54,25 +55,32 @@ def prepare(config: DataConfig) -> PreparedData:
     Raises:
         UserError: the files are damaged, or `data.source=real` and they cannot be had.
     """
-    return _prepare(config.name, config.source, config.root, Path(config.cache))
+    options = tuple(sorted(config.options.items()))
+    return _prepare(config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache))
 
 
 @functools.lru_cache
-def _prepare(name: str, source: DataSource, root: str | None, cache: Path) -> PreparedData:
-    loader = importlib.import_module(f"kerasbench.data.{name}")
+def _prepare(
+    name: str, module: str, options: tuple[tuple[str, Any], ...], source: DataSource, root: str | None, cache: Path
+) -> PreparedData:
+    loader = importlib.import_module(f"kerasbench.data.{module}")
+    embedded = functools.partial(loader.embedded, **dict(options))
+    real = functools.partial(loader.real, Path(root) if root else None, cache, **dict(options))
+    # With the options, lest one changed on the command line finds what was prepared with another.
+    kept = "-".join([name, *(str(value) for _, value in options)])
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f".{name}.lock"):
+    with FileLock(cache / f".{kept}.lock"):
         if source is DataSource.embedded:
-            return _kept(name, "embedded", cache, loader.embedded)
+            return _kept(kept, "embedded", cache, embedded)
         try:
-            return _kept(name, "real", cache, lambda: loader.real(Path(root) if root else None, cache))
+            return _kept(kept, "real", cache, real)
         except DownloadError as error:
             if source is DataSource.real:
                 raise UserError(
                     f"data.source=real, and {name} is neither in data.root={root} nor in {cache}, and {error}. "
                     "Name the folder that holds it (data.root=FOLDER or KERASBENCH_DATA)."
                 ) from error
-            stand_in = _kept(name, "embedded", cache, loader.embedded)
+            stand_in = _kept(kept, "embedded", cache, embedded)
             return PreparedData(**{**asdict(stand_in), "note": f"real {name} was not found: {error}"})
 
 
