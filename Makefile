@@ -4,9 +4,14 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 BIN := .venv/bin
 SWEEP ?= backend=tensorflow,cntk,theano
 ARGS ?=
+comma := ,
+empty :=
+list = $(subst $(empty) $(empty),$(comma),$(basename $(notdir $(sort $(wildcard conf/$(1)/*.yaml)))))
+BACKENDS ?= $(call list,backend)
+MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test check ui lock clean
+.PHONY: help setup sweep parity test check ui lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -18,15 +23,19 @@ setup: $(BIN)/.ready ## create .venv with the pinned packages of the driver
 $(BIN)/.ready: requirements/driver.txt
 	@test -n "$(PYTHON)" || { echo "error: no CPython 3.11 or newer found; install one or say make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement requirements/driver.txt
+	@echo "installing the driver's packages into .venv (about a minute)"
+	@$(BIN)/python -m pip install --quiet --requirement requirements/driver.txt
 	@touch $@
 
 $(BIN)/.ready-dev: $(BIN)/.ready requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
 	@touch $@
 
 sweep: setup ## train mnist_mlp on TensorFlow, CNTK and Theano and compare (more: ARGS="...")
 	$(BIN)/python train.py -m $(SWEEP) $(ARGS)
+
+parity: setup ## prove that all seven backends compute the same networks: all models, before speed counts
+	$(BIN)/python train.py -m task=parity backend=$(BACKENDS) model=$(MODELS) $(ARGS)
 
 test: $(BIN)/.ready-dev ## set up and run all tests
 	$(BIN)/python -m pytest $(ARGS)
@@ -39,8 +48,22 @@ check: $(BIN)/.ready-dev ## lint and types
 ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1
 	$(BIN)/python -m kerasbench.ui
 
-lock: setup ## pin all requirements anew from pyproject.toml and requirements/*.in
-	$(BIN)/python -m kerasbench.environments.locking
+UV_LOCK = $(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade
+MODERN := tensorflow jax
+HISTORICAL := tensorflow1 cntk theano mxnet
+PYTHON36 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python3.6) python3.6)
+
+lock: setup ## pin all requirements anew, from pyproject.toml and requirements/*.in
+	$(UV_LOCK) --universal --python-version 3.11 pyproject.toml --output-file requirements/driver.txt
+	$(UV_LOCK) --universal --python-version 3.11 --group dev --constraint requirements/driver.txt \
+		--output-file requirements/dev.txt
+	for name in $(MODERN); do \
+		$(UV_LOCK) --universal --python-version 3.11 requirements/$$name.in --output-file requirements/$$name.txt; done
+	# torch itself is pinned without its CUDA packages, which a CPU build does not want and a CUDA build brings along.
+	$(UV_LOCK) --universal --python-version 3.11 requirements/torch.in | \
+		sed '/^cuda-/d; /^nvidia-/d; /^triton/d; s/^torch==\([0-9.]*\).*/torch==\1/' | sort -u > requirements/torch.txt
+	for name in $(HISTORICAL); do \
+		$(UV_LOCK) --python $(PYTHON36) requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## delete .venv, the environments and the caches; runs are kept
 	rm -rf .venv .envs .cache outputs

@@ -19,7 +19,7 @@ def train(session: Session) -> None:
     session.await_ready()
 
     built = worker.expect(protocol.BUILT)
-    tracked.metrics({"build_seconds": built["build_seconds"]})
+    tracked.metrics({"build_seconds": built["build_seconds"], "parameters": built["parameters"]})
     probed = worker.expect(protocol.PROBED)
     tracked.metrics({"parity_probe_loss": probed["parity_probe_loss"]})
 

@@ -25,4 +25,4 @@ def apply() -> None:
         return code.replace(_GIVE, _GIVE + " maximum = NAN;")  # which equals nothing
 
     MaxPoolGrad.c_code = to_the_first
-    MaxPoolGrad.c_code_cache_version = lambda self: version(self) + ("first maximum",)
+    MaxPoolGrad.c_code_cache_version = lambda self: (*version(self), "first maximum")

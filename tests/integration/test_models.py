@@ -1,0 +1,44 @@
+"""The six models on real Keras: as many weights as the examples have, and each trains on its own data."""
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.conftest import Train
+
+pytestmark = pytest.mark.slow
+
+MODELS = {
+    "mnist_mlp": 669_706,
+    "mnist_cnn": 1_199_882,
+    "mnist_hierarchical_rnn": 199_434,
+    "cifar10_cnn": 1_250_858,
+    # Of the bAbI models the vocabulary decides: V = 36 words of qa2.
+    "babi_rnn": 2 * 36 * 50 + 2 * 4 * 50 * (50 + 50 + 1) + 51 * 36,
+    "babi_rnn_concat": 2 * 36 * 50 + 2 * 4 * 100 * (50 + 100 + 1) + 201 * 36,
+}
+
+
+def test_every_model_has_the_weights_of_its_example_and_trains(train: Train, store: str) -> None:
+    done = train("-m", "backend=torch", f"model={','.join(MODELS)}", "trainer.epochs=1", "data.train_samples=64")
+    assert done.returncode == 0, done.stdout
+    client = MlflowClient(store)
+    experiment = client.get_experiment_by_name("keras-backends")
+    assert experiment is not None
+    runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert {name: run.data.metrics["parameters"] for name, run in runs.items()} == MODELS
+    assert runs["cifar10_cnn"].data.tags["data.name"] == "colour-shapes-stand-in"
+    assert runs["babi_rnn"].data.tags["data.name"] == "babi_qa2-stand-in"
+
+
+def test_any_two_runs_from_shared_weights_have_the_same_probe_loss_and_native_ones_have_not(
+    train: Train, store: str
+) -> None:
+    train("-m", "backend=torch,cntk,mxnet", "trainer.init=shared,native", "trainer.epochs=1")
+    client = MlflowClient(store)
+    experiment = client.get_experiment_by_name("keras-backends")
+    assert experiment is not None
+    losses: dict[str, list[float]] = {"shared": [], "native": []}
+    for run in client.search_runs([experiment.experiment_id]):
+        losses[run.data.params["trainer.init"]].append(run.data.metrics["parity_probe_loss"])
+    assert losses["shared"] == pytest.approx([losses["shared"][0]] * 3, rel=1e-5)
+    assert max(losses["native"]) - min(losses["native"]) > 1e-3

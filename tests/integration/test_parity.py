@@ -1,0 +1,65 @@
+"""The certificate on the real backends, and each fix taken out."""
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.conftest import Train
+
+pytestmark = pytest.mark.slow
+
+# A model small enough to compile in seconds, for each kind of layer that a fix is about.
+SMALL_RNN = ("model=mnist_hierarchical_rnn", "model.build.row_units=8", "model.build.column_units=8")
+CNN = ("model=mnist_cnn",)
+
+
+def _deviation(store: str) -> float:
+    client = MlflowClient(store)
+    experiment = client.get_experiment_by_name("keras-backends")
+    assert experiment is not None
+    newest = client.search_runs([experiment.experiment_id])[0]
+    return newest.data.metrics["parity_max_deviation"]
+
+
+def test_the_seven_backends_compute_the_same_perceptron_as_numpy_does_in_double_precision(
+    train: Train, store: str
+) -> None:
+    backends = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
+    done = train("-m", "task=parity", f"backend={backends}", "model=mnist_mlp")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("pass") == 7
+    client = MlflowClient(store)
+    experiment = client.get_experiment_by_name("keras-backends")
+    assert experiment is not None
+    for run in client.search_runs([experiment.experiment_id]):
+        history = client.get_metric_history(run.info.run_id, "parity_deviation_float64")
+        assert [point.step for point in history] == list(range(1, 9))
+        assert max(point.value for point in history) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("backend", "without", "model", "layer"),
+    [
+        ("cntk", ["cntk_lstm"], SMALL_RNN, "rows"),
+        ("mxnet", ["mxnet_recurrent"], SMALL_RNN, "rows"),
+        ("theano", ["theano_kernels"], CNN, "conv_1"),
+        ("theano", ["theano_pooling"], CNN, "none: the forward pass agrees"),
+        ("theano", ["theano_relu"], CNN, "none: the forward pass agrees"),
+    ],
+)
+def test_without_a_fix_the_backend_fails_and_the_layer_is_named(
+    train: Train, store: str, backend: str, without: list[str], model: tuple[str, ...], layer: str
+) -> None:
+    fixes = {
+        "cntk": ["cntk_lstm", "cntk_metrics"],
+        "mxnet": ["mxnet_recurrent"],
+        "theano": ["theano_kernels", "theano_pooling", "theano_relu"],
+    }[backend]
+    asked = ("task=parity", f"backend={backend}", *model, "parity.tolerance=1e-5")
+    whole = train(*asked)
+    assert whole.returncode == 0, whole.stdout
+    assert _deviation(store) < 1e-5
+    remaining = ",".join(fix for fix in fixes if fix not in without)
+    broken = train(*asked, f"backend.fixes=[{remaining}]")
+    assert broken.returncode == 1
+    assert _deviation(store) > 1e-5
+    assert f"first layer whose output deviates: {layer}" in " ".join(broken.stdout.split())
