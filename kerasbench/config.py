@@ -74,6 +74,7 @@ class DataConfig:
     name: str = MISSING
     loader: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    images: bool = False
     source: DataSource = DataSource.auto
     root: str | None = None
     cache: str = MISSING
@@ -113,6 +114,7 @@ class TrainerConfig:
     epochs: int = MISSING
     batch_size: int = MISSING
     init: Init = Init.shared
+    augment: bool = False
     threads: int | None = None
 
 
@@ -156,6 +158,8 @@ def _check(config: Config) -> None:
     _at_least(1, "trainer.threads", config.trainer.threads)
     _at_least(1, "parity.steps", config.parity.steps)
     _at_least(1, "parity.batch_size", config.parity.batch_size)
+    if config.trainer.augment and not config.data.images:
+        raise UserError(f"trainer.augment=true shifts and flips images, and {config.data.name} holds none")
     if not (CONF / "backend" / f"{config.parity.reference}.yaml").exists():
         raise UserError(f"parity.reference={config.parity.reference} is no backend; see `python train.py --help`")
     _at_least(1, "data.train_samples", config.data.train_samples)

@@ -15,6 +15,7 @@ def to_train(config: Config, data: PreparedData) -> dict[str, Any]:
         "optimizer": model["optimizer"],
         "metrics": ["accuracy"],
         "init": config.trainer.init.value,
+        "augment": config.trainer.augment,
         "epochs": config.trainer.epochs,
         "batch_size": config.trainer.batch_size,
     }

@@ -26,6 +26,8 @@ def train(session: Session) -> None:
     for _ in range(epochs):
         epoch = worker.expect(protocol.EPOCH)
         metrics = {name: epoch[name] for name in _EPOCH_METRICS}
+        if session.config.trainer.augment:
+            metrics["augmentation_seconds"] = epoch["augmentation_seconds"]
         metrics["examples_per_second"] = built["examples"] / epoch["epoch_seconds"]
         metrics |= session.telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])

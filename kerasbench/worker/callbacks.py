@@ -24,6 +24,7 @@ class EpochReporter(Callback):
         self._x_test = x_test
         self._y_test = y_test
         self._batch_size = batch_size
+        self.augmentation_seconds = 0.0  # what the epoch's images took before its clock started
         self._started_at = 0.0
         self._started = 0.0
 
@@ -57,6 +58,7 @@ class EpochReporter(Callback):
             ended_at=ended_at,
             epoch_seconds=trained - self._started,
             validation_seconds=validated - trained,
+            augmentation_seconds=self.augmentation_seconds,
             loss=loss,
             accuracy=accuracy,
             val_loss=float(val_loss),

@@ -7,6 +7,7 @@ from typing import Any, Dict
 import numpy as np
 
 from kerasbench.worker import dataset, protocol
+from kerasbench.worker.augmentation import shift_and_flip
 from kerasbench.worker.callbacks import EpochReporter
 from kerasbench.worker.model import build, prepare_backend
 
@@ -28,10 +29,12 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     probe_loss, _ = model.evaluate(first.x, first.labels, batch_size=batch_size, verbose=0)
     channel.send(protocol.PROBED, parity_probe_loss=float(probe_loss))
     reporter = EpochReporter(channel, test.x, test.labels, batch_size)
-    orders = np.random.RandomState(request["seed"])
+    random = np.random.RandomState(request["seed"])
     for epoch in range(request["epochs"]):
-        # The order is drawn here, the same for every backend, and outside the callback's clock.
-        shuffled = training.reordered(orders.permutation(len(training)))
+        # Order and augmentation are drawn here, the same for every backend, and outside the callback's clock.
+        shuffled = training.reordered(random.permutation(len(training)))
+        if request["augment"]:
+            reporter.augmentation_seconds = _augment(shuffled, random)
         reporter.before_fit(epoch)
         model.fit(
             shuffled.x,
@@ -44,3 +47,10 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
             callbacks=[reporter],
         )
     channel.send(protocol.FINISHED, peak_rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0)
+
+
+def _augment(split: dataset.Split, random: Any) -> float:
+    """Shift and flip the images of a split, and return the seconds that it took."""
+    started = time.perf_counter()
+    split.inputs = [shift_and_flip(images, random) for images in split.inputs]
+    return time.perf_counter() - started
