@@ -96,6 +96,13 @@ class Task(Enum):
     parity = "parity"
 
 
+class ParityOptimizer(Enum):
+    """What the steps of a parity run are taken with."""
+
+    sgd = "sgd"
+    own = "own"
+
+
 @dataclass
 class ParityConfig:
     """The certificate that a backend computes the same network as the reference."""
@@ -103,6 +110,7 @@ class ParityConfig:
     reference: str = MISSING
     steps: int = MISSING
     batch_size: int = MISSING
+    optimizer: ParityOptimizer = ParityOptimizer.sgd
     learning_rate: float = MISSING
     tolerance: float = MISSING
 
@@ -241,5 +249,7 @@ def digest(config: Config) -> str:
     """
     settings = plain(config)
     del settings["tracking"], settings["environments"], settings["data"]["root"], settings["data"]["cache"]
+    if config.task is Task.train:
+        del settings["parity"]
     text = json.dumps(settings, sort_keys=True).replace(str(PROJECT), "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 
 from kerasbench import environments, request
-from kerasbench.config import BackendConfig, backend_named
+from kerasbench.config import BackendConfig, ParityOptimizer, backend_named
 from kerasbench.session import Session
 from kerasbench.worker import dataset, initializers, protocol
 from kerasbench.worker_process import WorkerDied, WorkerProcess, start
@@ -35,7 +35,7 @@ def certify(session: Session) -> None:
     losses = session.worker.expect(protocol.LOSSES)["losses"]
     reference = config.parity.reference
     deviations = {reference: relative_deviations(losses, _reference_losses(session))}
-    if config.model.float64_reference:
+    if config.model.float64_reference and config.parity.optimizer is ParityOptimizer.sgd:
         deviations[FLOAT64] = relative_deviations(losses, _float64_losses(config.model.float64_reference, asked))
     for step, loss in enumerate(losses, start=1):
         of_step = {f"parity_deviation_{name}": found[step - 1] for name, found in deviations.items()}

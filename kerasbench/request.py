@@ -3,7 +3,7 @@
 from typing import Any
 
 from kerasbench import config as configuration
-from kerasbench.config import BackendConfig, Config, Init
+from kerasbench.config import BackendConfig, Config, Init, ParityOptimizer
 from kerasbench.data import PreparedData
 
 
@@ -22,16 +22,17 @@ def to_train(config: Config, data: PreparedData) -> dict[str, Any]:
 
 
 def to_compare(config: Config, backend: BackendConfig, data: PreparedData) -> dict[str, Any]:
-    """Return the request for a few steps of plain SGD without dropout, the same for every backend but its fixes.
+    """Return the request for a few steps without dropout, the same for every backend but for its fixes.
 
     A model's dropout rates are those of its settings whose names end in "dropout".
     """
     model = configuration.plain(config)["model"]
     build = {name: 0.0 if name.endswith("dropout") else value for name, value in model["build"].items()}
     parity = config.parity
+    sgd = {"class_name": "SGD", "learning_rate": parity.learning_rate, "decay": 0.0, "momentum": 0.0}
     request = _common(config, backend, data) | {
         "model": {"module": model["module"], "build": build},
-        "optimizer": {"class_name": "SGD", "learning_rate": parity.learning_rate, "decay": 0.0, "momentum": 0.0},
+        "optimizer": sgd if parity.optimizer is ParityOptimizer.sgd else model["optimizer"],
         "metrics": [],
         "init": Init.shared.value,
         "steps": parity.steps,
