@@ -27,12 +27,19 @@ def test_epochs_and_batch_size_are_the_models_unless_overridden() -> None:
         ("trainer.batch_size=-1", "trainer.batch_size"),
         ("data.train_samples=0", "data.train_samples"),
         ("seed=-1", "seed"),
+        ("parity.reference=nosuch", "parity.reference"),
         ("data.root=/nonexistent", "/nonexistent"),
     ],
 )
 def test_a_value_out_of_range_is_named(override: str, named: str) -> None:
     with pytest.raises(UserError, match=named):
         config.compose([override])
+
+
+def test_augmentation_is_refused_where_there_are_no_images() -> None:
+    with pytest.raises(UserError, match=r"trainer\.augment=true .* babi_qa2 holds none"):
+        config.compose(["model=babi_rnn", "trainer.augment=true"])
+    assert config.compose(["model=cifar10_cnn", "trainer.augment=true"]).trainer.augment
 
 
 def test_a_typo_is_an_error_that_names_the_key() -> None:

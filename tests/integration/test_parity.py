@@ -36,6 +36,12 @@ def test_the_seven_backends_compute_the_same_perceptron_as_numpy_does_in_double_
         assert max(point.value for point in history) < 1e-5
 
 
+def test_rmsprop_is_one_algorithm_under_keras_2_and_3_and_on_mxnet(train: Train, store: str) -> None:
+    done = train("-m", "task=parity", "parity.optimizer=own", "backend=jax,cntk,mxnet", "model=mnist_mlp")
+    assert done.returncode == 0, done.stdout
+    assert _deviation(store) < 1e-5
+
+
 @pytest.mark.parametrize(
     ("backend", "without", "model", "layer"),
     [
