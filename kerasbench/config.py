@@ -217,6 +217,7 @@ def compose(overrides: list[str]) -> Config:
 
 def backend_named(name: str) -> BackendConfig:
     """Return a backend's configuration as its file gives it."""
+    register()
     merged = OmegaConf.merge(OmegaConf.structured(BackendConfig), OmegaConf.load(CONF / "backend" / f"{name}.yaml"))
     backend = OmegaConf.to_object(merged)
     assert isinstance(backend, BackendConfig)
