@@ -16,6 +16,10 @@ class UserError(Exception):
     """Something outside the code is wrong; the message is one line: what, where, and the way out."""
 
 
+class RunFailed(Exception):
+    """A run cannot go on, or shows what it must not; the message is the reason that is kept with it, one line."""
+
+
 @contextlib.contextmanager
 def reporting(unexpected: bool = False) -> Iterator[None]:
     """Tell a user's error in one line and exit with status 2; HYDRA_FULL_ERROR=1 lets the traceback through.

@@ -11,6 +11,7 @@ from types import FrameType
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from rich.markup import escape
 
 from kerasbench import config as configuration
 from kerasbench.errors import UserError, one_line, reporting
@@ -33,7 +34,7 @@ def running() -> Iterator[None]:
         with reporting():
             yield
     except KeyboardInterrupt:
-        print("interrupted: the worker is ended, and its run is kept as KILLED", file=sys.stderr)
+        print("interrupted: no worker is left running; the run that was going on is kept as KILLED", file=sys.stderr)
         raise SystemExit(130) from None
 
 
@@ -62,7 +63,7 @@ def _outcome_in_sweep(composed: DictConfig, folder: Path) -> Outcome:
     except Exception as error:
         if not isinstance(error, UserError):
             console().print_exception()
-        console().print(f"[red]error:[/] {one_line(error)}", soft_wrap=True)
+        console().print(f"[red]error:[/] {escape(one_line(error))}", soft_wrap=True)
         return Outcome(
             composed.backend.name, composed.model.name, composed.seed, composed.task.value, "FAILED", one_line(error)
         )

@@ -5,6 +5,7 @@ at every step mean equal forward and backward passes. Where they differ, the fir
 """
 
 import functools
+import hashlib
 import importlib
 import json
 from pathlib import Path
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 from kerasbench import environments, request
 from kerasbench.config import BackendConfig, ParityOptimizer, backend_named
+from kerasbench.errors import RunFailed
 from kerasbench.session import Session
 from kerasbench.worker import dataset, initializers, protocol
 from kerasbench.worker_process import WorkerDied, WorkerProcess, start
@@ -26,7 +28,7 @@ def certify(session: Session) -> None:
     """Compare the backend's losses with the reference's, step by step, and log the deviations.
 
     Raises:
-        WorkerDied: a worker did not finish, or the losses deviate by more than the tolerance.
+        RunFailed: a worker did not finish, or the losses deviate by more than the tolerance.
     """
     config = session.config
     asked = request.to_compare(config, config.backend, session.data)
@@ -48,7 +50,7 @@ def certify(session: Session) -> None:
         first = first_above(found, config.parity.tolerance)
         if first is not None:
             layer = _first_deviating_layer(session) if name == reference else "unknown"
-            raise WorkerDied(
+            raise RunFailed(
                 f"its loss deviates from {name}'s by {found[first - 1]:.1e} at step {first} "
                 f"(tolerance {config.parity.tolerance:.0e}); first layer whose output deviates: {layer}"
             )
@@ -70,18 +72,20 @@ def _reference_losses(session: Session) -> list[float]:
     """Return the reference backend's losses, computed once for all jobs of a sweep."""
     config = session.config
     asked = request.to_compare(config, _reference(session), session.data)
-    file = session.folder.parent / f"parity-{config.parity.reference}-{config.model.name}-{config.seed}.json"
+    what = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+    file = session.folder.parent / f"{session.sweep}-reference-{what}.json"
     with FileLock(f"{file}.lock"):
         if file.exists():
-            kept = json.loads(file.read_text())
-            if kept["request"] == json.loads(json.dumps(asked)):
-                return list(kept["losses"])
+            return list(json.loads(file.read_text()))
         session.announce(f"computing the reference's losses on {config.parity.reference}")
-        with _start(session, _reference(session), "reference") as worker:
-            worker.send(protocol.PARITY, **asked)
-            worker.expect(protocol.READY)
-            losses: list[float] = worker.expect(protocol.LOSSES)["losses"]
-        file.write_text(json.dumps({"request": asked, "losses": losses}))
+        try:
+            with _start(session, _reference(session), "reference") as worker:
+                worker.send(protocol.PARITY, **asked)
+                worker.expect(protocol.READY)
+                losses: list[float] = worker.expect(protocol.LOSSES)["losses"]
+        except WorkerDied as died:
+            raise RunFailed(f"the reference {config.parity.reference}: {died}") from died
+        file.write_text(json.dumps(losses))
     return losses
 
 

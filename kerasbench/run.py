@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
 from rich.console import Console
+from rich.markup import escape
 
 from kerasbench import config as configuration
 from kerasbench import environments, hardware
 from kerasbench.config import Config, Task
+from kerasbench.errors import RunFailed
 from kerasbench.outcome import Outcome
 from kerasbench.progress import announcing
 from kerasbench.telemetry import Nvml, Telemetry
-from kerasbench.worker_process import WorkerDied, start
+from kerasbench.worker_process import start
 
 if TYPE_CHECKING:
     from kerasbench.data import PreparedData
@@ -46,7 +48,7 @@ def run(config: Config, folder: Path, sweep: str, console: Console) -> Outcome:
         store = open_store(config.tracking)
         data = prepare(config.data)
         if data.note:
-            announce(f"[yellow]{data.note}; training on the stand-in {data.name} instead")
+            announce(f"[yellow]{escape(data.note)}; training on the stand-in {data.name} instead")
         name = f"{config.backend.name} · {config.model.name} · seed {config.seed}"
         tags = _tags(config, data, sweep) | hardware.tags(nvml.gpus())
         with TrackedRun(store, name, tags) as tracked, Telemetry(worker.pid, nvml) as telemetry:
@@ -55,13 +57,13 @@ def run(config: Config, folder: Path, sweep: str, console: Console) -> Outcome:
             tracked.dataset(data)
             tracked.text(OmegaConf.to_yaml(configuration.plain(config)), "config.yaml")
             tracked.artifact(environment.packages)
-            session = Session(config, data, worker, telemetry, tracked, outcome, announce, folder)
+            session = Session(config, data, worker, telemetry, tracked, outcome, announce, folder, sweep)
             try:
                 {Task.train: train, Task.parity: certify}[config.task](session)
                 outcome.status = "FINISHED"
-            except WorkerDied as died:
-                outcome.status, outcome.failure = "FAILED", str(died)
-                announce(f"[red]failed: {died}[/] (log: {log})")
+            except RunFailed as failed:
+                outcome.status, outcome.failure = "FAILED", str(failed)
+                announce(f"[red]failed: {escape(str(failed))}[/] (log: {escape(str(log))})")
             finally:
                 worker.end()
                 tracked.metrics({"total_seconds": time.perf_counter() - worker.started})

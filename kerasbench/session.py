@@ -15,7 +15,12 @@ from kerasbench.worker_process import WorkerProcess
 
 @dataclass(frozen=True)
 class Session:
-    """One tracked run and its worker; `folder` is where this job's files are written."""
+    """One tracked run and its worker.
+
+    Attributes:
+        folder: where this job's files are written.
+        sweep: an id that all jobs of one command share.
+    """
 
     config: Config
     data: PreparedData
@@ -25,12 +30,13 @@ class Session:
     outcome: Outcome
     announce: Announce
     folder: Path
+    sweep: str
 
     def await_ready(self) -> None:
         """Wait until the worker has imported Keras, and keep its versions.
 
         Raises:
-            WorkerDied: it cannot.
+            RunFailed: it cannot.
         """
         ready = self.worker.expect(protocol.READY)
         self.outcome.keras_version = ready["keras_version"]

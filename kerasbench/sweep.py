@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from kerasbench import config as configuration
@@ -104,7 +105,7 @@ def summarise(outcomes: list[Outcome], console: Console) -> bool:
     console.print(_parity_table(outcomes) if parity else _training_table(outcomes))
     for outcome in outcomes:
         if outcome.failure:
-            console.print(f"[red]{outcome.backend} · {outcome.model} · seed {outcome.seed}: {outcome.failure}")
+            console.print(f"[red]{outcome.backend} · {outcome.model} · seed {outcome.seed}: {escape(outcome.failure)}")
     experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
     if experiment:
         console.print(

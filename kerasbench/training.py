@@ -11,7 +11,7 @@ def train(session: Session) -> None:
     """Have the worker train, and log every epoch while the next goes on.
 
     Raises:
-        WorkerDied: it did not finish.
+        RunFailed: it did not finish.
     """
     worker, tracked, outcome = session.worker, session.tracked, session.outcome
     epochs = session.config.trainer.epochs

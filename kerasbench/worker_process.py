@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kerasbench.config import BackendConfig
+from kerasbench.errors import RunFailed
 from kerasbench.hardware import physical_cores
 from kerasbench.paths import PROJECT
 from kerasbench.worker import protocol
@@ -23,8 +24,8 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 _GRACE_SECONDS = 5.0
 
 
-class WorkerDied(Exception):
-    """The worker ended without finishing; the message is the reason, in one line."""
+class WorkerDied(RunFailed):
+    """The worker ended without finishing."""
 
 
 def variables(environment: Path, framework: str, threads: int, own: Mapping[str, str]) -> dict[str, str]:
