@@ -5,12 +5,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from kerasbench.paths import PROJECT
 
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 Train = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def runs_in(store: str, experiment: str = "keras-backends") -> list[Run]:
+    """Return the runs that a store holds, the newest first, through MLflow's own client."""
+    client = MlflowClient(store)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return list(client.search_runs([found.experiment_id]))
 
 
 @pytest.fixture(autouse=True)

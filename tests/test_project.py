@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 from kerasbench.paths import PROJECT
 from kerasbench.project import environment
+from tests.conftest import runs_in
 
 
 def test_mlflows_own_run_is_not_taken_over() -> None:
@@ -41,9 +41,6 @@ def test_mlflow_run_trains_into_the_store_that_the_user_names(manager: list[str]
         timeout=1200,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    client = MlflowClient(store)
-    experiment = client.get_experiment_by_name("keras-backends")
-    assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id])
+    (run,) = runs_in(store)
     assert run.info.status == "FINISHED"
     assert (run.data.tags["backend"], run.data.params["seed"]) == ("theano", "3")

@@ -11,6 +11,7 @@ from kerasbench.config import TrackingConfig
 from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
 from kerasbench.tracking import TrackedRun, open_store
+from tests.conftest import runs_in
 
 
 @pytest.fixture
@@ -19,10 +20,7 @@ def tracking(store: str, tmp_path: Path) -> TrackingConfig:
 
 
 def _only_run(config: TrackingConfig) -> Run:
-    client = MlflowClient(config.uri)
-    experiment = client.get_experiment_by_name("tests")
-    assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id])
+    (run,) = runs_in(config.uri, "tests")
     return run
 
 
@@ -83,7 +81,4 @@ def test_many_processes_may_create_the_store_at_once(tracking: TrackingConfig) -
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0] * 4
-    client = MlflowClient(tracking.uri)
-    experiment = client.get_experiment_by_name("tests")
-    assert experiment is not None
-    assert len(client.search_runs([experiment.experiment_id])) == 4
+    assert len(runs_in(tracking.uri, "tests")) == 4

@@ -3,7 +3,7 @@
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import Train
+from tests.conftest import Train, runs_in
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +21,7 @@ MODELS = {
 def test_every_model_has_the_weights_of_its_example_and_trains(train: Train, store: str) -> None:
     done = train("-m", "backend=torch", f"model={','.join(MODELS)}", "trainer.epochs=1", "data.train_samples=64")
     assert done.returncode == 0, done.stdout
-    client = MlflowClient(store)
-    experiment = client.get_experiment_by_name("keras-backends")
-    assert experiment is not None
-    runs = {run.data.tags["model"]: run for run in client.search_runs([experiment.experiment_id])}
+    runs = {run.data.tags["model"]: run for run in runs_in(store)}
     assert {name: run.data.metrics["parameters"] for name, run in runs.items()} == MODELS
     assert runs["cifar10_cnn"].data.tags["data.name"] == "colour-shapes-stand-in"
     assert runs["babi_rnn"].data.tags["data.name"] == "babi_qa2-stand-in"
@@ -34,11 +31,17 @@ def test_any_two_runs_from_shared_weights_have_the_same_probe_loss_and_native_on
     train: Train, store: str
 ) -> None:
     train("-m", "backend=torch,cntk,mxnet", "trainer.init=shared,native", "trainer.epochs=1")
-    client = MlflowClient(store)
-    experiment = client.get_experiment_by_name("keras-backends")
-    assert experiment is not None
     losses: dict[str, list[float]] = {"shared": [], "native": []}
-    for run in client.search_runs([experiment.experiment_id]):
+    for run in runs_in(store):
         losses[run.data.params["trainer.init"]].append(run.data.metrics["parity_probe_loss"])
     assert losses["shared"] == pytest.approx([losses["shared"][0]] * 3, rel=1e-5)
     assert max(losses["native"]) - min(losses["native"]) > 1e-3
+
+
+def test_augmented_training_reports_the_time_that_it_took_apart(train: Train, store: str) -> None:
+    done = train("backend=torch", "model=cifar10_cnn", "trainer.augment=true", "data.train_samples=64")
+    assert done.returncode == 0, done.stdout
+    (run,) = runs_in(store)
+    history = MlflowClient(store).get_metric_history(run.info.run_id, "augmentation_seconds")
+    assert [point.step for point in history] == [1, 2]
+    assert all(point.value > 0 for point in history)

@@ -4,7 +4,7 @@ import pytest
 from mlflow import MlflowClient
 
 from kerasbench.config import backend_named
-from tests.conftest import Train
+from tests.conftest import Train, runs_in
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +20,7 @@ OWN_OPTIMIZER = ("model=mnist_mlp", "parity.optimizer=own")
 
 
 def _deviation(store: str) -> float:
-    client = MlflowClient(store)
-    experiment = client.get_experiment_by_name("keras-backends")
-    assert experiment is not None
-    newest = client.search_runs([experiment.experiment_id])[0]
+    newest = runs_in(store)[0]
     return newest.data.metrics["parity_max_deviation"]
 
 
@@ -34,11 +31,8 @@ def test_the_seven_backends_compute_the_same_perceptron_as_numpy_does_in_double_
     done = train("-m", "task=parity", f"backend={backends}", "model=mnist_mlp")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("pass") == 7
-    client = MlflowClient(store)
-    experiment = client.get_experiment_by_name("keras-backends")
-    assert experiment is not None
-    for run in client.search_runs([experiment.experiment_id]):
-        history = client.get_metric_history(run.info.run_id, "parity_deviation_float64")
+    for run in runs_in(store):
+        history = MlflowClient(store).get_metric_history(run.info.run_id, "parity_deviation_float64")
         assert [point.step for point in history] == list(range(1, 9))
         assert max(point.value for point in history) < 1e-5
 

@@ -14,7 +14,7 @@ from mlflow.entities import Run
 
 from kerasbench.config import TrackingConfig
 from kerasbench.tracking import open_store
-from tests.conftest import Train
+from tests.conftest import Train, runs_in
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +25,7 @@ BACKENDS = {"tensorflow": "2.21.0", "cntk": "2.7", "theano": "1.0.5"}
 
 def runs_of(store: str) -> dict[str, Run]:
     """Return each backend's newest run."""
-    client = MlflowClient(store)
-    experiment = client.get_experiment_by_name("keras-backends")
-    assert experiment is not None
-    newest_first = client.search_runs([experiment.experiment_id])
-    return {run.data.tags["backend"]: run for run in reversed(newest_first)}
+    return {run.data.tags["backend"]: run for run in reversed(runs_in(store))}
 
 
 def test_a_sweep_trains_every_backend_for_real_and_keeps_all_of_it(train: Train, store: str) -> None:
@@ -75,9 +71,7 @@ def test_a_worker_that_raises_gives_a_failed_run_with_its_reason_and_the_sweep_g
     done = train("-m", "backend=cntk,theano", "model.build.units=-3,16", "trainer.epochs=1")
     assert done.returncode == 1
     client = MlflowClient(store)
-    experiment = client.get_experiment_by_name("keras-backends")
-    assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
+    runs = runs_in(store)
     assert sorted(run.info.status for run in runs) == ["FAILED", "FAILED", "FINISHED", "FINISHED"]
     for run in runs:
         if run.info.status == "FAILED":
