@@ -2,11 +2,9 @@
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -14,6 +12,7 @@ from omegaconf import DictConfig
 from rich.markup import escape
 
 from kerasbench import config as configuration
+from kerasbench import interruption
 from kerasbench.errors import UserError, one_line, reporting
 from kerasbench.outcome import Outcome
 from kerasbench.progress import console
@@ -24,11 +23,7 @@ from kerasbench.sweep import summarise, sweep_id
 @contextlib.contextmanager
 def running() -> Iterator[None]:
     """Tell errors in one line, and let SIGTERM end a run as Ctrl-C does: its worker ended, the run KILLED."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+    interruption.install()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
     try:
         with reporting():

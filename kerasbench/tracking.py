@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from kerasbench.config import TrackingConfig
 from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
+from kerasbench.interruption import uninterrupted
 
 logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every table that it creates
 
@@ -23,6 +24,7 @@ _PARAMS_PER_CALL = 100  # what MLflow takes at most
 _DIGEST_LENGTH = 36  # likewise, in characters
 
 
+@uninterrupted()
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     """Return a client of the store and the id of the experiment, both created if they are not there yet.
 
@@ -65,9 +67,16 @@ class TrackedRun:
 
     def __init__(self, store: tuple[MlflowClient, str], name: str, tags: dict[str, str]) -> None:
         self._client, self.experiment_id = store
-        run = self._client.create_run(self.experiment_id, tags=tags, run_name=name)
-        self.run_id: str = run.info.run_id
         self._ended = False
+        self.run_id = ""
+        try:
+            with uninterrupted():
+                run = self._client.create_run(self.experiment_id, tags=tags, run_name=name)
+                self.run_id = run.info.run_id
+        except KeyboardInterrupt:
+            if self.run_id:
+                self.end("KILLED")
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -82,21 +91,25 @@ class TrackedRun:
         else:
             self.end("KILLED" if error is not None else "FINISHED")
 
+    @uninterrupted()
     def params(self, params: dict[str, str]) -> None:
         """Log the settings, under their dotted keys."""
         entities = [Param(key, value) for key, value in params.items()]
         for start in range(0, len(entities), _PARAMS_PER_CALL):
             self._client.log_batch(self.run_id, params=entities[start : start + _PARAMS_PER_CALL])
 
+    @uninterrupted()
     def tags(self, tags: dict[str, str]) -> None:
         """Set tags."""
         self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
+    @uninterrupted()
     def metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         """Log metrics: an epoch's with the epoch, counted from 1, as their step; the run's own at step 0."""
         now = int(time.time() * 1000)
         self._client.log_batch(self.run_id, [Metric(key, value, now, step) for key, value in metrics.items()])
 
+    @uninterrupted()
     def dataset(self, data: PreparedData) -> None:
         """Name the data set as the run's input; its digest was computed when it was prepared."""
         dataset = Dataset(
@@ -108,10 +121,12 @@ class TrackedRun:
         )
         self._client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
+    @uninterrupted()
     def artifact(self, path: Path) -> None:
         """Keep a file."""
         self._client.log_artifact(self.run_id, str(path))
 
+    @uninterrupted()
     def text(self, text: str, name: str) -> None:
         """Keep a text under a file name."""
         self._client.log_text(self.run_id, text, name)
@@ -121,6 +136,7 @@ class TrackedRun:
         self.tags({"failure": reason.splitlines()[0] if reason else "unknown"})
         self.end("FAILED")
 
+    @uninterrupted()
     def end(self, status: str) -> None:
         """End the run as FINISHED, FAILED or KILLED."""
         self._client.set_terminated(self.run_id, status)

@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM: both raise KeyboardInterrupt, but never in the middle of a write to the store.
+
+An interrupted SQLite transaction leaves the database locked against its own process, which could then not even mark
+the run as KILLED.
+"""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+_depth = 0  # of nested `uninterrupted` blocks
+_pending = False
+
+
+def install() -> None:
+    """Let both signals raise KeyboardInterrupt in the main thread: now, or at the end of an `uninterrupted` block."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _on_signal)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    global _pending
+    if _depth and not _pending:
+        _pending = True
+        return
+    raise KeyboardInterrupt  # a second signal does not wait for a store that hangs
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put an interruption off to the end of the block; also a decorator."""
+    global _depth, _pending
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+        if _pending and not _depth:
+            _pending = False
+            raise KeyboardInterrupt
