@@ -27,6 +27,13 @@ def test_every_model_has_the_weights_of_its_example_and_trains(train: Train, sto
     assert runs["babi_rnn"].data.tags["data.name"] == "babi_qa2-stand-in"
 
 
+def test_a_model_of_words_trains_on_the_backends_that_compute_in_floats(train: Train, store: str) -> None:
+    done = train("-m", "backend=cntk,theano", "model=babi_rnn_concat", "trainer.epochs=1", "data.train_samples=32",
+                 "data.test_samples=32", "model.build.lstm_units=8", "model.build.embedding_units=8")  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert all(run.data.metrics["val_loss"] > 0 for run in runs_in(store))
+
+
 def test_any_two_runs_from_shared_weights_have_the_same_probe_loss_and_native_ones_have_not(
     train: Train, store: str
 ) -> None:

@@ -11,6 +11,7 @@ the network without dropout.
 
 from typing import Any, List
 
+import numpy as np
 from keras.backend import cntk_backend
 
 
@@ -21,7 +22,11 @@ def apply() -> None:
     def call(self: Any, inputs: List[Any]) -> Any:
         updates = self.unrelated_updates
         if updates is not None:
-            fed = dict(zip(self.placeholders, inputs))
+            # As Function feeds them itself: CNTK computes in floats, and a word's number is one there, too.
+            fed = {tensor: np.asarray(value, np.float32) for tensor, value in zip(self.placeholders, inputs)}
+            phase = cntk_backend._LEARNING_PHASE_PLACEHOLDER
+            if phase in fed:
+                phase.value = fed[phase]
             updates.eval({argument: fed[argument] for argument in updates.arguments}, as_numpy=False)
         self.unrelated_updates = None
         try:
