@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity test check ui lock clean
+.PHONY: help setup sweep parity report ui reference pictures test check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -37,6 +37,12 @@ sweep: setup ## train mnist_mlp on TensorFlow, CNTK and Theano and compare (more
 parity: setup ## prove that all seven backends compute the same networks: all models, before speed counts
 	$(BIN)/python train.py -m task=parity backend=$(BACKENDS) model=$(MODELS) $(ARGS)
 
+report: setup ## draw the comparison of all runs in the store as one page (outputs/report)
+	$(BIN)/python -m kerasbench.report $(ARGS)
+
+reference: setup ## put the figures published in 2017 into the store, beside today's
+	$(BIN)/python -m kerasbench.reference import $(ARGS)
+
 test: $(BIN)/.ready-dev ## set up and run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -45,8 +51,11 @@ check: $(BIN)/.ready-dev ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1
-	$(BIN)/python -m kerasbench.ui
+bench: $(BIN)/.ready-dev ## measure what the tool itself costs (about half an hour; nothing else should run)
+	$(BIN)/python -m benchmarks.overhead $(ARGS)
+
+ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens it
+	$(BIN)/python -m kerasbench.ui $(ARGS)
 
 UV_LOCK = $(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade
 MODERN := tensorflow jax

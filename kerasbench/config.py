@@ -1,161 +1,17 @@
-"""The typed configuration: what conf/ may say, and the checks that types cannot express."""
+"""Composes the configuration, and checks what types cannot express."""
 
-import hashlib
-import json
-from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from kerasbench import settings
 from kerasbench.errors import UserError
-from kerasbench.paths import CONF, PROJECT, project_path
-
-
-class DataSource(Enum):
-    """Where a data set may come from."""
-
-    auto = "auto"
-    real = "real"
-    embedded = "embedded"
-
-
-@dataclass
-class BackendConfig:
-    """One Keras backend: its environment, and what it needs set."""
-
-    name: str = MISSING
-    framework: str = MISSING
-    seed_function: str = MISSING
-    python: str = MISSING
-    requirements: str = MISSING
-    interpreter: str | None = None
-    post_install: list[str] = field(default_factory=list)
-    fixes: list[str] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class OptimizerConfig:
-    """A Keras optimizer, with every hyper-parameter that Keras versions disagree about."""
-
-    class_name: str = MISSING
-    learning_rate: float = MISSING
-    rho: float | None = None
-    beta_1: float | None = None
-    beta_2: float | None = None
-    epsilon: float | None = None
-    momentum: float | None = None
-    decay: float = 0.0
-
-
-@dataclass
-class ModelConfig:
-    """One network, and how its authors trained it."""
-
-    name: str = MISSING
-    module: str = MISSING
-    build: dict[str, Any] = field(default_factory=dict)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    loss: str = "categorical_crossentropy"
-    float64_reference: str | None = None
-    batch_size: int = MISSING
-    epochs: int = MISSING
-
-
-@dataclass
-class DataConfig:
-    """One data set, and where it may come from."""
-
-    name: str = MISSING
-    loader: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    images: bool = False
-    source: DataSource = DataSource.auto
-    root: str | None = None
-    cache: str = MISSING
-    train_samples: int | None = None
-    test_samples: int | None = None
-
-
-class Init(Enum):
-    """Where initial weights come from."""
-
-    shared = "shared"
-    native = "native"
-
-
-class Task(Enum):
-    """What a run does."""
-
-    train = "train"
-    parity = "parity"
-
-
-class ParityOptimizer(Enum):
-    """What the steps of a parity run are taken with."""
-
-    sgd = "sgd"
-    own = "own"
-
-
-@dataclass
-class ParityConfig:
-    """The certificate that a backend computes the same network as the reference."""
-
-    reference: str = MISSING
-    steps: int = MISSING
-    batch_size: int = MISSING
-    optimizer: ParityOptimizer = ParityOptimizer.sgd
-    learning_rate: float = MISSING
-    tolerance: float = MISSING
-
-
-@dataclass
-class TrainerConfig:
-    """How long and how wide to train."""
-
-    epochs: int = MISSING
-    batch_size: int = MISSING
-    init: Init = Init.shared
-    augment: bool = False
-    threads: int | None = None
-
-
-@dataclass
-class TrackingConfig:
-    """Where runs are kept."""
-
-    uri: str = MISSING
-    artifacts: str = MISSING
-    experiment: str = MISSING
-
-
-@dataclass
-class EnvironmentsConfig:
-    """Where the backends' environments are kept."""
-
-    folder: str = MISSING
-
-
-@dataclass
-class Config:
-    """One run."""
-
-    task: Task = Task.train
-    backend: BackendConfig = field(default_factory=BackendConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    parity: ParityConfig = field(default_factory=ParityConfig)
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    environments: EnvironmentsConfig = field(default_factory=EnvironmentsConfig)
-    seed: int = MISSING
-    objective: str = MISSING
+from kerasbench.paths import CONF, project_path
+from kerasbench.schema import *  # noqa: F403  temporary, until all import from schema
+from kerasbench.schema import BackendConfig, Config, DataSource
 
 
 def _check(config: Config) -> None:
@@ -163,7 +19,9 @@ def _check(config: Config) -> None:
     _at_least(0, "seed", config.seed)
     _at_least(1, "trainer.epochs", config.trainer.epochs)
     _at_least(1, "trainer.batch_size", config.trainer.batch_size)
-    _at_least(1, "trainer.threads", config.trainer.threads)
+    _at_least(1, "repeats", config.repeats)
+    _at_least(1, "settings.threads", config.settings.threads)
+    _at_least(1, "settings.steps_per_execution", config.settings.steps_per_execution)
     _at_least(1, "parity.steps", config.parity.steps)
     _at_least(1, "parity.batch_size", config.parity.batch_size)
     if config.trainer.augment and not config.data.images:
@@ -178,6 +36,10 @@ def _check(config: Config) -> None:
             f"data.root={root} is no folder. Name the folder that holds the real data "
             "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
         )
+
+    if config.telemetry.interval_seconds <= 0:
+        raise UserError(f"telemetry.interval_seconds must be above 0, not {config.telemetry.interval_seconds}")
+    settings.check(config.backend, config.settings)
 
 
 def _at_least(least: int, key: str, value: int | None) -> None:
@@ -198,9 +60,15 @@ def typed(node: DictConfig) -> Config:
         UserError: a value is out of its range, or a path that must exist does not.
         OmegaConfBaseException: a value is missing or cannot be resolved.
     """
+    config = unchecked(node)
+    _check(config)
+    return config
+
+
+def unchecked(node: DictConfig) -> Config:
+    """Return what Hydra composed for a sweep as a whole, where its choices are not made yet."""
     config = OmegaConf.to_object(node)
     assert isinstance(config, Config)
-    _check(config)
     return config
 
 
@@ -222,35 +90,3 @@ def backend_named(name: str) -> BackendConfig:
     backend = OmegaConf.to_object(merged)
     assert isinstance(backend, BackendConfig)
     return backend
-
-
-def flat(config: Config) -> dict[str, str]:
-    """Return every setting under its dotted key, for MLflow's params."""
-
-    def walk(prefix: str, value: Any) -> dict[str, str]:
-        if not isinstance(value, dict):
-            return {prefix: str(value)}
-        items = (walk(f"{prefix}.{key}" if prefix else str(key), item) for key, item in value.items())
-        return {key: text for item in items for key, text in item.items()}
-
-    return walk("", plain(config))
-
-
-def plain(config: Config) -> dict[str, Any]:
-    """Return the configuration as dicts, lists, strings and numbers."""
-    container = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
-
-
-def digest(config: Config) -> str:
-    """Return a short hash of all that decides what is computed: equal for two runs of the same experiment.
-
-    Where the results, the environments and the data are kept does not count.
-    """
-    settings = plain(config)
-    del settings["tracking"], settings["environments"], settings["data"]["root"], settings["data"]["cache"]
-    if config.task is Task.train:
-        del settings["parity"]
-    text = json.dumps(settings, sort_keys=True).replace(str(PROJECT), "")
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from kerasbench.telemetry import Gpu
+from kerasbench.nvml import Gpu
 
 
 def physical_cores() -> int:
@@ -36,4 +36,11 @@ def tags(gpus: list[Gpu]) -> dict[str, str]:
         described["hardware.gpu_driver"] = gpus[0].driver
         described["hardware.gpu_memory_mib"] = ", ".join(str(gpu.memory_mib) for gpu in gpus)
     content = "|".join(f"{key}={value}" for key, value in sorted(described.items()))
-    return described | {"hardware.fingerprint": hashlib.sha256(content.encode()).hexdigest()[:12]}
+    fingerprint = hashlib.sha256(content.encode()).hexdigest()[:12]
+    return described | {"hardware.fingerprint": fingerprint, "hardware.cpu_governor": _governor()}
+
+
+def _governor() -> str:
+    """Return the kernel's policy for the first core's clock; `unknown` where it tells none, as in virtual machines."""
+    policy = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return policy.read_text().strip() if policy.exists() else "unknown"

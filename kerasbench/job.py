@@ -12,12 +12,11 @@ from omegaconf import DictConfig
 from rich.markup import escape
 
 from kerasbench import config as configuration
-from kerasbench import interruption
+from kerasbench import interruption, progress, sweep
 from kerasbench.errors import UserError, one_line, reporting
 from kerasbench.outcome import Outcome
-from kerasbench.progress import console
 from kerasbench.run import run
-from kerasbench.sweep import summarise, sweep_id
+from kerasbench.summary import summarise
 
 
 @contextlib.contextmanager
@@ -29,8 +28,11 @@ def running() -> Iterator[None]:
         with reporting():
             yield
     except KeyboardInterrupt:
+        progress.current().stop()
         print("interrupted: no worker is left running; the run that was going on is kept as KILLED", file=sys.stderr)
         raise SystemExit(130) from None
+    finally:
+        progress.current().stop()
 
 
 def job(composed: DictConfig) -> float:
@@ -43,10 +45,14 @@ def job(composed: DictConfig) -> float:
     if hydra.mode is RunMode.MULTIRUN:
         outcome = _outcome_in_sweep(composed, folder)
         outcome.save(folder)
+        progress.current().job_ended()
     else:
         with reporting():
-            outcome = run(configuration.typed(composed), folder, sweep_id(), console())
-        if not summarise([outcome], console()):
+            config = configuration.typed(composed)
+            outcome = run(config, folder, sweep.this_job(), progress.current())
+            progress.current().stop()
+            finished = summarise([outcome], sweep.sweep_id(), config, folder)
+        if not finished:
             raise SystemExit(1)
     return outcome.objective(composed.objective)
 
@@ -54,11 +60,11 @@ def job(composed: DictConfig) -> float:
 def _outcome_in_sweep(composed: DictConfig, folder: Path) -> Outcome:
     """Do the run; return what goes wrong, whatever it is, as its outcome, for the other jobs must have their turn."""
     try:
-        return run(configuration.typed(composed), folder, sweep_id(), console())
+        return run(configuration.typed(composed), folder, sweep.this_job(), progress.current())
     except Exception as error:
         if not isinstance(error, UserError):
-            console().print_exception()
-        console().print(f"[red]error:[/] {escape(one_line(error))}", soft_wrap=True)
+            progress.current().console.print_exception()
+        progress.current().lasting(f"[red]error:[/] {escape(one_line(error))}")
         return Outcome(
             composed.backend.name, composed.model.name, composed.seed, composed.task.value, "FAILED", one_line(error)
         )

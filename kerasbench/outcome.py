@@ -1,4 +1,4 @@
-"""How a run ended."""
+"""A run's place in its sweep, and how it ended."""
 
 import json
 import math
@@ -7,6 +7,19 @@ from pathlib import Path
 from typing import Self
 
 _FILE = "outcome.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run's place in its sweep.
+
+    Attributes:
+        sweep: an id that all runs of one command share.
+        variant: what the sweep varies besides backend, model, data and seed: this run's overrides, KEY=VALUE.
+    """
+
+    sweep: str
+    variant: tuple[str, ...] = ()
 
 
 @dataclass

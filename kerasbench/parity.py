@@ -9,15 +9,17 @@ import hashlib
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock
 
-from kerasbench import environments, request
-from kerasbench.config import BackendConfig, ParityOptimizer, backend_named
+from kerasbench import environments, request, settings
+from kerasbench.config import backend_named
 from kerasbench.errors import RunFailed
+from kerasbench.schema import BackendConfig, ParityOptimizer, SettingsConfig
 from kerasbench.session import Session
+from kerasbench.settings import Resolved
 from kerasbench.worker import dataset, initializers, protocol
 from kerasbench.worker_process import WorkerDied, WorkerProcess, start
 
@@ -31,7 +33,7 @@ def certify(session: Session) -> None:
         RunFailed: a worker did not finish, or the losses deviate by more than the tolerance.
     """
     config = session.config
-    asked = request.to_compare(config, config.backend, session.data)
+    asked = request.to_compare(config, config.backend, session.settings, session.data)
     session.worker.send(protocol.PARITY, **asked)
     session.await_ready()
     losses = session.worker.expect(protocol.LOSSES)["losses"]
@@ -71,15 +73,16 @@ def first_above(deviations: list[float], tolerance: float) -> int | None:
 def _reference_losses(session: Session) -> list[float]:
     """Return the reference backend's losses, computed once for all jobs of a sweep."""
     config = session.config
-    asked = request.to_compare(config, _reference(session), session.data)
+    reference = _reference(session)
+    asked = request.to_compare(config, *reference, session.data)
     what = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
-    file = session.folder.parent / f"{session.sweep}-reference-{what}.json"
+    file = session.folder.parent / f"{session.job.sweep}-reference-{what}.json"
     with FileLock(f"{file}.lock"):
         if file.exists():
             return list(json.loads(file.read_text()))
         session.announce(f"computing the reference's losses on {config.parity.reference}")
         try:
-            with _start(session, _reference(session), "reference") as worker:
+            with _start(session, reference, "reference") as worker:
                 worker.send(protocol.PARITY, **asked)
                 worker.expect(protocol.READY)
                 losses: list[float] = worker.expect(protocol.LOSSES)["losses"]
@@ -103,20 +106,31 @@ def _float64_losses(module: str, asked: dict[str, Any]) -> list[float]:
     return losses
 
 
-def _reference(session: Session) -> BackendConfig:
-    return backend_named(session.config.parity.reference)
+class _Side(NamedTuple):
+    """One of the two that are compared."""
+
+    backend: BackendConfig
+    settings: Resolved
 
 
-def _start(session: Session, backend: BackendConfig, name: str) -> WorkerProcess:
+def _reference(session: Session) -> _Side:
+    """Return the reference as it is installed; only its threads are the session's."""
+    config = session.config
+    backend = backend_named(config.parity.reference)
+    asked = SettingsConfig(threads=session.settings.threads)
+    return _Side(backend, settings.resolve(backend, asked, config.model.convolutional))
+
+
+def _start(session: Session, side: _Side, name: str) -> WorkerProcess:
     folder = Path(session.config.environments.folder)
-    environment = environments.provision(backend, folder, session.announce)
-    return start(environment.folder, backend, session.config.trainer.threads, session.folder / f"{name}.log")
+    environment = environments.provision(side.backend, folder, session.announce)
+    return start(environment.folder, side.backend, side.settings, session.folder / f"{name}.log")
 
 
 def _first_deviating_layer(session: Session) -> str:
     """Return the name of the first layer whose output for the first batch is not the reference's."""
     try:
-        found = _layer_outputs(session, session.config.backend, "outputs")
+        found = _layer_outputs(session, _Side(session.config.backend, session.settings), "outputs")
         expected = _layer_outputs(session, _reference(session), "reference-outputs")
     except WorkerDied as died:
         return f"unknown ({died})"
@@ -127,10 +141,10 @@ def _first_deviating_layer(session: Session) -> str:
     return "none: the forward pass agrees, the gradients do not"
 
 
-def _layer_outputs(session: Session, backend: BackendConfig, name: str) -> dict[str, Any]:
+def _layer_outputs(session: Session, side: _Side, name: str) -> dict[str, Any]:
     path = session.folder / f"{name}.npz"
-    with _start(session, backend, name) as worker:
-        asked = request.to_compare(session.config, backend, session.data)
+    with _start(session, side, name) as worker:
+        asked = request.to_compare(session.config, *side, session.data)
         worker.send(protocol.OUTPUTS, path=str(path), **asked)
         worker.expect(protocol.READY)
         layers = worker.expect(protocol.OUTPUTS)["layers"]

@@ -1,16 +1,18 @@
 """What a worker is asked: plain JSON, all that it needs and nothing else."""
 
+from dataclasses import fields
 from typing import Any
 
-from kerasbench import config as configuration
-from kerasbench.config import BackendConfig, Config, Init, ParityOptimizer
+from kerasbench import identity
 from kerasbench.data import PreparedData
+from kerasbench.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer
+from kerasbench.settings import Resolved
 
 
-def to_train(config: Config, data: PreparedData) -> dict[str, Any]:
+def to_train(config: Config, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
     """Return the request to train as the configuration says."""
-    model = configuration.plain(config)["model"]
-    return _common(config, config.backend, data) | {
+    model = identity.plain(config)["model"]
+    return _common(config, config.backend, resolved, data) | {
         "model": {"module": model["module"], "build": model["build"]},
         "optimizer": model["optimizer"],
         "metrics": ["accuracy"],
@@ -21,16 +23,16 @@ def to_train(config: Config, data: PreparedData) -> dict[str, Any]:
     }
 
 
-def to_compare(config: Config, backend: BackendConfig, data: PreparedData) -> dict[str, Any]:
+def to_compare(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
     """Return the request for a few steps without dropout, the same for every backend but for its fixes.
 
     A model's dropout rates are those of its settings whose names end in "dropout".
     """
-    model = configuration.plain(config)["model"]
+    model = identity.plain(config)["model"]
     build = {name: 0.0 if name.endswith("dropout") else value for name, value in model["build"].items()}
     parity = config.parity
     sgd = {"class_name": "SGD", "learning_rate": parity.learning_rate, "decay": 0.0, "momentum": 0.0}
-    request = _common(config, backend, data) | {
+    request = _common(config, backend, resolved, data) | {
         "model": {"module": model["module"], "build": build},
         "optimizer": sgd if parity.optimizer is ParityOptimizer.sgd else model["optimizer"],
         "metrics": [],
@@ -43,17 +45,20 @@ def to_compare(config: Config, backend: BackendConfig, data: PreparedData) -> di
     return request
 
 
-def _common(config: Config, backend: BackendConfig, data: PreparedData) -> dict[str, Any]:
+def _common(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
     return {
         "loss": config.model.loss,
         "seed": config.seed,
         "seed_function": backend.seed_function,
         "fixes": backend.fixes,
+        "framework": backend.adapter,
+        "settings": {name.name: resolved.values.get(name.name) for name in fields(ChosenSettings)},
         "data": {
             "path": data.path,
             "inputs": data.inputs,
             "classes": data.classes,
             "train_samples": config.data.train_samples,
             "test_samples": config.data.test_samples,
+            "channels_first": resolved.values.get("image_layout") == ImageLayout.channels_first.value,
         },
     }

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasbench.config import Config
 from kerasbench.data import PreparedData
-from kerasbench.outcome import Outcome
-from kerasbench.progress import Announce
+from kerasbench.outcome import Job, Outcome
+from kerasbench.progress import Teller
+from kerasbench.schema import Config
+from kerasbench.settings import Resolved
 from kerasbench.telemetry import Telemetry
 from kerasbench.tracking import TrackedRun
 from kerasbench.worker import protocol
@@ -19,18 +20,20 @@ class Session:
 
     Attributes:
         folder: where this job's files are written.
-        sweep: an id that all jobs of one command share.
+        job: its place in its sweep.
+        settings: what the worker was started under.
     """
 
     config: Config
+    settings: Resolved
     data: PreparedData
     worker: WorkerProcess
     telemetry: Telemetry
     tracked: TrackedRun
     outcome: Outcome
-    announce: Announce
+    announce: Teller
     folder: Path
-    sweep: str
+    job: Job
 
     def await_ready(self) -> None:
         """Wait until the worker has imported Keras, and keep its versions.
@@ -41,6 +44,7 @@ class Session:
         ready = self.worker.expect(protocol.READY)
         self.outcome.keras_version = ready["keras_version"]
         self.tracked.tags({f"{what}.version": ready[f"{what}_version"] for what in ("keras", "backend", "python")})
-        self.tracked.metrics({"import_seconds": ready["import_seconds"]})
+        start_seconds = max(0.0, ready["started_at"] - self.worker.started_at)
+        self.tracked.metrics({"start_seconds": start_seconds, "import_seconds": ready["import_seconds"]})
         framework = self.config.backend.framework
         self.announce(f"Keras {ready['keras_version']} on {framework} {ready['backend_version']} is imported")

@@ -2,89 +2,41 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import fmean
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psutil
-import pynvml
+
+from kerasbench.nvml import Nvml
 
 _MIB = 1024 * 1024
-_INTERVAL_SECONDS = 0.25
-
-_GPU_READINGS: dict[str, Callable[[Any], float]] = {
-    "utilization_percent": lambda handle: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
-    "memory_mib": lambda handle: pynvml.nvmlDeviceGetMemoryInfo(handle).used / _MIB,
-    "power_watts": lambda handle: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,  # given in milliwatts
-}
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU as NVML describes it."""
-
-    name: str
-    driver: str
-    memory_mib: int
-
-
-class Nvml:
-    """NVIDIA's management library while it is needed; no GPUs where it or its driver is missing."""
-
-    def __enter__(self) -> Self:
-        try:
-            pynvml.nvmlInit()
-        except pynvml.NVMLError:
-            self._handles = []
-            return self
-        self._handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._handles:
-            pynvml.nvmlShutdown()
-
-    def gpus(self) -> list[Gpu]:
-        """Return every GPU's name, driver version and memory."""
-        return [
-            Gpu(
-                name=pynvml.nvmlDeviceGetName(handle),
-                driver=pynvml.nvmlSystemGetDriverVersion(),
-                memory_mib=pynvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB,
-            )
-            for handle in self._handles
-        ]
-
-    def sample(self) -> dict[str, float]:
-        """Return what every GPU does now, under its metric name; a figure that a GPU does not give is left out."""
-        figures = {}
-        for number, handle in enumerate(self._handles):
-            for name, read in _GPU_READINGS.items():
-                try:
-                    figures[f"gpu_{number}_{name}"] = float(read(handle))
-                except pynvml.NVMLError:
-                    continue
-        return figures
+_NOISE_CPU_PERCENT = 10.0  # of one core, over a whole run: what other processes may use before it is called noise
+_COUNTER = "energy_joules"  # the one reading that is counted up
+_OF_VOCABULARY = ("utilization_percent", "memory_mib", "power_watts")  # the others stand under `telemetry/`
+_PEAKS = ("utilization_percent", "memory_mib", "power_watts", "temperature_celsius")
 
 
 @dataclass(frozen=True)
 class _Sample:
     at: float  # seconds since the epoch
     cpu_seconds: float  # used by the process tree so far
+    other_cpu_seconds: float  # used by all other processes but the driver so far, or taken from this machine by another
     rss_mib: float
-    gpus: dict[str, float] = field(default_factory=dict)
+    gpus: list[dict[str, float]] = field(default_factory=list)
 
 
 class Telemetry:
-    """Samples a process tree and the GPUs in a thread, from `with` to its end."""
+    """Samples a process tree, the machine and its GPUs in a thread, from `with` to its end."""
 
-    def __init__(self, pid: int, nvml: Nvml) -> None:
+    def __init__(self, pid: int, nvml: Nvml, interval_seconds: float) -> None:
         self._process = psutil.Process(pid)
+        self._driver = psutil.Process()
         self._nvml = nvml
+        self._interval = interval_seconds
         self._samples: list[_Sample] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
@@ -100,33 +52,83 @@ class Telemetry:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(_INTERVAL_SECONDS):
+        while not self._ended.wait(self._interval):
             try:
                 self._samples.append(self._take())
             except psutil.NoSuchProcess:
                 return
 
     def _take(self) -> _Sample:
-        cpu_seconds = rss = 0.0
+        times = self._process.cpu_times()
+        cpu_seconds = times.children_user + times.children_system  # of children that have ended, compilers for one
+        rss = 0.0
         for process in [self._process, *self._process.children(recursive=True)]:
             with process.oneshot():
                 times = process.cpu_times()
                 cpu_seconds += times.user + times.system
                 rss += process.memory_info().rss
-        return _Sample(time.time(), cpu_seconds, rss / _MIB, self._nvml.sample())
+        driver = self._driver.cpu_times()
+        other = _busy_seconds() - cpu_seconds - driver.user - driver.system
+        return _Sample(time.time(), cpu_seconds, other, rss / _MIB, self._nvml.sample())
 
     def between(self, started_at: float, ended_at: float) -> dict[str, float]:
-        """Return the mean of each metric over the samples taken in an epoch; nothing for what was not sampled.
+        """Return the figures of an epoch, from the samples taken in it; nothing for what was not sampled.
 
-        CPU percent (100: one core) is CPU time over wall time between the first and the last of them.
+        Means, and under `telemetry/` peaks, other readings and the number of samples. What follows from a counter (CPU
+        percent, 100 being one core, and energy) is taken between the epoch's first and last sample, and so needs two;
+        energy is then scaled to the epoch's whole length, which the samples fall short of by two intervals at most.
         """
         samples = [sample for sample in self._samples if started_at <= sample.at <= ended_at]
+        figures: dict[str, float] = {"telemetry/samples": len(samples)}
         if not samples:
-            return {}
-        figures = {"rss_mib": fmean(sample.rss_mib for sample in samples)}
-        first, last = samples[0], samples[-1]
-        if last.at > first.at:
-            figures["cpu_percent"] = 100 * (last.cpu_seconds - first.cpu_seconds) / (last.at - first.at)
-        for name in samples[0].gpus:
-            figures[name] = fmean(sample.gpus[name] for sample in samples if name in sample.gpus)
+            return figures
+        rss = [sample.rss_mib for sample in samples]
+        figures |= {"rss_mib": fmean(rss), "telemetry/rss_mib_peak": max(rss)}
+        if len(samples) > 1:
+            figures["cpu_percent"] = _percent(samples, lambda sample: sample.cpu_seconds)
+            figures["telemetry/cpu_percent_peak"] = max(
+                _percent(pair, lambda one: one.cpu_seconds) for pair in pairwise(samples)
+            )
+            figures["telemetry/other_cpu_percent"] = _percent(samples, lambda sample: sample.other_cpu_seconds)
+        for number in range(len(samples[0].gpus)):
+            readings = [(sample.at, sample.gpus[number]) for sample in samples]
+            figures |= _of_gpu(number, readings, ended_at - started_at)
         return figures
+
+    def noise(self) -> str | None:
+        """Return, in one line, how other processes loaded the CPU during the run; None if they hardly did."""
+        if len(self._samples) < 2:
+            return None
+        percent = _percent(self._samples, lambda sample: sample.other_cpu_seconds)
+        if percent <= _NOISE_CPU_PERCENT:
+            return None
+        return f"other processes used {percent:.0f}% of a core on average ({_NOISE_CPU_PERCENT:.0f}% is let pass)"
+
+
+def _busy_seconds() -> float:
+    """Return the CPU seconds of all processes so far, and those that another virtual machine took from this one."""
+    times = psutil.cpu_times()
+    names = ("user", "nice", "system", "irq", "softirq", "steal")  # user counts guests, too; Linux has them all
+    return sum(getattr(times, name, 0.0) for name in names)
+
+
+def _percent(samples: Sequence[_Sample], counter: Callable[[_Sample], float]) -> float:
+    first, last = samples[0], samples[-1]
+    return max(0.0, 100 * (counter(last) - counter(first)) / (last.at - first.at))
+
+
+def _of_gpu(number: int, readings: list[tuple[float, dict[str, float]]], seconds: float) -> dict[str, float]:
+    figures = {}
+    for name in readings[0][1]:
+        given = [(at, reading[name]) for at, reading in readings if name in reading]
+        values = [value for _, value in given]
+        metric = f"gpu_{number}_{name}"
+        if name == _COUNTER:
+            if len(given) > 1:
+                watts = (values[-1] - values[0]) / (given[-1][0] - given[0][0])
+                figures[f"telemetry/{metric}"] = watts * seconds
+            continue
+        figures[metric if name in _OF_VOCABULARY else f"telemetry/{metric}"] = fmean(values)
+        if name in _PEAKS:
+            figures[f"telemetry/{metric}_peak"] = max(values)
+    return figures

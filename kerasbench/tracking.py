@@ -13,10 +13,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from kerasbench.config import TrackingConfig
 from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
 from kerasbench.interruption import uninterrupted
+from kerasbench.schema import TrackingConfig
 
 logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every table that it creates
 
@@ -57,6 +57,14 @@ def _experiment(config: TrackingConfig, artifacts: str | None) -> tuple[MlflowCl
         if known is None:
             raise
         return client, known.experiment_id
+
+
+@uninterrupted()
+def set_experiment_tags(store: tuple[MlflowClient, str], tags: dict[str, str]) -> None:
+    """Set tags of the experiment itself."""
+    client, experiment_id = store
+    for key, value in tags.items():
+        client.set_experiment_tag(experiment_id, key, value)
 
 
 class TrackedRun:

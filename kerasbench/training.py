@@ -4,7 +4,10 @@ from kerasbench import request, stats
 from kerasbench.session import Session
 from kerasbench.worker import protocol
 
+_BUILD_METRICS = ("idle_seconds", "load_seconds", "build_seconds", "parameters")
+_PROBE_METRICS = ("parity_probe_loss", "probe_seconds")
 _EPOCH_METRICS = ("epoch_seconds", "validation_seconds", "loss", "accuracy", "val_loss", "val_accuracy")
+_BETWEEN_EPOCHS = ("shuffle_seconds", "augmentation_seconds")
 
 
 def train(session: Session) -> None:
@@ -15,19 +18,18 @@ def train(session: Session) -> None:
     """
     worker, tracked, outcome = session.worker, session.tracked, session.outcome
     epochs = session.config.trainer.epochs
-    worker.send(protocol.TRAIN, **request.to_train(session.config, session.data))
+    worker.send(protocol.TRAIN, **request.to_train(session.config, session.settings, session.data))
     session.await_ready()
 
     built = worker.expect(protocol.BUILT)
-    tracked.metrics({"build_seconds": built["build_seconds"], "parameters": built["parameters"]})
+    tracked.metrics({name: built[name] for name in _BUILD_METRICS})
     probed = worker.expect(protocol.PROBED)
-    tracked.metrics({"parity_probe_loss": probed["parity_probe_loss"]})
+    tracked.metrics({name: probed[name] for name in _PROBE_METRICS})
+    tracked.tags({f"in_force.{name}": value for name, value in probed["in_force"].items()})
 
     for _ in range(epochs):
         epoch = worker.expect(protocol.EPOCH)
-        metrics = {name: epoch[name] for name in _EPOCH_METRICS}
-        if session.config.trainer.augment:
-            metrics["augmentation_seconds"] = epoch["augmentation_seconds"]
+        metrics = {name: epoch[name] for name in (*_EPOCH_METRICS, *_BETWEEN_EPOCHS) if name in epoch}
         metrics["examples_per_second"] = built["examples"] / epoch["epoch_seconds"]
         metrics |= session.telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
@@ -36,7 +38,8 @@ def train(session: Session) -> None:
         session.announce(
             f"epoch {epoch['epoch']}/{epochs}  {epoch['epoch_seconds']:.2f} s  "
             f"loss {epoch['loss']:.4f}  accuracy {epoch['accuracy']:.4f}  "
-            f"val_loss {epoch['val_loss']:.4f}  val_accuracy {epoch['val_accuracy']:.4f}"
+            f"val_loss {epoch['val_loss']:.4f}  val_accuracy {epoch['val_accuracy']:.4f}",
+            (epoch["epoch"], epochs),
         )
 
     finished = worker.expect(protocol.FINISHED)

@@ -1,39 +1,268 @@
-"""Where the MLflow UI is served, and its pages: `python -m kerasbench.ui` serves the project's store."""
+"""The MLflow UI: `python -m kerasbench.ui` serves the store and tells the pages that compare a sweep's runs."""
 
 import argparse
+import contextlib
+import json
 import os
+import re
+import socket
+import subprocess
 import sys
-from urllib.parse import quote
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from kerasbench.errors import UserError, reporting
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 HOST, PORT = "127.0.0.1", 5000
+_SERVER = f"http://{HOST}:{PORT}"
+_MODEL_TRAINING = "workflowType=machine_learning"  # without it, MLflow shows its pages for language models
+
+_LIGHT_MODE = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # the server and, through it, the pages would else report their use
+}
+_START_SECONDS = 120
+_POLL_SECONDS = 0.2
+_ASK_SECONDS = 5
+
+# A view's sections, each a row of charts: (kind, metric, what lines run along). MLflow counts its relative time from the
+# first value of a metric on.
+_SECTIONS = {
+    "Speed and accuracy": [
+        ("LINE", "epoch_seconds", "step"),
+        ("LINE", "val_accuracy", "step"),
+        ("BAR", "steady_epoch_seconds", ""),
+    ],
+    "By time after the first epoch, and what it cost": [
+        ("LINE", "val_accuracy", "time-relative"),
+        ("BAR", "compile_seconds", ""),
+        ("BAR", "peak_rss_mib", ""),
+    ],
+}
 
 
-def comparison_url(experiment_id: str, sweep: str) -> str:
-    """Return the page that shows the charts of one sweep's runs side by side."""
-    search = quote(f"tags.sweep = '{sweep}'")
+def comparison_url(experiment_id: str, sweep: str, server: str = _SERVER) -> str:
+    """Return the page that shows the charts of one sweep's runs side by side, as `view_tag` arranges them."""
     return (
-        f"http://{HOST}:{PORT}/#/experiments/{experiment_id}/runs"
-        f"?workflowType=machine_learning&compareRunsMode=CHART&searchFilter={search}"
+        f"{server}/#/experiments/{experiment_id}/runs"
+        f"?{_MODEL_TRAINING}&compareRunsMode=CHART&viewStateShareKey={quote(sweep)}"
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Serve the store until Ctrl-C, with one worker process and no job runner: up in seconds, in half a GB."""
-    from kerasbench.config import compose
-    from kerasbench.errors import reporting
-    from kerasbench.tracking import open_store
+def runs_url(experiment_id: str, server: str = _SERVER) -> str:
+    """Return the page that lists an experiment's runs."""
+    return f"{server}/#/experiments/{experiment_id}/runs?{_MODEL_TRAINING}"
 
+
+def compare_runs_url(experiment_id: str, run_ids: Sequence[str], server: str = _SERVER) -> str:
+    """Return the page that sets the params, metrics and tags of some runs side by side in a table."""
+    chosen = urlencode({"runs": json.dumps(list(run_ids)), "experiments": json.dumps([experiment_id])}, quote_via=quote)
+    return f"{server}/#/compare-runs?{chosen}&{_MODEL_TRAINING}"
+
+
+def artifact_url(experiment_id: str, run_id: str, path: str, server: str = _SERVER) -> str:
+    """Return the page that displays a run's file."""
+    return f"{server}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{quote(path)}?{_MODEL_TRAINING}"
+
+
+def view_tag(sweep: str) -> tuple[str, str]:
+    """Return the experiment's tag, as key and value, that keeps MLflow's view of a sweep.
+
+    Without it MLflow shows ten runs at most, and its charts in the alphabet's order. The view is listed in the menu
+    Views by its name, the sweep's id.
+    """
+    kept = {"display": True, "deleted": False, "isReordered": True, "isGenerated": False}  # where it is, as it is
+    state = {
+        "searchFilter": f"tags.sweep = '{sweep}' and tags.kind IS NULL",  # the report's run bears the sweep, too
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": True,
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunCharts": [_chart(section, *chart) for section, charts in _SECTIONS.items() for chart in charts],
+        "compareRunSections": [{"uuid": section, "name": section, **kept} for section in _SECTIONS],
+        "isAccordionReordered": True,
+    }
+    view = {"name": sweep, "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
+    return f"mlflow.sharedViewState.{sweep}", json.dumps(view)
+
+
+def _chart(section: str, kind: str, metric: str, along: str) -> dict[str, Any]:
+    chart = {
+        "uuid": f"{section}: {metric}",
+        "type": kind,
+        "metricSectionId": section,
+        "metricKey": metric,
+        "deleted": False,
+        "isGenerated": False,
+    }
+    if kind == "LINE":
+        chart |= {"selectedMetricKeys": [metric], "xAxisKey": along, "useGlobalXaxisKey": False}
+        chart |= {"xAxisScaleType": "linear", "scaleType": "linear", "lineSmoothness": 0, "range": {}}
+    return chart
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store and the experiment in it that is looked at."""
+
+    uri: str
+    client: "MlflowClient"
+    experiment_id: str
+
+    def sweep(self, named: str | None) -> str | None:
+        """Return the sweep to show: the one that is named, else the last, None if there is none yet.
+
+        Raises:
+            UserError: no run has the named one.
+        """
+        runs = self.client.search_runs(
+            [self.experiment_id], "tags.sweep IS NOT NULL and tags.kind IS NULL", max_results=1000
+        )
+        sweeps = list(dict.fromkeys(run.data.tags["sweep"] for run in runs))
+        if named is None:
+            return sweeps[0] if sweeps else None
+        if named not in sweeps and not (re.fullmatch(r"[\w.-]+", named) and self._has(named)):
+            last = ", ".join(sweeps[:3]) or "none"
+            raise UserError(f"--sweep {named}: no run of {self.uri} belongs to it; the last sweeps are: {last}")
+        return named
+
+    def _has(self, sweep: str) -> bool:
+        return bool(self.client.search_runs([self.experiment_id], f"tags.sweep = '{sweep}'", max_results=1))
+
+    def is_served_at(self, server: str) -> bool:
+        """Tell whether an MLflow server answers there that holds this very experiment and its newest run."""
+        experiment = self.client.get_experiment(self.experiment_id)
+        api = f"{server}/api/2.0/mlflow"
+        try:
+            held = json.loads(_ask(f"{api}/experiments/get?experiment_id={self.experiment_id}"))["experiment"]
+            for run in self.client.search_runs([self.experiment_id], max_results=1):
+                _ask(f"{api}/runs/get?run_id={run.info.run_id}")
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return (held.get("name"), held.get("creation_time")) == (experiment.name, experiment.creation_time)
+
+
+def _ask(url: str) -> bytes:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
+    with direct.open(url, timeout=_ASK_SECONDS) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+@contextlib.contextmanager
+def serving(store: Store, port: int = PORT) -> Iterator[tuple[str, "subprocess.Popen[bytes] | None"]]:
+    """Yield the address of a server of the store, and its process if it was started here: it ends with the block.
+
+    A store that is a server, and a server that is up already, are taken as they are. Where something else has the port,
+    or it is 0, a free one is chosen.
+
+    Raises:
+        UserError: the server does not start.
+    """
+    server = f"http://{HOST}:{port}"
+    if store.uri.startswith(("http://", "https://")):
+        yield store.uri.rstrip("/"), None
+    elif not _is_free(port) and store.is_served_at(server):
+        yield server, None
+    else:
+        chosen = port if port and _is_free(port) else _free_port()
+        with tempfile.TemporaryFile() as log:
+            process = _start(store.uri, chosen, log)
+            try:
+                _await(f"http://{HOST}:{chosen}", process, log)
+                yield f"http://{HOST}:{chosen}", process
+            finally:
+                process.terminate()  # mlflow hands it on to its worker
+                process.wait()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _start(uri: str, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    """Start a server with one worker process and no job runner: up in seconds, in half a GB."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", uri]
+    return subprocess.Popen(command, env=os.environ | _LIGHT_MODE, stdout=log, stderr=log)
+
+
+def _await(server: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            _ask(f"{server}/health")
+            return
+        time.sleep(_POLL_SECONDS)
+    raise UserError(f"MLflow's server does not start on {server}: {_last_line(log)}")
+
+
+def _last_line(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve the store until Ctrl-C and tell where the runs of a sweep are compared."""
     parser = argparse.ArgumentParser(prog="python -m kerasbench.ui", description=main.__doc__)
     parser.add_argument("--uri", help="the MLflow store to serve (default: MLFLOW_TRACKING_URI, else mlruns/mlflow.db)")
-    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}, which the printed links name")
+    parser.add_argument("--experiment", help="default: keras-backends")
+    parser.add_argument("--sweep", help="the sweep to show, by its id (default: the last)")
+    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}; 0: any that is free")
+    parser.add_argument("--open", action="store_true", help="open the comparison in the web browser, too")
     options = parser.parse_args(arguments)
-    with reporting():
-        tracking = compose([] if options.uri is None else [f"tracking.uri={options.uri}"]).tracking
-        open_store(tracking)  # made under its lock, before a server and a run do so at once
-    print(f"MLflow serves {tracking.uri} on http://{HOST}:{options.port} (Ctrl-C ends it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(options.port), "--workers", "1"]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    os.execve(sys.executable, [*command, "--backend-store-uri", tracking.uri], environment)
+    from kerasbench import interruption
+
+    interruption.install()
+    with reporting(), contextlib.suppress(KeyboardInterrupt):
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from kerasbench.config import compose
+    from kerasbench.tracking import open_store
+
+    chosen = {"tracking.uri": options.uri, "tracking.experiment": options.experiment}
+    tracking = compose([f"{key}={value}" for key, value in chosen.items() if value is not None]).tracking
+    store = Store(tracking.uri, *open_store(tracking))
+    sweep = store.sweep(options.sweep)
+    if sweep:
+        store.client.set_experiment_tag(store.experiment_id, *view_tag(sweep))
+    with serving(store, options.port) as (server, process):
+        if process and options.port and not server.endswith(f":{options.port}"):
+            print(f"port {options.port} is taken by something else")
+        print(f"MLflow serves {tracking.uri} on {server}" + (" (Ctrl-C ends it)" if process else " already"))
+        page = comparison_url(store.experiment_id, sweep, server) if sweep else runs_url(store.experiment_id, server)
+        print(f"to compare the runs of sweep {sweep}:" if sweep else "it holds no sweep yet; its runs will be at")
+        print(page, flush=True)
+        if options.open and not webbrowser.open(page):
+            print("there is no web browser to open it in", flush=True)
+        if process:
+            status = process.wait()
+            raise UserError(f"MLflow's server on {server} has ended with status {status}")
 
 
 if __name__ == "__main__":

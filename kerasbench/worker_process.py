@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kerasbench.config import BackendConfig
 from kerasbench.errors import RunFailed
-from kerasbench.hardware import physical_cores
 from kerasbench.paths import PROJECT
+from kerasbench.schema import BackendConfig
+from kerasbench.settings import Resolved
 from kerasbench.worker import protocol
 
 # What a worker takes over from the user's environment; all else, credentials first, stays outside.
@@ -44,9 +44,9 @@ def variables(environment: Path, framework: str, threads: int, own: Mapping[str,
     )
 
 
-def start(environment: Path, backend: BackendConfig, threads: int | None, log: Path) -> "WorkerProcess":
-    """Start a worker of a backend in its environment; `threads` None means as many as there are physical cores."""
-    own = variables(environment, backend.framework, threads or physical_cores(), backend.variables)
+def start(environment: Path, backend: BackendConfig, settings: Resolved, log: Path) -> "WorkerProcess":
+    """Start a worker of a backend in its environment, under settings, some of which it must find when it starts."""
+    own = variables(environment, backend.framework, settings.threads, settings.variables)
     return WorkerProcess(environment / "bin" / "python", own, log)
 
 
@@ -56,7 +56,7 @@ class WorkerProcess:
     def __init__(self, python: Path, environment_variables: Mapping[str, str], log: Path) -> None:
         """Start `python -m kerasbench.worker` in a process group of its own, its output going to `log`."""
         reading, writing = os.pipe()
-        self.started = time.perf_counter()
+        self.started, self.started_at = time.perf_counter(), time.time()
         with log.open("wb") as output:
             try:
                 self._process = subprocess.Popen(

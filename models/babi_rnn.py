@@ -34,5 +34,5 @@ def build(
     x = lstm("answer_lstm")(x)
     if dropout:
         x = Dropout(dropout, name="answer_dropout")(x)
-    probabilities = Dense(classes, activation="softmax", name="probabilities")(x)
+    probabilities = Dense(classes, activation="softmax", dtype="float32", name="probabilities")(x)
     return Model(inputs=[story, question], outputs=probabilities, name="babi_rnn")

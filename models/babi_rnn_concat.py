@@ -20,5 +20,5 @@ def build(input_shapes: List[Tuple[int, ...]], classes: int, embedding_units: in
         inputs.append(words)
         encoded.append(x)
     x = concatenate(encoded, name="story_and_question")
-    probabilities = Dense(classes, activation="softmax", name="probabilities")(x)
+    probabilities = Dense(classes, activation="softmax", dtype="float32", name="probabilities")(x)
     return Model(inputs=inputs, outputs=probabilities, name="babi_rnn_concat")

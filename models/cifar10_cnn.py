@@ -23,5 +23,5 @@ def build(
     x = Dense(dense_units, activation="relu", name="dense")(x)
     if dense_dropout:
         x = Dropout(dense_dropout, name="dense_dropout")(x)
-    probabilities = Dense(classes, activation="softmax", name="probabilities")(x)
+    probabilities = Dense(classes, activation="softmax", dtype="float32", name="probabilities")(x)
     return Model(inputs=image, outputs=probabilities, name="cifar10_cnn")

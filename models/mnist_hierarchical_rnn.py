@@ -17,5 +17,5 @@ def build(input_shapes: List[Tuple[int, ...]], classes: int, row_units: int, col
     row_encoder = LSTM(row_units, activation="tanh", recurrent_activation="sigmoid", name="row_encoder")
     rows = TimeDistributed(row_encoder, name="rows")(image)
     columns = LSTM(column_units, activation="tanh", recurrent_activation="sigmoid", name="columns")(rows)
-    probabilities = Dense(classes, activation="softmax", name="probabilities")(columns)
+    probabilities = Dense(classes, activation="softmax", dtype="float32", name="probabilities")(columns)
     return Model(inputs=image, outputs=probabilities, name="mnist_hierarchical_rnn")

@@ -15,5 +15,5 @@ def build(input_shapes: List[Tuple[int, ...]], classes: int, units: int, dropout
         x = Dense(units, activation="relu", name="hidden_{}".format(number))(x)
         if dropout:
             x = Dropout(dropout, name="hidden_{}_dropout".format(number))(x)
-    probabilities = Dense(classes, activation="softmax", name="probabilities")(x)
+    probabilities = Dense(classes, activation="softmax", dtype="float32", name="probabilities")(x)
     return Model(inputs=image, outputs=probabilities, name="mnist_mlp")

@@ -27,6 +27,9 @@ def test_epochs_and_batch_size_are_the_models_unless_overridden() -> None:
         ("trainer.batch_size=-1", "trainer.batch_size"),
         ("data.train_samples=0", "data.train_samples"),
         ("seed=-1", "seed"),
+        ("repeats=0", "repeats"),
+        ("settings.threads=0", "settings.threads"),
+        ("telemetry.interval_seconds=0", "telemetry.interval_seconds"),
         ("parity.reference=nosuch", "parity.reference"),
         ("data.root=/nonexistent", "/nonexistent"),
     ],
@@ -61,19 +64,6 @@ def test_the_environment_variables_of_the_user_are_honoured(monkeypatch: pytest.
     composed = config.compose([])
     assert composed.tracking.uri == "http://tracking.example"
     assert composed.data.root == str(tmp_path)
-
-
-def test_the_hash_depends_on_what_is_computed_and_not_on_where_it_is_kept() -> None:
-    plain = config.digest(config.compose([]))
-    assert config.digest(config.compose(["tracking.uri=sqlite:////elsewhere.db"])) == plain
-    assert config.digest(config.compose(["trainer.epochs=7"])) != plain
-
-
-def test_params_are_flat_and_dotted() -> None:
-    params = config.flat(config.compose(["backend=theano", "trainer.epochs=3"]))
-    assert params["trainer.epochs"] == "3"
-    assert params["model.optimizer.learning_rate"] == "0.001"
-    assert params["data.source"] == "auto"
 
 
 def test_a_missing_mandatory_value_is_an_error() -> None:

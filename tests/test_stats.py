@@ -1,4 +1,13 @@
+"""The statistics, against SciPy's and against what can be reckoned by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+
 from kerasbench import stats
+from kerasbench.stats import Estimate
 
 
 def test_a_steady_epoch_is_the_median_of_those_after_the_first() -> None:
@@ -17,3 +26,100 @@ def test_compilation_is_the_first_epoch_minus_a_steady_one_and_never_negative() 
 
 def test_no_epoch_no_figures() -> None:
     assert stats.epoch_summary([]) == {}
+
+
+def test_a_single_sample_has_a_value_and_no_interval() -> None:
+    assert stats.estimate([2.0]) == Estimate(2.0, None, None, 1)
+    assert not stats.estimate([2.0]).excludes_one
+
+
+def test_what_is_no_time_is_refused() -> None:
+    for samples in ([], [1.0, 0.0], [1.0, -1.0]):
+        with pytest.raises(ValueError, match="positive"):
+            stats.estimate(samples)
+
+
+def test_a_few_samples_have_scipys_t_interval_of_their_logarithms() -> None:
+    samples = [3.1, 2.9, 3.4, 3.0, 3.2]
+    logs = np.log(samples)
+    expected = np.exp(scipy.stats.t.interval(0.95, 4, logs.mean(), scipy.stats.sem(logs)))
+    found = stats.estimate(samples)
+    assert (found.value, found.count) == (3.1, 5)
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+
+
+def test_the_median_of_a_few_samples_lies_in_their_interval_however_skewed_they_are() -> None:
+    random = np.random.default_rng(1)
+    for count in (2, 3, 4, 5, 6) * 40:
+        found = stats.estimate(list(np.exp(random.standard_exponential(count) ** 3)))
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low <= found.value <= found.high
+
+
+def test_many_samples_have_a_bootstrapped_interval_that_holds_the_true_median_about_as_often_as_it_says() -> None:
+    random = np.random.default_rng(2)
+    held = 0
+    for _ in range(200):
+        found = stats.estimate(list(random.lognormal(0.0, 0.1, 15)))
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= 1.0 <= found.high
+    assert held / 200 == pytest.approx(0.95, abs=0.05)
+
+
+def test_equal_samples_have_an_interval_of_no_width() -> None:
+    assert stats.estimate([2.0] * 3) == Estimate(2.0, 2.0, 2.0, 3)
+
+
+def test_pairs_cancel_what_slowed_both_members() -> None:
+    drift = np.array([1.0, 1.5, 2.0, 1.2])
+    found = stats.paired_ratio(list(1.1 * drift), list(drift))
+    assert (found.value, found.low, found.high) == pytest.approx((1.1, 1.1, 1.1))
+    assert not stats.ratio(list(1.1 * drift), list(drift)).excludes_one  # as if they were no pairs
+
+
+def test_the_unpaired_ratios_interval_is_scipys_welch_interval() -> None:
+    ours, theirs = [3.1, 2.9, 3.4, 3.0], [2.0, 2.2, 2.1]
+    welch = scipy.stats.ttest_ind(np.log(ours), np.log(theirs), equal_var=False).confidence_interval(0.95)
+    found = stats.ratio(ours, theirs)
+    assert (found.low, found.high) == pytest.approx((math.exp(welch.low), math.exp(welch.high)))
+    assert found.value == pytest.approx(3.05 / 2.1)
+
+
+def test_a_single_sample_on_either_side_has_a_ratio_without_an_interval() -> None:
+    assert stats.ratio([3.0], [2.0, 2.1]).low is None
+
+
+def test_the_exact_permutation_test_of_disjoint_groups_of_four_has_its_smallest_p() -> None:
+    assert stats.permutation_p([1.0, 1.1, 1.2, 1.3], [2.0, 2.1, 2.2, 2.3]) == pytest.approx(2 / 70)
+    assert stats.permutation_p([1.0, 2.0, 3.0], [1.1, 2.0, 2.9]) > 0.9
+
+
+def test_variation_is_relative_to_the_mean() -> None:
+    assert stats.coefficient_of_variation([1.0, 2.0, 3.0]) == pytest.approx(0.5)
+    assert stats.coefficient_of_variation([1.0]) is None
+
+
+def test_the_time_to_an_accuracy_is_counted_to_the_end_of_the_first_epoch_that_has_it() -> None:
+    assert stats.seconds_to(0.9, [0.5, 0.91, 0.89], [2.0, 1.0, 1.0]) == 3.0
+    assert stats.seconds_to(0.99, [0.5, 0.91], [2.0, 1.0]) is None
+
+
+def test_the_fastest_is_a_winner_only_over_those_it_is_told_apart_from() -> None:
+    ratios = {
+        "jax": Estimate(1.0, 1.0, 1.0, 5),
+        "torch": Estimate(1.5, 1.4, 1.6, 5),
+        "tensorflow": Estimate(1.02, 0.98, 1.07, 5),
+        "theano": Estimate(2.0, None, None, 1),
+    }
+    assert stats.verdict("jax", ratios) == (["torch"], ["tensorflow", "theano"])
+
+
+def test_a_backend_against_itself_is_told_apart_about_as_seldom_as_the_confidence_says() -> None:
+    random = np.random.default_rng(3)
+    told_apart = sum(
+        stats.paired_ratio(list(random.lognormal(0, 0.02, 5)), list(random.lognormal(0, 0.02, 5))).excludes_one
+        for _ in range(400)
+    )
+    assert told_apart / 400 == pytest.approx(0.05, abs=0.03)

@@ -1,73 +1,51 @@
-"""What is printed after the last job."""
+"""What a sweep consists of, before its first job."""
 
-import math
-from pathlib import Path
+from typing import Any
 
 import pytest
-from rich.console import Console
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
 
-from kerasbench.outcome import Outcome
-from kerasbench.sweep import summarise
-
-
-@pytest.fixture
-def console() -> Console:
-    return Console(width=140, record=True)
+from tests.conftest import Train
 
 
-def _outcome(backend: str, **fields: object) -> Outcome:
-    finished = {
-        "model": "mnist_mlp",
-        "seed": 1,
-        "status": "FINISHED",
-        "run_id": "r",
-        "experiment_id": "7",
-        "keras_version": "3.15.1",
-        "data": "mnist",
-        "epoch_seconds": [9.0, 2.0, 4.0],
-        "last_epoch": {"val_accuracy": 0.98765},
-    }
-    return Outcome(backend=backend, **{**finished, **fields})  # type: ignore[arg-type]
+def _jobs(repeats: int, params: dict[str, str], *arguments: str) -> list[list[str]]:
+    rounds: Any = Plugins.instance().class_name_to_class["hydra_plugins.rounds_sweeper.Rounds"]
+    sweeper = rounds(None, params)
+    sweeper.config = OmegaConf.create({"repeats": repeats, "seed": 3})
+    overrides = OverridesParser.create().parse_overrides([*sweeper._parse_config(), *arguments])
+    batch: list[list[str]]
+    (batch,) = rounds.split_arguments(overrides, None)
+    return batch
 
 
-def test_every_run_is_a_row_with_its_steady_seconds_and_the_comparison_is_linked(console: Console) -> None:
-    assert summarise([_outcome("tensorflow"), _outcome("jax")], console)
-    printed = console.export_text()
-    assert "model: mnist_mlp" in printed  # common to all: above the table
-    assert "3.00" in printed
-    assert "0.9877" in printed
-    assert "/#/experiments/7/runs" in printed
-
-
-def test_a_single_epoch_is_marked_as_the_first(console: Console) -> None:
-    summarise([_outcome("jax", epoch_seconds=[9.0])], console)
-    assert "9.00 (first)" in console.export_text()
-
-
-def test_a_failure_is_told_with_its_reason(console: Console) -> None:
-    failed = _outcome("theano", status="FAILED", failure="it broke", epoch_seconds=[], last_epoch={})
-    assert not summarise([_outcome("jax"), failed], console)
-    assert "theano · mnist_mlp · seed 1: it broke" in console.export_text()
-
-
-def test_parity_is_a_table_of_backends_by_models(console: Console) -> None:
-    cells = [
-        _outcome("jax", task="parity", deviation=2e-7),
-        _outcome("jax", task="parity", model="babi_rnn", deviation=0.03, status="FAILED"),
+def test_repeats_are_rounds_over_all_cells_with_the_same_seeds_for_each() -> None:
+    assert _jobs(2, {"backend": "jax,torch"}, "trainer.epochs=1") == [
+        ["seed=3", "backend=jax", "trainer.epochs=1"],
+        ["seed=3", "backend=torch", "trainer.epochs=1"],
+        ["seed=4", "backend=jax", "trainer.epochs=1"],
+        ["seed=4", "backend=torch", "trainer.epochs=1"],
     ]
-    assert not summarise(cells, console)
-    printed = console.export_text()
-    assert "pass 2e-07" in printed
-    assert "FAIL 3e-02" in printed
 
 
-def test_the_objective_is_the_last_epochs_value_and_not_a_number_where_a_run_failed() -> None:
-    assert _outcome("jax").objective("val_accuracy") == 0.98765
-    assert math.isnan(_outcome("jax").objective("nosuch"))
-    assert math.isnan(_outcome("jax", status="FAILED").objective("val_accuracy"))
+def test_without_repeats_a_sweep_is_hydras_own() -> None:
+    assert _jobs(1, {}, "backend=jax,torch", "seed=7") == [["backend=jax", "seed=7"], ["backend=torch", "seed=7"]]
 
 
-def test_an_outcome_is_kept_in_the_jobs_folder(tmp_path: Path) -> None:
-    assert Outcome.load(tmp_path) is None
-    _outcome("jax").save(tmp_path)
-    assert Outcome.load(tmp_path) == _outcome("jax")
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["repeats=2"], "add -m"),
+        (["-m", "repeats=2", "seed=1,2"], "give one seed"),
+        (["-m", "repeats=2", "hydra/sweeper=basic"], "needs Hydra's sweeper `rounds`"),
+        (["-m", "backend=tensorflow,cntk", "settings.jit_compile=true"], "cntk has no such setting"),
+    ],
+)
+def test_what_cannot_be_repeated_or_set_is_one_line_before_anything_starts(
+    train: Train, arguments: list[str], named: str
+) -> None:
+    done = train(*arguments)
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -1,5 +1,6 @@
-"""Sampling from outside; NVML is played by a recording of its answers, for the tests' machine may have no GPU."""
+"""Sampling from outside; NVML's answers are played in the form it gives them, for the tests' machine may have no GPU."""
 
+import multiprocessing
 import os
 import time
 from types import SimpleNamespace
@@ -9,15 +10,24 @@ import pynvml
 import pytest
 
 from kerasbench import hardware
-from kerasbench.telemetry import Gpu, Nvml, Telemetry
+from kerasbench.nvml import Gpu, Nvml
+from kerasbench.telemetry import Telemetry
+
+_WATTS = 250.0
+_INTERVAL = 0.05
 
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    def power(handle: int) -> int:
-        if handle == 1:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return 71_500
+    """A large GPU that draws 250 W and a small one that does not tell its power."""
+
+    def only_of_the_first(answer: Any) -> Any:
+        def answered(handle: int, *arguments: Any) -> Any:
+            if handle == 1:
+                raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+            return answer()
+
+        return answered
 
     answers: dict[str, Any] = {
         "nvmlInit": lambda: None,
@@ -28,7 +38,13 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
         "nvmlSystemGetDriverVersion": lambda: "535.1",
         "nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=16 << 30, used=(handle + 1) << 30),
         "nvmlDeviceGetUtilizationRates": lambda handle: SimpleNamespace(gpu=90 - handle),
-        "nvmlDeviceGetPowerUsage": power,
+        "nvmlDeviceGetTemperature": lambda handle, sensor: 61 + handle,
+        "nvmlDeviceGetClockInfo": lambda handle, clock: {pynvml.NVML_CLOCK_SM: 1410, pynvml.NVML_CLOCK_MEM: 1215}[
+            clock
+        ],
+        "nvmlDeviceGetPowerUsage": only_of_the_first(lambda: int(_WATTS * 1000)),
+        "nvmlDeviceGetTotalEnergyConsumption": only_of_the_first(lambda: int(time.time() * _WATTS * 1000)),
+        "nvmlDeviceGetComputeRunningProcesses": lambda handle: [SimpleNamespace(pid=7)] if handle == 0 else [],
     }
     for name, answer in answers.items():
         monkeypatch.setattr(pynvml, name, answer)
@@ -37,13 +53,19 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gpus_are_described_and_sampled_and_what_one_does_not_give_is_left_out(two_gpus: None) -> None:
     with Nvml() as nvml:
         assert nvml.gpus() == [Gpu("NVIDIA T0", "535.1", 16384), Gpu("NVIDIA T1", "535.1", 16384)]
-        assert nvml.sample() == {
-            "gpu_0_utilization_percent": 90.0,
-            "gpu_0_memory_mib": 1024.0,
-            "gpu_0_power_watts": 71.5,
-            "gpu_1_utilization_percent": 89.0,
-            "gpu_1_memory_mib": 2048.0,
+        assert nvml.processes() == 1
+        first, second = nvml.sample()
+        assert first.pop("energy_joules") == pytest.approx(time.time() * _WATTS)
+        assert first == {
+            "utilization_percent": 90.0,
+            "memory_mib": 1024.0,
+            "power_watts": 250.0,
+            "temperature_celsius": 61.0,
+            "sm_clock_mhz": 1410.0,
+            "memory_clock_mhz": 1215.0,
         }
+        assert set(first) - set(second) == {"power_watts"}
+        assert second["memory_mib"] == 2048.0
 
 
 def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,20 +75,74 @@ def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pynvml, "nvmlInit", missing)
     with Nvml() as nvml:
         assert nvml.gpus() == []
-        assert nvml.sample() == {}
+        assert nvml.processes() == 0
+        assert nvml.sample() == []
 
 
-def test_a_busy_process_is_seen_at_work_and_an_unsampled_interval_gives_no_figures(two_gpus: None) -> None:
-    with Nvml() as nvml, Telemetry(os.getpid(), nvml) as telemetry:
+def _sampled(telemetry: Telemetry, started: float, least: int) -> dict[str, float]:
+    """Work until so many samples have been taken since a time, and return its figures; a loaded machine samples late."""
+    while time.time() < started + 20:
+        sum(range(100_000))
+        figures = telemetry.between(started, time.time())
+        if figures["telemetry/samples"] >= least:
+            return figures
+    raise AssertionError("it did not sample")
+
+
+def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples(two_gpus: None) -> None:
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
         started = time.time()
-        figures: dict[str, float] = {}
-        while "cpu_percent" not in figures and time.time() < started + 20:  # a loaded machine samples late
-            sum(range(100_000))
-            figures = telemetry.between(started, time.time())
-        assert telemetry.between(started, started) == {}
-    assert figures["cpu_percent"] > 10
-    assert figures["rss_mib"] > 10
-    assert figures["gpu_0_power_watts"] == 71.5
+        figures = _sampled(telemetry, started, least=10)
+        seconds = time.time() - started
+    assert 10 < figures["cpu_percent"] <= figures["telemetry/cpu_percent_peak"]
+    assert 10 < figures["rss_mib"] <= figures["telemetry/rss_mib_peak"]
+    assert figures["gpu_0_power_watts"] == figures["telemetry/gpu_0_power_watts_peak"] == 250.0
+    assert figures["telemetry/gpu_0_temperature_celsius"] == 61.0
+    assert figures["telemetry/gpu_0_sm_clock_mhz"] == 1410.0
+    assert figures["telemetry/gpu_0_energy_joules"] == pytest.approx(_WATTS * seconds, rel=0.05)
+    assert "telemetry/gpu_1_energy_joules" not in figures
+    assert figures["gpu_1_utilization_percent"] == 89.0
+
+
+def test_an_epoch_too_short_to_be_sampled_is_given_no_figures(two_gpus: None) -> None:
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
+        _sampled(telemetry, time.time(), least=1)
+        now = time.time()
+        assert telemetry.between(now + 60, now + 61) == {"telemetry/samples": 0}
+
+
+def test_one_sample_gives_no_figure_that_takes_two(two_gpus: None) -> None:
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.5) as telemetry:
+        figures = _sampled(telemetry, time.time(), least=1)
+    assert figures["telemetry/samples"] == 1
+    assert "rss_mib" in figures
+    assert not {"cpu_percent", "telemetry/gpu_0_energy_joules", "telemetry/other_cpu_percent"} & figures.keys()
+
+
+def _spin(seconds: float) -> None:
+    end = time.time() + seconds
+    while time.time() < end:
+        pass
+
+
+@pytest.mark.slow
+def test_a_busy_process_that_is_not_the_runs_is_noise() -> None:
+    context = multiprocessing.get_context("fork")
+    measured = context.Process(target=time.sleep, args=(60,))
+    measured.start()
+    assert measured.pid is not None
+    stranger = context.Process(target=_spin, args=(1.5,))
+    try:
+        # A child of the test, and so of the driver, but no part of the measured process' tree.
+        with Nvml() as nvml, Telemetry(measured.pid, nvml, _INTERVAL) as telemetry:
+            stranger.start()
+            stranger.join()
+            noise = telemetry.noise()
+    finally:
+        measured.kill()
+        measured.join()
+    assert noise is not None
+    assert "% of a core on average" in noise
 
 
 def test_equal_machines_have_equal_fingerprints_and_a_gpu_changes_it() -> None:

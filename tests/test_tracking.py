@@ -7,9 +7,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from kerasbench.config import TrackingConfig
 from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
+from kerasbench.schema import TrackingConfig
 from kerasbench.tracking import TrackedRun, open_store
 from tests.conftest import runs_in
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from kerasbench.config import DataConfig, DataSource
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import DownloadError
 from kerasbench.errors import UserError
+from kerasbench.schema import DataConfig, DataSource
 
 _FORMAT = 1  # of the prepared file; raised when what a loader returns changes
 

@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from kerasbench import config, environments, progress
+from kerasbench import config, environments
 from kerasbench.errors import reporting
 from kerasbench.paths import CONF
+from kerasbench.progress import Progress
+from kerasbench.schema import Config
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -22,11 +23,15 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown:
         parser.error(f"no such backend: {', '.join(unknown)}; there are {', '.join(names)}")
     chosen = [config.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
+    progress = Progress()
     with reporting():
-        {"list": _list, "setup": _setup, "remove": _remove}[options.action](chosen, progress.console())
+        try:
+            {"list": _list, "setup": _setup, "remove": _remove}[options.action](chosen, progress)
+        finally:
+            progress.stop()
 
 
-def _list(chosen: list[config.Config], console: Console) -> None:
+def _list(chosen: list[Config], progress: Progress) -> None:
     table = Table("backend", "state", "Keras", "backend version", "Python", "folder")
     for one in chosen:
         found = environments.ready(one.backend, Path(one.environments.folder))
@@ -36,21 +41,21 @@ def _list(chosen: list[config.Config], console: Console) -> None:
             table.add_row(one.backend.name, "[green]ready", *versions, found.folder.name)
         else:
             table.add_row(one.backend.name, "not set up", "", "", one.backend.python, "")
-    console.print(table)
+    progress.console.print(table)
 
 
-def _setup(chosen: list[config.Config], console: Console) -> None:
+def _setup(chosen: list[Config], progress: Progress) -> None:
     for one in chosen:
         environment = environments.provision(
-            one.backend, Path(one.environments.folder), progress.announcing(console, one.backend.name)
+            one.backend, Path(one.environments.folder), progress.announcing(one.backend.name)
         )
-        console.print(f"{one.backend.name}: {environment.folder}", soft_wrap=True)
+        progress.lasting(f"{one.backend.name}: {environment.folder}")
 
 
-def _remove(chosen: list[config.Config], console: Console) -> None:
+def _remove(chosen: list[Config], progress: Progress) -> None:
     for one in chosen:
         for folder in environments.remove(one.backend, Path(one.environments.folder)):
-            console.print(f"{one.backend.name}: removed {folder}", soft_wrap=True)
+            progress.lasting(f"{one.backend.name}: removed {folder}")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from typing import Any
 import uv
 from filelock import FileLock
 
-from kerasbench.config import BackendConfig
+from kerasbench import settings
 from kerasbench.environments import interpreters, pip_settings
 from kerasbench.errors import UserError
 from kerasbench.paths import REQUIREMENTS
 from kerasbench.progress import Announce
+from kerasbench.schema import BackendConfig, SettingsConfig
 from kerasbench.worker import protocol
 from kerasbench.worker_process import WorkerDied, start
 
@@ -160,7 +161,7 @@ def _last_error(log: Path) -> str:
 def _prove(backend: BackendConfig, folder: Path, log: Path) -> dict[str, Any]:
     """Start a worker without a request: it imports Keras on the backend and tells their versions."""
     output = folder / "proof.log"
-    with start(folder, backend, None, output) as worker:
+    with start(folder, backend, settings.resolve(backend, SettingsConfig(), convolutional=False), output) as worker:
         try:
             event = worker.expect(protocol.READY)
         except WorkerDied as died:

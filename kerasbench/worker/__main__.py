@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Dict
 from kerasbench.worker import protocol
 
 
-def description(import_seconds: float) -> Dict[str, Any]:
-    """Return what is running here: versions, and how long the import of Keras and its backend took."""
+def description(started_at: float, import_seconds: float) -> Dict[str, Any]:
+    """Return what is running here: versions, when the interpreter was up, and how long the imports took."""
     import keras
 
     framework = importlib.import_module(os.environ["KERAS_BACKEND"])
@@ -25,6 +25,7 @@ def description(import_seconds: float) -> Dict[str, Any]:
         "keras_backend": keras.backend.backend(),
         "backend_version": framework.__version__,
         "python_version": platform.python_version(),
+        "started_at": started_at,
         "import_seconds": import_seconds,
     }
 
@@ -59,14 +60,15 @@ def main() -> int:
     os.set_inheritable(descriptor, False)
     channel = protocol.Channel(os.fdopen(descriptor, "wb"))
     try:
-        started = time.perf_counter()
+        started_at, started = time.time(), time.perf_counter()
         importlib.import_module("keras")
         importlib.import_module(os.environ["KERAS_BACKEND"])
-        channel.send(protocol.READY, **description(time.perf_counter() - started))
+        channel.send(protocol.READY, **description(started_at, time.perf_counter() - started))
+        ready = time.perf_counter()
         line = sys.stdin.buffer.readline()
         if line:
             end_with(sys.stdin.buffer)
-            do(protocol.decode(line), channel)
+            do(dict(protocol.decode(line), idle_seconds=time.perf_counter() - ready), channel)
     except Exception as error:
         traceback.print_exc()
         channel.send(protocol.FAILED, reason=one_line(error))

@@ -6,25 +6,32 @@ from typing import Any, Dict, Optional
 from keras.callbacks import Callback
 
 from kerasbench.worker import protocol
+from kerasbench.worker.settings import Framework
 
 
 class EpochReporter(Callback):
     """Times each epoch's training apart from its validation, and sends both with the epoch's results.
 
     It overrides epoch hooks only: a batch hook would make Keras 3 wait for the device after every batch on JAX and
-    PyTorch. The epoch's training ends where `on_epoch_end` begins, for the metrics that Keras hands over there are
-    numbers already, so the device has finished. The first epoch begins where `fit` is called, since Theano and CNTK
+    PyTorch. The epoch's training ends in `on_epoch_end`, when its metrics are numbers and the device has done all that
+    it was asked, the last batch's update included. The first epoch begins where `fit` is called, since Theano and CNTK
     compile there, before any hook, what other backends compile in the first batch. Validation is run from here rather
     than by `fit`, whose validation Keras 2.2 announces to no callback, so that the same lines time all Keras versions.
+
+    Attributes:
+        between_epochs: the seconds that the epoch's examples took before its clock started, by metric name.
     """
 
-    def __init__(self, channel: protocol.Channel, x_test: Any, y_test: Any, batch_size: int) -> None:
+    def __init__(
+        self, channel: protocol.Channel, framework: Framework, x_test: Any, y_test: Any, batch_size: int
+    ) -> None:
         super(EpochReporter, self).__init__()
         self._channel = channel
+        self._framework = framework
         self._x_test = x_test
         self._y_test = y_test
         self._batch_size = batch_size
-        self.augmentation_seconds = 0.0  # what the epoch's images took before its clock started
+        self.between_epochs: Dict[str, float] = {}
         self._started_at = 0.0
         self._started = 0.0
 
@@ -47,6 +54,7 @@ class EpochReporter(Callback):
         assert logs is not None
         loss = float(logs["loss"])
         accuracy = float(logs["accuracy"] if "accuracy" in logs else logs["acc"])  # "acc": Keras 2.2
+        self._framework.wait(self.model)
         trained = time.perf_counter()
         ended_at = time.time()
         val_loss, val_accuracy = self.model.evaluate(self._x_test, self._y_test, batch_size=self._batch_size, verbose=0)
@@ -58,9 +66,9 @@ class EpochReporter(Callback):
             ended_at=ended_at,
             epoch_seconds=trained - self._started,
             validation_seconds=validated - trained,
-            augmentation_seconds=self.augmentation_seconds,
             loss=loss,
             accuracy=accuracy,
             val_loss=float(val_loss),
             val_accuracy=float(val_accuracy),
+            **self.between_epochs,
         )

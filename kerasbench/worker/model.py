@@ -8,13 +8,17 @@ import numpy as np
 
 from kerasbench.worker import optimizers, weights
 from kerasbench.worker.dataset import Split
+from kerasbench.worker.settings import Framework
 
 
-def prepare_backend(request: Dict[str, Any]) -> None:
-    """Put the backend's known defects right and seed it: before anything is built."""
+def prepare_backend(request: Dict[str, Any]) -> Framework:
+    """Put the settings in force and the backend's known defects right, and seed it: before anything is built."""
+    framework = Framework(request["framework"], request["settings"])
+    framework.configure()
     for fix in request["fixes"]:
         importlib.import_module("kerasbench.worker.fixes." + fix).apply()
     seed_everything(request["seed"], request["seed_function"])
+    return framework
 
 
 def seed_everything(seed: int, seed_function: str) -> None:
@@ -28,12 +32,17 @@ def seed_everything(seed: int, seed_function: str) -> None:
     getattr(importlib.import_module(module), name)(seed)
 
 
-def build(request: Dict[str, Any], training: Split) -> Any:
+def build(request: Dict[str, Any], training: Split, framework: Framework) -> Any:
     """Return the compiled model that the request describes, for data of the given split's shapes."""
     module = importlib.import_module(request["model"]["module"])
     shapes = [array.shape[1:] for array in training.inputs]
     model = module.build(shapes, training.labels.shape[1], **request["model"]["build"])
-    model.compile(loss=request["loss"], optimizer=optimizers.build(request["optimizer"]), metrics=request["metrics"])
+    model.compile(
+        loss=request["loss"],
+        optimizer=optimizers.build(request["optimizer"]),
+        metrics=request["metrics"],
+        **framework.compile_arguments(),
+    )
     if request["init"] == "shared":
         weights.share(model, request["seed"])
     return model

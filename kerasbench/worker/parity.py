@@ -11,9 +11,9 @@ from kerasbench.worker.model import build, prepare_backend
 
 def losses(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Train for some steps on successive batches, and send the loss of each, taken before the step's update."""
-    prepare_backend(request)
+    framework = prepare_backend(request)
     training, _ = dataset.load(request["data"])
-    model = build(request, training)
+    model = build(request, training, framework)
     size = request["batch_size"]
     found = []
     for step in range(request["steps"]):
@@ -26,13 +26,15 @@ def losses(request: Dict[str, Any], channel: protocol.Channel) -> None:
 
 def outputs(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Save every layer's output for the first batch, under the layer's name, to the file that the request names."""
-    prepare_backend(request)
+    framework = prepare_backend(request)
     training, _ = dataset.load(request["data"])
-    model = build(request, training)
+    model = build(request, training, framework)
     layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
     inspected = Model(inputs=model.inputs, outputs=[layer.output for layer in layers])
     inspected.compile(loss="mse", optimizer="sgd")  # keras-mxnet predicts only then
     batch = training.part(0, request["batch_size"])
     predictions = inspected.predict(batch.x, batch_size=request["batch_size"])
+    if request["data"]["channels_first"]:  # images are compared with their channels last
+        predictions = [np.moveaxis(array, 1, 3) if array.ndim == 4 else array for array in predictions]
     np.savez(request["path"], **{layer.name: array for layer, array in zip(layers, predictions)})
     channel.send(protocol.OUTPUTS, layers=[layer.name for layer in layers])

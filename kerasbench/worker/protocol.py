@@ -7,16 +7,18 @@ of its own, whose descriptor it is given, so that nothing that a framework print
 import json
 from typing import Any, BinaryIO, Dict
 
-VERSION = 1
+VERSION = 2
 
 TRAIN = "train"  # request: train for all epochs
 PARITY = "parity"  # request: a few steps of plain SGD without dropout, for their losses
 OUTPUTS = "outputs"  # request: every layer's output for the first batch; event: they are in the file it named
 
 READY = "ready"  # Keras and its backend are imported; carries what `description` in __main__.py returns
-BUILT = "built"  # the model is compiled; carries build_seconds, parameters, and examples (of an epoch)
+BUILT = "built"  # the model is compiled; carries idle_, load_ and build_seconds, parameters, examples (of an epoch)
+PROBED = (
+    "probed"  # carries parity_probe_loss (of the initial weights, first batch), probe_seconds, and in_force (texts)
+)
 EPOCH = "epoch"  # an epoch and its validation are over; carries what callbacks.py measures
-PROBED = "probed"  # carries parity_probe_loss: the loss of the initial weights on the first batch
 LOSSES = "losses"  # the answer to PARITY; carries losses, one for each step
 FINISHED = "finished"  # all epochs are over; carries peak_rss_mib
 FAILED = "failed"  # the worker gives up; carries reason, one line

@@ -7,34 +7,45 @@ from typing import Any, Dict
 import numpy as np
 
 from kerasbench.worker import dataset, protocol
-from kerasbench.worker.augmentation import shift_and_flip
 from kerasbench.worker.callbacks import EpochReporter
 from kerasbench.worker.model import build, prepare_backend
 
 
 def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
-    """Build the model, train it for all epochs, and send an event for each step."""
-    prepare_backend(request)
+    """Build the model, train it for all epochs, and send an event for each step.
+
+    Order and augmentation are drawn between the epochs, the same for every backend, outside the callback's clock; what
+    they take is told apart.
+    """
+    framework = prepare_backend(request)
+    watch = Stopwatch()
     training, test = dataset.load(request["data"])
-    started = time.perf_counter()
-    model = build(request, training)
+    shuffled = training.empty()
+    load_seconds = watch.lap()
+    model = build(request, training, framework)
     channel.send(
         protocol.BUILT,
-        build_seconds=time.perf_counter() - started,
+        idle_seconds=request["idle_seconds"],
+        load_seconds=load_seconds,
+        build_seconds=watch.lap(),
         parameters=int(model.count_params()),
         examples=len(training),
     )
     batch_size = request["batch_size"]
+    watch.lap()
     first = training.part(0, batch_size)
     probe_loss, _ = model.evaluate(first.x, first.labels, batch_size=batch_size, verbose=0)
-    channel.send(protocol.PROBED, parity_probe_loss=float(probe_loss))
-    reporter = EpochReporter(channel, test.x, test.labels, batch_size)
+    in_force = framework.in_force(model)
+    channel.send(protocol.PROBED, parity_probe_loss=float(probe_loss), probe_seconds=watch.lap(), in_force=in_force)
+    reporter = EpochReporter(channel, framework, test.x, test.labels, batch_size)
     random = np.random.RandomState(request["seed"])
     for epoch in range(request["epochs"]):
-        # Order and augmentation are drawn here, the same for every backend, and outside the callback's clock.
-        shuffled = training.reordered(random.permutation(len(training)))
+        watch.lap()
+        training.reorder_into(shuffled, random.permutation(len(training)))
+        reporter.between_epochs["shuffle_seconds"] = watch.lap()
         if request["augment"]:
-            reporter.augmentation_seconds = _augment(shuffled, random)
+            shuffled.shift_and_flip(random)
+            reporter.between_epochs["augmentation_seconds"] = watch.lap()
         reporter.before_fit(epoch)
         model.fit(
             shuffled.x,
@@ -49,8 +60,14 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     channel.send(protocol.FINISHED, peak_rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0)
 
 
-def _augment(split: dataset.Split, random: Any) -> float:
-    """Shift and flip the images of a split, and return the seconds that it took."""
-    started = time.perf_counter()
-    split.inputs = [shift_and_flip(images, random) for images in split.inputs]
-    return time.perf_counter() - started
+class Stopwatch(object):
+    """Tells the seconds since it was last asked."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Return the seconds since the last lap, or since the watch was made."""
+        now = time.perf_counter()
+        passed, self._last = now - self._last, now
+        return passed

@@ -1,14 +1,16 @@
 """Gives a model weights that mean the same on every backend."""
 
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Sequence, Tuple
 
 from kerasbench.worker import initializers
 
 Array = Any  # a NumPy array
+Shape = Sequence[int]
 
-# What a backend keeps otherwise than the others: (class of a layer, its weights) -> its weights in the other form.
-# Each is its own inverse. Filled by the backend's fixes.
-conversions: List[Callable[[str, List[Array]], List[Array]]] = []
+# How a backend keeps weights otherwise than the others, filled by the backend's fixes: from the shapes that a layer of
+# some class has there to those it has elsewhere, and from such arrays to the backend's own.
+Conversion = Tuple[Callable[[str, List[Shape]], List[Shape]], Callable[[str, List[Array]], List[Array]]]
+conversions: List[Conversion] = []
 
 
 def share(model: Any, seed: int) -> None:
@@ -18,7 +20,9 @@ def share(model: Any, seed: int) -> None:
         if shapes:
             inner = getattr(layer, "layer", layer)  # what TimeDistributed wraps
             kind = type(inner).__name__
+            for common_shapes, _ in conversions:
+                shapes = common_shapes(kind, shapes)
             weights = initializers.draw(seed, layer.name, kind, shapes)
-            for convert in conversions:
-                weights = convert(kind, weights)
+            for _, own in conversions:
+                weights = own(kind, weights)
             layer.set_weights(weights)

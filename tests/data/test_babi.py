@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasbench.config import DataConfig, DataSource, compose
+from kerasbench.config import compose
 from kerasbench.data import babi, prepare, stories
 from kerasbench.errors import UserError
+from kerasbench.schema import DataConfig, DataSource
 from tests.conftest import SHARED_DATA
 
 TASKS = ("qa1", "qa2")

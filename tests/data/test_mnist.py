@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasbench.config import DataConfig, DataSource
 from kerasbench.data import mnist, prepare
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import RemoteFile
 from kerasbench.errors import UserError
+from kerasbench.schema import DataConfig, DataSource
 from tests.conftest import SHARED_DATA
 
 

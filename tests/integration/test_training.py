@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from kerasbench.config import TrackingConfig
+from kerasbench.schema import TrackingConfig
 from kerasbench.tracking import open_store
 from tests.conftest import Train, runs_in
 

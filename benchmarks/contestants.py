@@ -1,0 +1,195 @@
+"""What is compared: a bare Keras script, the same under MLflow's callback, and train.py, on the same environment."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import uv
+from mlflow import MlflowClient
+from packaging.version import Version
+
+from benchmarks import processes
+from kerasbench import environments, settings, worker_process
+from kerasbench.config import compose
+from kerasbench.data import prepare
+from kerasbench.environments import pip_settings
+from kerasbench.errors import UserError
+from kerasbench.paths import REQUIREMENTS, project_path
+from kerasbench.progress import Announce
+from kerasbench.schema import Config
+from kerasbench.tracking import open_store
+
+_SCRIPT = Path(__file__).with_name("bare_keras.py")
+_CACHE = Path(project_path(".cache/benchmarks"))
+_DRIVER = REQUIREMENTS / "driver.txt"
+_MLFLOW_PYTHON = Version("3.10")  # the oldest that it installs on
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Job:
+    """How much is trained.
+
+    Attributes:
+        epochs: of one run.
+        samples: of the training data, None for all; a sixth as many are validated on, as in MNIST itself.
+    """
+
+    epochs: int
+    samples: int | None
+
+    @property
+    def overrides(self) -> list[str]:
+        """The job in the words of train.py."""
+        few = [] if self.samples is None else [
+            f"data.train_samples={self.samples}", f"data.test_samples={max(1, self.samples // 6)}",
+        ]  # fmt: skip
+        return [f"trainer.epochs={self.epochs}", *few]
+
+
+class Contestants:
+    """All that is compared on one backend. Each call is a process of its own, from its start to its end."""
+
+    def __init__(self, backend: str, overrides: list[str], folder: Path, announce: Announce) -> None:
+        """Have everything ready that is made once: the environments, the prepared data, the stores.
+
+        Args:
+            backend: its name.
+            overrides: further ones, for train.py and so for all.
+            folder: where stores and logs are kept.
+            announce: told of what takes a while.
+        """
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._overrides = [
+            f"backend={backend}", "model=mnist_mlp", f"tracking.artifacts={folder}/artifacts", *overrides,
+        ]  # fmt: skip
+        config = compose(self._overrides)
+        self._environment = environments.provision(config.backend, Path(config.environments.folder), announce)
+        self._with_mlflow = _with_mlflow(config, self._environment, announce)
+        self._data = prepare(config.data)
+        self._number = count(1)
+        self._clients = {who: self._store(who) for who in ("train", "mlflow")}
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of Keras, of the backend, and of its Python."""
+        return dict(self._environment.proof)
+
+    @property
+    def has_mlflow(self) -> bool:
+        """Whether MLflow can be installed beside the backend: it wants a Python of today."""
+        return self._with_mlflow is not None
+
+    def bare(self, job: Job) -> Figures:
+        """Run the bare script: one `fit` of all epochs."""
+        return self._script("whole", job, self._environment.folder)
+
+    def bare_steady(self, job: Job) -> Figures:
+        """Run the bare script for its steady epoch."""
+        return self._script("steady", job, self._environment.folder)
+
+    def mlflow(self, job: Job) -> Figures:
+        """Run the script under MLflow's callback."""
+        assert self._with_mlflow is not None
+        return self._script("mlflow", job, self._with_mlflow)
+
+    def train(self, job: Job) -> Figures:
+        """Run train.py once, and read its figures back from the store."""
+        finished = self._train_py("hydra.run.dir={}", job)
+        client, experiment = self._clients["train"]
+        (run,) = client.search_runs([experiment], max_results=1)  # the newest
+        epochs = sorted(client.get_metric_history(run.info.run_id, "epoch_seconds"), key=lambda metric: metric.step)
+        seconds = [metric.value for metric in epochs[1:]]
+        return dict(run.data.metrics) | {
+            "process_seconds": finished.seconds,
+            "parent_rss_mib": finished.peak_rss_mib,
+            # The bare script's epoch is a mean, so this is one, too; the tool itself gives the median.
+            "epoch_seconds": fmean(seconds),
+            "epoch_median_seconds": median(seconds),
+            "epoch_wall_seconds": (epochs[-1].timestamp - epochs[0].timestamp) / 1000 / len(seconds),
+        }
+
+    def sweep(self, job: Job, jobs: int) -> Figures:
+        """Run a sweep over so many seeds."""
+        seeds = ",".join(str(seed) for seed in range(1, jobs + 1))
+        finished = self._train_py("hydra.sweep.dir={}", job, "-m", f"seed={seeds}")
+        return {"process_seconds": finished.seconds, "parent_rss_mib": finished.peak_rss_mib}
+
+    def _train_py(self, where: str, job: Job, *arguments: str) -> processes.Finished:
+        name = f"{next(self._number)}-train"
+        overrides = [*self._overrides, *job.overrides, f"tracking.uri={self._uri('train')}"]
+        command = [sys.executable, "train.py", *arguments, *overrides, where.format(self._folder / name)]
+        return processes.run(command, os.environ, self._folder / f"{name}.log")
+
+    def _script(self, task: str, job: Job, environment: Path) -> Figures:
+        """Run the bare script under the very variables that a worker gets."""
+        config = compose([*self._overrides, *job.overrides])
+        resolved = settings.resolve(config.backend, config.settings, config.model.convolutional)
+        variables = worker_process.variables(
+            environment, config.backend.framework, resolved.threads, resolved.variables
+        )
+        variables["MLFLOW_DISABLE_TELEMETRY"] = "true"  # no waiting for a network: the callback at its best
+        optimizer = config.model.optimizer
+        spec: dict[str, Any] = config.model.build | {
+            "task": task,
+            "path": self._data.path,
+            "classes": self._data.classes,
+            "train_samples": config.data.train_samples,
+            "test_samples": config.data.test_samples,
+            "epochs": job.epochs,
+            "batch_size": config.trainer.batch_size,
+            "optimizer": {name: getattr(optimizer, name) for name in ("learning_rate", "rho", "epsilon")},
+            "tracking_uri": self._uri("mlflow"),
+            "experiment": config.tracking.experiment,
+        }
+        log = self._folder / f"{next(self._number)}-{task}.log"
+        finished = processes.run([environment / "bin" / "python", _SCRIPT, json.dumps(spec)], variables, log)
+        figures: Figures = json.loads(finished.output.splitlines()[-1])
+        return figures | {"process_seconds": finished.seconds}
+
+    def _uri(self, who: str) -> str:
+        return f"sqlite:///{self._folder}/{who}/mlflow.db"
+
+    def _store(self, who: str) -> tuple[MlflowClient, str]:
+        tracking = compose([*self._overrides, f"tracking.uri={self._uri(who)}"]).tracking
+        return open_store(tracking)
+
+
+def _with_mlflow(config: Config, environment: environments.Environment, announce: Announce) -> Path | None:
+    """Return an environment of the same interpreter and packages, and MLflow; None where MLflow does not run.
+
+    The project's own environments are left alone. It is kept for the next time.
+    """
+    if Version(environment.proof["python_version"]) < _MLFLOW_PYTHON:
+        return None
+    backend = config.backend.name
+    requirements = REQUIREMENTS / config.backend.requirements
+    mlflow = next(line.split()[0] for line in _DRIVER.read_text().splitlines() if line.startswith("mlflow=="))
+    contents = "|".join([requirements.read_text(), _DRIVER.read_text(), str(environment.python.resolve())])
+    folder = _CACHE / f"{backend}-mlflow-{hashlib.sha256(contents.encode()).hexdigest()[:12]}"
+    if folder.exists():
+        return folder
+    announce(f"installing {backend} and {mlflow} beside each other, once")
+    unproven = _CACHE / f"unproven-{backend}"
+    _uv("venv", "--clear", "--no-project", "--python", environment.python.resolve(), unproven)
+    _uv("pip", "install", "--compile-bytecode", "--python", unproven / "bin" / "python",
+        "--requirement", requirements, mlflow, "--constraint", _DRIVER)  # fmt: skip
+    unproven.rename(folder)
+    return folder
+
+
+def _uv(*arguments: str | Path) -> None:
+    done = subprocess.run(
+        [uv.find_uv_bin(), *arguments], env=pip_settings.for_uv(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise UserError(f"`uv {arguments[0]}` failed: {' '.join(done.stderr.split())}")

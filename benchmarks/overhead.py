@@ -1,0 +1,274 @@
+"""What kerasbench itself costs, against a bare Keras script and against MLflow's own callback.
+
+python -m benchmarks.overhead [--quick] [--backend tensorflow,torch,theano] [--pairs N] [OVERRIDE...]
+"""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from benchmarks import processes
+from benchmarks.contestants import Contestants, Figures, Job
+from kerasbench import hardware, interruption, provenance
+from kerasbench.errors import reporting
+from kerasbench.paths import project_path
+from kerasbench.progress import Announce, console
+from kerasbench.stats import CONFIDENCE, Estimate, paired_ratio
+
+_REPORT = Path(__file__).with_name("report_of_1000_runs.py")
+
+Samples = dict[str, list[float]]  # "contestant.figure" -> a value of each round, in order
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is run.
+
+    Attributes:
+        pairs: rounds, in each of which every contestant has its turn.
+        single: what a run of its own trains.
+        swept: what a job of a sweep trains: little, so that what surrounds it shows.
+        jobs: of the sweep.
+        bare_jobs: how often the bare script runs such a job in a round; their median is its time.
+    """
+
+    pairs: int
+    single: Job
+    swept: Job
+    jobs: int
+    bare_jobs: int = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure of the comparison.
+
+    Attributes:
+        estimate: None where the runs were too short to tell.
+        limit: the most that it should be; None where nothing is promised.
+        unit: "" of a ratio.
+    """
+
+    name: str
+    estimate: Estimate | None
+    limit: float | None
+    unit: str
+
+    @property
+    def text(self) -> str:
+        """The figure, its interval, and whether it is within its limit."""
+        found = self.estimate
+        if found is None:
+            return "too short to tell"
+        digits = {"": 3, "s": 2, "MiB": 0}[self.unit]
+        interval = "" if found.low is None else f" [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+        verdict = "" if self.limit is None else " met" if found.value <= self.limit else " missed"
+        return f"{found.value:.{digits}f}{interval}{verdict}"
+
+
+def rotated(turns: Sequence[str], round_number: int) -> list[str]:
+    """Return the order of a round: over as many rounds as there are turns, each has every place once."""
+    start = round_number % len(turns)
+    return [*turns[start:], *turns[:start]]
+
+
+def difference(samples: Sequence[float], reference: Sequence[float]) -> Estimate:
+    """Return the median of paired differences and its 95% interval: Student's t about their mean.
+
+    The median lies in it for the counts that are run here: it is within one standard deviation of the mean.
+    """
+    found = [sample - other for sample, other in zip(samples, reference, strict=True)]
+    if len(found) == 1:
+        return Estimate(found[0], None, None, 1)
+    if min(found) == max(found):
+        return Estimate(found[0], found[0], found[0], len(found))
+    from scipy.stats import t  # half a second, and only at the end
+
+    low, high = t.interval(CONFIDENCE, len(found) - 1, fmean(found), stdev(found) / len(found) ** 0.5)
+    return Estimate(median(found), float(low), float(high), len(found))
+
+
+def per_job(samples: Samples, jobs: int) -> Estimate:
+    """Return what a job costs in a sweep beyond the bare script: (T(sweep of n) - T(sweep of 1)) / (n - 1) - T(bare).
+
+    The sweep of one job takes out what a command takes once, its start and its end.
+    """
+    pairs = zip(samples["sweep.process_seconds"], samples["sweep_of_1.process_seconds"], strict=True)
+    return difference([(many - one) / (jobs - 1) for many, one in pairs], samples["bare_job.process_seconds"])
+
+
+def results(samples: Samples, jobs: int) -> list[Result]:
+    """Return every figure that the samples give, against its limit."""
+
+    def ratio(figure: str) -> Estimate | None:
+        ours, bare = samples[f"train.{figure}"], samples[f"bare_steady.{figure}"]
+        return paired_ratio(ours, bare) if min(*ours, *bare) > 0 else None
+
+    def longer(who: str, reference: str) -> Estimate:
+        return difference(samples[f"{who}.process_seconds"], samples[f"{reference}.process_seconds"])
+
+    def largest(who: str) -> Estimate:
+        return Estimate(max(samples[f"{who}.parent_rss_mib"]), None, None, len(samples[f"{who}.parent_rss_mib"]))
+
+    found = [
+        Result("steady epoch as reported, train.py / bare", ratio("epoch_seconds"), 1.01, ""),
+        Result("steady epoch by the wall clock, train.py / bare", ratio("epoch_wall_seconds"), 1.01, ""),
+        Result("whole process, train.py - bare", longer("train", "bare"), 1.5, "s"),
+    ]
+    if "mlflow.process_seconds" in samples:
+        found += [
+            Result("whole process, MlflowCallback - bare", longer("mlflow", "bare"), None, "s"),
+            Result("whole process, train.py - MlflowCallback", longer("train", "mlflow"), 0.0, "s"),
+        ]
+    return [
+        *found,
+        Result(f"a job in a sweep of {jobs}, train.py - bare", per_job(samples, jobs), 0.3, "s"),
+        Result("memory of train.py's own process", largest("train"), 300.0, "MiB"),
+        Result(f"memory of train.py's own process, sweep of {jobs}", largest("sweep"), 300.0, "MiB"),
+    ]
+
+
+def rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iterator[Samples]:
+    """Run all rounds; yield the samples so far after each.
+
+    What is compared with each other is run side by side. What all will need is warmed up before: files in the system's
+    cache, and Theano's compiled code in its own.
+    """
+    swept, single = plan.swept, plan.single
+    alone: dict[str, Callable[[], Figures]] = {
+        "bare": lambda: contestants.bare(single),
+        "train": lambda: contestants.train(single),
+        "bare_steady": lambda: contestants.bare_steady(single),
+    }
+    in_sweeps: dict[str, Callable[[], Figures]] = {
+        "sweep": lambda: contestants.sweep(swept, plan.jobs),
+        "bare_job": lambda: _median(contestants.bare, swept, plan.bare_jobs),
+        "sweep_of_1": lambda: contestants.sweep(swept, 1),
+    }
+    announce("warming up")
+    contestants.bare_steady(swept)
+    contestants.train(swept)
+    if contestants.has_mlflow:
+        contestants.mlflow(swept)
+        alone["mlflow"] = lambda: contestants.mlflow(single)
+    samples: Samples = defaultdict(list)
+    for number in range(plan.pairs):
+        for who in [*rotated(list(alone), number), *rotated(list(in_sweeps), number)]:
+            figures = (alone | in_sweeps)[who]()
+            announce(f"pair {number + 1}/{plan.pairs}  {who}  {figures['process_seconds']:.2f} s")
+            for name, value in figures.items():
+                samples[f"{who}.{name}"].append(value)
+        yield samples
+
+
+def _median(run: Callable[[Job], Figures], job: Job, times: int) -> Figures:
+    return {"process_seconds": median(run(job)["process_seconds"] for _ in range(times))}
+
+
+def table(found: dict[str, list[Result]]) -> Table:
+    """Return one row a figure, one column a backend."""
+    by_name = {result.name: result for backend in found.values() for result in backend}
+    drawn = Table("", "at most", *found, box=box.SIMPLE_HEAD)
+    for name, example in by_name.items():
+        cells = {backend: result.text for backend, all_of in found.items() for result in all_of if result.name == name}
+        limit = "" if example.limit is None else f"{example.limit:g} {example.unit}".strip()
+        drawn.add_row(
+            f"{name} {example.unit and f'({example.unit})'}".strip(),
+            limit,
+            *(cells.get(backend, "-") for backend in found),
+        )
+    return drawn
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    if options.quick:
+        job = Job(epochs=options.epochs or 3, samples=options.samples or 1280)
+        return Plan(options.pairs or 2, job, Job(2, min(job.samples or 1280, 1280)), jobs=3)
+    return Plan(options.pairs or 5, Job(options.epochs or 6, options.samples), Job(epochs=2, samples=1280), jobs=10)
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__.splitlines()[0])
+    parser.add_argument("--backend", default="tensorflow,torch,theano", help="default: %(default)s")
+    parser.add_argument("--pairs", type=int, help="rounds, in each of which all have their turn (default: 5)")
+    parser.add_argument("--epochs", type=int, help="of a single run, two at least (default: 6)")
+    parser.add_argument("--samples", type=int, help="training examples of a single run (default: all)")
+    parser.add_argument("--quick", action="store_true", help="see that it works: 2 pairs, 3 epochs, 1280 examples")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="where the raw samples go (default: outputs/)")
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="further overrides of train.py, for all alike")
+    options = parser.parse_args(arguments)
+    if options.epochs is not None and options.epochs < 2:
+        parser.error("--epochs must be at least 2: the first carries the compilation")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the comparison and print it. A limit that is missed is told, and is no failure."""
+    options = _arguments(arguments)
+    interruption.install()
+    now = datetime.now()
+    default = Path(project_path("outputs")) / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-overhead.json"
+    file: Path = (options.output or default).resolve()
+    try:
+        with reporting():
+            plan = _plan(options)
+            found = _compare(options.backend.split(","), options.overrides, plan, file)
+            console().print(table(found))
+            console().print(f"raw samples: {file}", soft_wrap=True)
+            _report_of_finished_runs(20 if options.quick else 1000, file.with_suffix(".report.log"))
+    except KeyboardInterrupt:
+        kept = f"the rounds that were whole are in {file}" if file.exists() else "no round was whole"
+        print(f"interrupted: no process is left running; {kept}", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _compare(backends: list[str], overrides: list[str], plan: Plan, file: Path) -> dict[str, list[Result]]:
+    """Measure one backend after the other; the file has the raw samples after every round."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    measured: dict[str, Any] = {}
+    record = {
+        "at": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
+        "hardware": {"cpu": hardware.cpu_name(), "cores": hardware.physical_cores()},
+        **provenance.tags(),
+        "command": shlex.join(["python", "-m", "benchmarks.overhead", *sys.argv[1:]]),
+        "plan": asdict(plan),
+        "backends": measured,
+    }
+    for backend in backends:
+        announce = _announcing(backend)
+        contestants = Contestants(backend, overrides, file.with_suffix("") / backend, announce)
+        for samples in rounds(contestants, plan, announce):
+            measured[backend] = {"versions": contestants.versions, "samples": samples}
+            file.write_text(json.dumps(record, indent=1))
+    return {backend: results(kept["samples"], plan.jobs) for backend, kept in measured.items()}
+
+
+def _announcing(backend: str) -> Announce:
+    """Return what prints a line for each step: no display that would redraw itself while others are measured."""
+    return lambda what: console().print(f"[dim]{datetime.now():%H:%M:%S}[/] [bold]{backend}[/]  {what}", soft_wrap=True)
+
+
+def _report_of_finished_runs(runs: int, log: Path) -> None:
+    """Have the report's own benchmark print what the page of so many finished runs takes."""
+    if not _REPORT.exists():
+        console().print(f"time to draw the table of {runs} finished runs: benchmarks/{_REPORT.name} is missing")
+        return
+    console().print(f"time to draw the table of {runs} finished runs:")
+    command = [sys.executable, "-m", f"benchmarks.{_REPORT.stem}", "--runs", str(runs)]
+    console().print(processes.run(command, os.environ, log).output, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

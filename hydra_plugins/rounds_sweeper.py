@@ -1,0 +1,42 @@
+"""Hydra's sweeper, with rounds: every cell once, then every cell again, each round with a seed of its own.
+
+A machine that grows slow for a while (another user, heat, a battery) then slows a round, not a backend.
+"""
+
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+
+
+class Rounds(BasicSweeper):
+    """Runs the product of all choices, `repeats` times over; round n, from 0, has the seed `seed` + n."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Sweep; with repeats, `seed` is not a choice but where they start."""
+        if self._repeats > 1:
+            arguments = [argument for argument in arguments if not argument.startswith("seed=")]
+        return super().sweep(arguments)
+
+    def _parse_config(self) -> list[str]:
+        """Return the choices that the configuration makes, the seeds before all others: what is first changes last."""
+        chosen: list[str] = super()._parse_config()
+        if self._repeats == 1:
+            return chosen
+        assert self.config is not None
+        seeds = ",".join(str(self.config.seed + number) for number in range(self._repeats))
+        return [f"seed={seeds}", *chosen]
+
+    @property
+    def _repeats(self) -> int:
+        assert self.config is not None
+        return int(self.config.repeats)
+
+
+# Hydra finds this module by the folder's name, in which it wants all plugins.
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="rounds",
+    node={"_target_": f"{Rounds.__module__}.{Rounds.__name__}", "max_batch_size": None, "params": None},
+    provider="kerasbench",
+)

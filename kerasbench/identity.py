@@ -1,0 +1,73 @@
+"""When two runs are the same experiment, and when they may be compared."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from kerasbench.paths import PROJECT
+from kerasbench.schema import Config, Task
+
+# What decides nothing that is computed or measured.
+_INDIFFERENT = (
+    "tracking",
+    "environments",
+    "data.root",
+    "data.cache",
+    "repeats",
+    "label",
+    "objective",
+    "report",
+    "quiet",
+)
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """Return the configuration as dicts, lists, strings and numbers."""
+    container = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def flat(config: Config) -> dict[str, str]:
+    """Return every setting under its dotted key, for MLflow's params."""
+
+    def walk(prefix: str, value: Any) -> dict[str, str]:
+        if not isinstance(value, dict):
+            return {prefix: str(value)}
+        items = (walk(f"{prefix}.{key}" if prefix else str(key), item) for key, item in value.items())
+        return {key: text for item in items for key, text in item.items()}
+
+    return walk("", plain(config))
+
+
+def digest(config: Config) -> str:
+    """Return a short hash of all that decides what is computed: equal for two runs of the same experiment."""
+    return _hash(plain(config), [*_INDIFFERENT, *([] if config.task is Task.parity else ["parity"])])
+
+
+def comparison(config: Config, variant: Sequence[str]) -> str:
+    """Return a short hash that is equal for two runs that may be put in one ranking, on equal data and hardware.
+
+    Args:
+        config: the run's.
+        variant: the overrides, KEY=VALUE, that its sweep varied on purpose, besides the backend: they tell competitors
+            apart, not rankings.
+    """
+    varied = [override.partition("=")[0].lstrip("+") for override in variant]
+    return _hash(plain(config), [*_INDIFFERENT, "parity", "backend", "seed", *varied])
+
+
+def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
+    kept = copy.deepcopy(settings)
+    for key in without:
+        *parents, name = key.split(".")
+        node: Any = kept
+        for parent in parents:
+            node = node.get(parent, {})
+        node.pop(name, None)
+    text = json.dumps(kept, sort_keys=True).replace(str(PROJECT), "")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,28 @@
+"""Which code and which command a run comes from."""
+
+import functools
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from kerasbench.paths import PROJECT
+
+
+@functools.cache
+def tags() -> dict[str, str]:
+    """Return the command line and, in a git checkout, the commit and whether files differ from it."""
+    return {"command": shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])} | _git()
+
+
+def _git() -> dict[str, str]:
+    try:
+        commit = _ask_git("rev-parse", "HEAD")
+        return {"git.commit": commit, "git.dirty": str(bool(_ask_git("status", "--porcelain"))).lower()}
+    except (OSError, subprocess.CalledProcessError):
+        return {}  # no git, or no checkout
+
+
+def _ask_git(*arguments: str) -> str:
+    answer = subprocess.run(["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=30)
+    return answer.stdout.strip()

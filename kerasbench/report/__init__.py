@@ -1,0 +1,10 @@
+"""The comparison: what a store says about the backends, as tables and as one page.
+
+`collect` reads it, `tables` are for the terminal, `write` makes the page. Only `write` needs matplotlib and Jinja2.
+"""
+
+from kerasbench.report.grouping import collect
+from kerasbench.report.publishing import log, write
+from kerasbench.report.terminal import tables
+
+__all__ = ["collect", "log", "tables", "write"]

@@ -1,0 +1,42 @@
+"""`python -m kerasbench.report`: the comparison, from the MLflow store alone."""
+
+import argparse
+from pathlib import Path
+
+from kerasbench.paths import PROJECT
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the page and its plots and keep them in MLflow, or print the figures in another format."""
+    # Not above: the processes that draw plots import this file, and need none of it.
+    from kerasbench.config import compose
+    from kerasbench.errors import reporting
+    from kerasbench.report import collect, log, write
+    from kerasbench.report.formats import FORMATS
+
+    parser = argparse.ArgumentParser(prog="python -m kerasbench.report", description=main.__doc__)
+    parser.add_argument("--uri", help="the MLflow store (default: MLFLOW_TRACKING_URI, else mlruns/mlflow.db)")
+    parser.add_argument("--experiment", help="its experiment (default: keras-backends)")
+    parser.add_argument(
+        "--sweep", nargs="+", default=[], metavar="ID", help="only these sweeps (default: all runs of the experiment)"
+    )
+    parser.add_argument("--output", type=Path, default=PROJECT / "outputs" / "report", help="default: outputs/report")
+    parser.add_argument("--format", choices=["html", *FORMATS], default="html", help="all but html are printed")
+    parser.add_argument("--no-log", action="store_true", help="do not keep the page in MLflow")
+    options = parser.parse_args(arguments)
+    with reporting():
+        chosen = {"tracking.uri": options.uri, "tracking.experiment": options.experiment}
+        tracking = compose([f"{key}='{value}'" for key, value in chosen.items() if value is not None]).tracking
+        report = collect(tracking.uri, tracking.experiment, options.sweep)
+        if options.format != "html":
+            print(FORMATS[options.format](report), end="")
+            return
+        written = write(report, options.output.resolve())
+        print(f"The report is {written.page} (its plots: {written.plots})")
+        if not options.no_log:
+            log(report, written, tracking)
+            print(f"It is also kept in MLflow, as run `report · {report.subject}`")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The parity certificate: do the backends compute the same?"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from kerasbench.report.results import Parity, Ranking, Report
+
+_PROBE = "parity_probe_loss"
+_TOLERANCE = 1e-4  # where runs name none
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The newest parity runs.
+
+    Attributes:
+        rows: backend -> model -> what was found.
+        references, tolerances: all that were used.
+    """
+
+    models: list[str]
+    rows: dict[str, dict[str, Parity]]
+    references: list[str]
+    tolerances: list[str]
+    failed: list[Parity]
+
+
+def certificate(report: Report) -> Certificate:
+    """Return the certificate as a table of backends and models."""
+    lines = report.certificate
+    rows: dict[str, dict[str, Parity]] = {}
+    for one in sorted(lines, key=lambda one: one.backend):
+        rows.setdefault(one.backend, {})[one.model] = one
+    return Certificate(
+        models=sorted({one.model for one in lines}),
+        rows=rows,
+        references=sorted({one.reference for one in lines}),
+        tolerances=sorted({one.tolerance for one in lines}),
+        failed=[one for one in lines if not one.passed],
+    )
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How far the losses of the same initial weights on the same batch lie apart, over the backends of a ranking."""
+
+    ranking: str
+    backends: int
+    seeds: int
+    spread: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether they are equal, but for rounding."""
+        return self.spread <= self.tolerance
+
+
+def probes(report: Report) -> list[Probe]:
+    """Return for each ranking the largest relative spread of the probe's loss among runs of one seed."""
+    return [found for ranking in report.rankings if (found := _probe(ranking))]
+
+
+def _probe(ranking: Ranking) -> Probe | None:
+    losses: dict[str, dict[str, float]] = defaultdict(dict)
+    for run in ranking.runs:
+        if run.params.get("trainer.init") == "shared" and _PROBE in run.metrics:
+            losses[run.params.get("seed", "")][run.backend] = run.metrics[_PROBE]
+    shared = [of_seed for of_seed in losses.values() if len(of_seed) > 1]
+    if not shared:
+        return None
+    spread = max(_spread(of_seed.values()) for of_seed in shared)
+    backends = len({backend for of_seed in shared for backend in of_seed})
+    tolerance = float(ranking.example.params.get("parity.tolerance", _TOLERANCE))
+    return Probe(ranking.title, backends, len(shared), spread, tolerance)
+
+
+def _spread(values: Iterable[float]) -> float:
+    found = list(values)
+    middle = abs(median(found))
+    return (max(found) - min(found)) / middle if middle else max(found) - min(found)

@@ -1,0 +1,263 @@
+"""The columns of a ranking's table, written once for the page, the terminal, Markdown, CSV and JSON."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median, stdev
+
+from kerasbench.report.results import FIRST, STEADY, Cell, Ranking
+from kerasbench.report.rounding import interval, rounded
+
+NOTHING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Value:
+    """What one cell of a table shows.
+
+    Attributes:
+        text: what is read.
+        exact: the number itself; None where the cell holds none.
+        low, high: its interval.
+        detail: what stands smaller beside it: the interval, or how many runs.
+        warning: why the number deserves less trust.
+    """
+
+    text: str
+    exact: float | None = None
+    low: float | None = None
+    high: float | None = None
+    detail: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        key: its name for programs.
+        title, unit: its head.
+        value: what it shows of a cell of a ranking; None: nothing.
+        brief: whether a narrow table has it, too.
+        means: what it is, in a sentence.
+        numeric, has_interval: what its values are.
+    """
+
+    key: str
+    title: str
+    unit: str
+    value: Callable[[Ranking, Cell], Value | None]
+    brief: bool = False
+    means: str = ""
+    numeric: bool = True
+    has_interval: bool = False
+
+    def of(self, ranking: Ranking, cell: Cell) -> Value:
+        """Return what it shows of a cell."""
+        return self.value(ranking, cell) or Value(NOTHING)
+
+    def head(self, ranking: Ranking) -> str:
+        """Return its title with its unit."""
+        title = self.name(ranking)
+        return f"{title} ({self.unit})" if self.unit else title
+
+    def name(self, ranking: Ranking) -> str:
+        """Return its title, as the ranking makes it."""
+        if self.key == STEADY and ranking.metric == FIRST:
+            return "first epoch"
+        if self.key == "seconds_to_accuracy" and ranking.target:
+            return f"to {ranking.target:.0%} accuracy"
+        return self.title
+
+
+def columns(ranking: Ranking, brief: bool = False) -> list[Column]:
+    """Return the columns that have something to show."""
+    chosen = [column for column in COLUMNS if column.brief or not brief]
+    return [column for column in chosen if any(column.value(ranking, cell) for cell in ranking.cells)]
+
+
+def figure(samples: Sequence[float]) -> Value | None:
+    """Return the median of some samples, rounded by the standard error of their mean where several tell it."""
+    if not samples:
+        return None
+    noise = 2 * stdev(samples) / math.sqrt(len(samples)) if len(samples) > 1 else None
+    return Value(rounded(median(samples), noise), median(samples))
+
+
+def _seconds(ranking: Ranking, cell: Cell) -> Value | None:
+    if cell.seconds is None:
+        return None
+    text, between = interval(cell.seconds.value, cell.seconds.low, cell.seconds.high)
+    return Value(
+        text + (" (first)" if cell.metric == FIRST else ""),
+        cell.seconds.value,
+        cell.seconds.low,
+        cell.seconds.high,
+        between or "one run",
+        "a single run gives no interval" if not between else "",
+    )
+
+
+def _ratio(ranking: Ranking, cell: Cell) -> Value | None:
+    found = ranking.ratios.get(cell.competitor)
+    if found is None:
+        return None
+    if cell is ranking.measured[0]:
+        return Value("1", 1.0, detail="fastest" if len(ranking.measured) > 1 else "")
+    text, between = interval(found.value, found.low, found.high)
+    return Value(f"{text} \N{MULTIPLICATION SIGN}", found.value, found.low, found.high, between)
+
+
+def _variation(ranking: Ranking, cell: Cell) -> Value | None:
+    if cell.variation is None:
+        return None
+    warning = "the runs differ by more than 5%: the machine was not quiet" if cell.unsteady else ""
+    return Value(f"{100 * cell.variation:.1f}%", cell.variation, warning=warning)
+
+
+def _accuracy(samples: Sequence[float]) -> Value | None:
+    found = figure(samples)
+    if found is None or len(samples) > 1:
+        return found
+    return Value(f"{samples[0]:.4f}", samples[0])
+
+
+def _to_target(ranking: Ranking, cell: Cell) -> Value | None:
+    if ranking.target is None or not cell.samples:
+        return None
+    seconds = cell.seconds_to(ranking.target)
+    return Value("never") if seconds is None else Value(rounded(seconds), seconds)
+
+
+def _busiest_gpu(ending: str, of_epochs: Callable[[Sequence[float]], float]) -> Callable[[Ranking, Cell], Value | None]:
+    def value(ranking: Ranking, cell: Cell) -> Value | None:
+        found = [
+            max(of_epochs(run.by_epoch(metric)) for metric in metrics)
+            for run in cell.measured
+            if (metrics := [name for name in run.histories if name.startswith("gpu_") and name.endswith(ending)])
+        ]
+        return figure(found)
+
+    return value
+
+
+def _versions(tag: str) -> Callable[[Ranking, Cell], Value | None]:
+    def value(ranking: Ranking, cell: Cell) -> Value | None:
+        found = sorted({run.tags[tag] for run in cell.runs if tag in run.tags})
+        warning = "runs of several versions are in one cell" if len(found) > 1 else ""
+        return Value(", ".join(found), warning=warning) if found else None
+
+    return value
+
+
+def _runs(ranking: Ranking, cell: Cell) -> Value:
+    finished, all_of_them = sum(run.finished for run in cell.runs), len(cell.runs)
+    others = sorted({run.status.lower() for run in cell.runs if not run.finished})
+    detail = f"{all_of_them - finished} {', '.join(others)}" if others else ""
+    return Value(f"{finished} of {all_of_them}", float(finished), detail=detail)
+
+
+FINAL_ACCURACY = Column(
+    "final_val_accuracy",
+    "final accuracy",
+    "",
+    lambda ranking, cell: _accuracy(cell.last("val_accuracy")),
+    brief=True,
+    means="Validation accuracy after the last epoch.",
+)
+COLUMNS = (
+    Column(
+        STEADY,
+        "epoch",
+        "s",
+        _seconds,
+        brief=True,
+        means="Training seconds of a steady epoch, validation excluded: the median of the epochs after the first, and "
+        "of the runs; with its 95% interval.",
+        has_interval=True,
+    ),
+    Column(
+        "ratio",
+        "ratio",
+        "",
+        _ratio,
+        brief=True,
+        means="How many times as long as the fastest, with its 95% interval.",
+        has_interval=True,
+    ),
+    Column(
+        "variation",
+        "variation",
+        "",
+        _variation,
+        brief=True,
+        means="Coefficient of variation between runs: their standard deviation over their mean.",
+    ),
+    Column(
+        "examples_per_second",
+        "examples",
+        "1/s",
+        lambda ranking, cell: figure(cell.examples_per_second),
+        brief=True,
+        means="Training examples per second of a steady epoch.",
+    ),
+    Column(
+        "first_epoch_seconds",
+        "first epoch",
+        "s",
+        lambda ranking, cell: figure(cell.values(FIRST)) if cell.metric == STEADY else None,
+        means="It carries what is compiled on first use.",
+    ),
+    Column(
+        "compile_seconds",
+        "compile",
+        "s",
+        lambda ranking, cell: figure(cell.values("compile_seconds")),
+        means="The first epoch minus a steady one.",
+    ),
+    FINAL_ACCURACY,
+    Column(
+        "best_val_accuracy",
+        "best accuracy",
+        "",
+        lambda ranking, cell: _accuracy(cell.best("val_accuracy")),
+        means="The highest validation accuracy after any epoch.",
+    ),
+    Column(
+        "seconds_to_accuracy",
+        "to accuracy",
+        "s",
+        _to_target,
+        means="Training seconds until the validation accuracy is first reached; the highest whole per cent that most "
+        "reach.",
+    ),
+    Column(
+        "peak_rss_mib",
+        "peak memory",
+        "MiB",
+        lambda ranking, cell: figure(cell.values("peak_rss_mib")),
+        brief=True,
+        means="The largest resident memory of the training process.",
+    ),
+    Column(
+        "gpu_utilization_percent",
+        "GPU load",
+        "%",
+        _busiest_gpu("_utilization_percent", fmean),
+        means="Mean over the epochs, of the busiest GPU.",
+    ),
+    Column(
+        "gpu_memory_mib", "GPU memory", "MiB", _busiest_gpu("_memory_mib", max), means="The most in use on one GPU."
+    ),
+    Column("keras.version", "Keras", "", _versions("keras.version"), means="Keras' version.", numeric=False),
+    Column(
+        "backend.version",
+        "version",
+        "",
+        _versions("backend.version"),
+        means="The backend's own version.",
+        numeric=False,
+    ),
+    Column("finished_runs", "runs", "", _runs, brief=True, means="How many finished."),
+)

@@ -1,0 +1,121 @@
+"""The report for people who paste, and for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from kerasbench.report import sections, verdicts
+from kerasbench.report.columns import COLUMNS, columns
+from kerasbench.report.results import Cell, Ranking, Report
+from kerasbench.report.rounding import power
+
+
+def markdown(report: Report) -> str:
+    """Return verdicts and tables as Markdown."""
+    parts = [f"# Keras backends: {report.subject}", *(f"> {line}" for line in sections.separations(report))]
+    for ranking in report.rankings:
+        described = " · ".join(f"{name}: {value}" for name, value in sections.conditions(ranking))
+        parts += [f"## {ranking.title}", f"**{verdicts.sentence(ranking)}** {verdicts.accuracy(ranking)}".strip()]
+        parts += [described, _markdown_table(ranking)]
+    failed = [f"- {one.name} ({one.ranking}): {one.status}, {one.reason}" for one in sections.failures(report)]
+    if failed:
+        parts += ["## Not finished", "\n".join(failed)]
+    warned = [f"- {line}" for line in sections.warnings(report)]
+    if warned:
+        parts += ["## Noise", "\n".join(warned)]
+    if report.certificate:
+        parts += ["## Parity", _parity_table(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(ranking: Ranking) -> str:
+    shown = columns(ranking)
+    rows = [["backend", *(column.head(ranking) for column in shown)]]
+    rows.append(["---", *("---:" if column.numeric else "---" for column in shown)])
+    for cell in ranking.cells:
+        values = [column.of(ranking, cell) for column in shown]
+        texts = (f"{value.text} ({value.detail})" if value.detail else value.text for value in values)
+        rows.append([cell.competitor, *texts])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _parity_table(report: Report) -> str:
+    rows = ["| model | backend | verdict | largest deviation | from | at |", "|---|---|---|---:|---|---|"]
+    for one in report.certificate:
+        deviation = "" if one.deviation is None else power(one.deviation)
+        verdict = "pass" if one.passed else f"FAIL: {one.reason}"
+        rows.append(
+            f"| {one.model} | {one.backend} | {verdict} | {deviation} | {one.reference} | {sections.day(one.at)} |"
+        )
+    return "\n".join(rows)
+
+
+def as_csv(report: Report) -> str:
+    """Return one line a cell, its figures unrounded."""
+    rows = [_row(ranking, cell) for ranking in report.rankings for cell in ranking.cells]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["ranking"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(ranking: Ranking, cell: Cell) -> dict[str, Any]:
+    run = cell.runs[0]
+    row: dict[str, Any] = {
+        "ranking": ranking.title,
+        "model": ranking.model,
+        "backend": cell.backend,
+        "competitor": cell.competitor,
+        "data.digest": run.tags.get("data.digest", ""),
+        "hardware.fingerprint": run.tags.get("hardware.fingerprint", ""),
+        "ranked_by": ranking.metric,
+        "runs": len(cell.runs),
+    }
+    for column in COLUMNS:
+        value = column.of(ranking, cell)
+        row[column.key] = value.exact if column.numeric else value.text
+        if column.has_interval:
+            row |= {f"{column.key}.low": value.low, f"{column.key}.high": value.high}
+    if ranking.metric != COLUMNS[0].key:  # a first epoch is no steady one
+        row |= {"first_epoch_seconds": row["steady_epoch_seconds"], "steady_epoch_seconds": None}
+        row |= {"steady_epoch_seconds.low": None, "steady_epoch_seconds.high": None}
+    return row
+
+
+def as_json(report: Report) -> str:
+    """Return all figures unrounded, with their samples."""
+    content = {
+        "experiment": report.experiment,
+        "sweeps": list(report.sweeps),
+        "rankings": [_ranking(ranking) for ranking in report.rankings],
+        "not_finished": [vars(one) for one in sections.failures(report)],
+        "warnings": sections.warnings(report),
+        "parity": [vars(one) for one in report.certificate],
+        "origins": [vars(one) for one in sections.origins(report)],
+        "hardware": sections.machines(report),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _ranking(ranking: Ranking) -> dict[str, Any]:
+    outcome, first = verdicts.outcome(ranking)
+    return {
+        "title": ranking.title,
+        "model": ranking.model,
+        "differs_in": ranking.differs_in,
+        "ranked_by": ranking.metric,
+        "conditions": dict(sections.conditions(ranking)),
+        "verdict": {
+            "outcome": outcome,
+            "first": [cell.competitor for cell in first],
+            "sentence": verdicts.sentence(ranking),
+        },
+        "target_val_accuracy": ranking.target,
+        "cells": [_row(ranking, cell) | {"samples": cell.samples, "phases": cell.phases} for cell in ranking.cells],
+    }
+
+
+FORMATS: dict[str, Callable[[Report], str]] = {"markdown": markdown, "csv": as_csv, "json": as_json}

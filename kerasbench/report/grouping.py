@@ -1,0 +1,183 @@
+"""Which runs may be compared: one model, one data set, one machine, one set of settings."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report, Run
+
+# Params that decide nothing which a ranking must have in common, for runs without the tag comparison.hash.
+_FREE = ("seed", "objective", "task", "repeats", "label", "quiet", "data.root", "data.cache", "data.source")
+_FREE_PREFIXES = ("backend.", "tracking.", "environments.", "parity.", "report")
+
+
+class _Key(NamedTuple):
+    model: str
+    hardware: str
+    data: str
+    settings: str
+
+
+_Group = tuple[_Key, str, list[Run]]  # what its runs have in common, what is ranked, the runs
+
+
+def collect(uri: str, experiment: str, sweeps: Sequence[str] = ()) -> Report:
+    """Read a store and return what it says.
+
+    Args:
+        uri: of the store.
+        experiment: its name.
+        sweeps: the ids of those wanted; none: all runs of the experiment.
+
+    Raises:
+        UserError: the store cannot be read, or holds no such experiment, no such sweep, or nothing to report.
+    """
+    from kerasbench.errors import UserError
+    from kerasbench.report.store import read  # MLflow takes over a second to import
+
+    runs = read(uri, experiment, sweeps)
+    references = [run for run in runs if run.tags.get("kind") == "reference"]
+    report = Report(
+        uri,
+        experiment,
+        tuple(sweeps),
+        rankings([run for run in runs if run.measured], references),
+        certificate(runs),
+        references,
+    )
+    if not report.rankings and not report.certificate and not references:
+        raise UserError(f"{experiment} in {uri} holds no runs yet: train something first (`make sweep`)")
+    return report
+
+
+def rankings(runs: Iterable[Run], references: Sequence[Run] = ()) -> list[Ranking]:
+    """Return the rankings, by model; those of one model with the newest runs first."""
+    groups: dict[_Key, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[_key(run)].append(run)
+    of_model: dict[str, list[_Group]] = defaultdict(list)
+    for key, members in groups.items():
+        for metric, some in _by_metric(members):
+            of_model[key.model].append((key, metric, some))
+    found = []
+    for model in sorted(of_model):
+        alike = sorted(of_model[model], key=lambda group: -max(run.started_at for run in group[2]))
+        published = [run for run in references if run.model == model]
+        found += [_ranking(group, alike, published) for group in alike]
+    return _with_slugs(found)
+
+
+def _key(run: Run) -> _Key:
+    settings = run.tags.get("comparison.hash") or str(sorted(_common(run).items()))
+    return _Key(run.model, run.tags.get("hardware.fingerprint", ""), run.tags.get("data.digest", ""), settings)
+
+
+def _common(run: Run) -> dict[str, str]:
+    """Return the params that all runs of a ranking share."""
+    varied = {part.partition("=")[0] for part in re.split(r"[, ]+", run.tags.get("variant", ""))}
+    free = {*_FREE, *varied}
+    return {key: value for key, value in run.params.items() if key not in free and not key.startswith(_FREE_PREFIXES)}
+
+
+def _by_metric(runs: list[Run]) -> list[tuple[str, list[Run]]]:
+    """Split off finished runs of a single epoch: theirs carries the compilation, and is not ranked with steady ones."""
+    first = [run for run in runs if run.finished and STEADY not in run.metrics]
+    others = [run for run in runs if run not in first]
+    if not first or any(run.finished for run in others):
+        return [(STEADY, others)] + ([(FIRST, first)] if first else [])
+    return [(FIRST, runs)]
+
+
+def _ranking(group: _Group, alike: list[_Group], published: list[Run]) -> Ranking:
+    key, metric, runs = group
+    competitors: dict[str, list[Run]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.started_at):
+        competitors[run.competitor].append(run)
+    cells = [Cell(name, members[0].backend, metric, members) for name, members in competitors.items()]
+    cells.sort(key=lambda cell: (cell.seconds is None, cell.seconds.value if cell.seconds else 0, cell.competitor))
+    what, title = _distinction(group, alike)
+    return Ranking(" · ".join([key.model, *title]), "", key.model, metric, cells, " and ".join(what), published)
+
+
+def _distinction(group: _Group, alike: list[_Group]) -> tuple[list[str], list[str]]:
+    """Return in what a ranking differs from the others of its model, and its own value of each, for its title."""
+    key, metric, runs = group
+    example, what, title = runs[0], [], []
+    if len({other.hardware for other, _, _ in alike}) > 1:
+        what.append("hardware")
+        title.append(_hardware_name(example, key, alike))
+    if len({other.data for other, _, _ in alike}) > 1:
+        what.append("data")
+        title.append(f"{example.tags.get('data.name', 'data')} {key.data[:6]}".strip())
+    if len({other.settings for other, _, _ in alike}) > 1:
+        settings = [_common(members[0]) for _, _, members in alike]
+        own = _common(example)
+        names = sorted({name for one in settings for name in one})
+        varying = [name for name in names if len({one.get(name) for one in settings}) > 1 and not _derived(name)]
+        what.append(f"settings ({', '.join(varying)})" if varying else "settings")
+        title += [f"{name}={own.get(name, '-')}" for name in varying[:3]]
+    if len({other for _, other, _ in alike}) > 1:
+        what.append("number of epochs")
+        title += ["first epochs"] if metric == FIRST else []
+    return what, title
+
+
+def _derived(name: str) -> bool:
+    """Whether a param only repeats what data digest and model name already tell."""
+    return name.startswith(("data.options", "data.name", "data.loader", "model.name", "model.module"))
+
+
+def _hardware_name(example: Run, key: _Key, alike: list[_Group]) -> str:
+    name = hardware_name(example)
+    others = {hardware_name(runs[0]) for other, _, runs in alike if other.hardware != key.hardware}
+    return f"{name} ({key.hardware[:6]})" if name in others else name
+
+
+def hardware_name(run: Run) -> str:
+    """Return a machine in a few words: its GPU, or else its processor and cores."""
+    gpu = run.tags.get("hardware.gpu", "none")
+    if gpu != "none":
+        return gpu
+    cpu = re.sub(r"\((R|TM)\)| CPU| Processor| @ .*", "", run.tags.get("hardware.cpu", "unknown machine"))
+    cores = run.tags.get("hardware.cores")
+    return f"{cpu}, {cores} cores" if cores else cpu
+
+
+def _with_slugs(found: list[Ranking]) -> list[Ranking]:
+    taken: set[str] = set()
+    for ranking in found:
+        plain = re.sub(r"[^a-z0-9]+", "-", ranking.title.lower()).strip("-")[:60]
+        ranking.slug = next(name for name in _numbered(plain) if name not in taken)
+        taken.add(ranking.slug)
+    return found
+
+
+def _numbered(name: str) -> Iterable[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}-{number}"
+        number += 1
+
+
+def certificate(runs: Iterable[Run]) -> list[Parity]:
+    """Return the newest parity run that ended of each backend and model."""
+    newest: dict[tuple[str, str], Run] = {}
+    for run in sorted(runs, key=lambda run: run.started_at):
+        if run.tags.get("task") == "parity" and run.status in ("FINISHED", "FAILED"):
+            newest[run.model, run.backend] = run
+    return [_parity(run) for _, run in sorted(newest.items())]
+
+
+def _parity(run: Run) -> Parity:
+    return Parity(
+        backend=run.backend,
+        model=run.model,
+        passed=run.finished,
+        deviation=run.metrics.get("parity_max_deviation"),
+        reference=run.params.get("parity.reference", ""),
+        tolerance=run.params.get("parity.tolerance", ""),
+        reason=run.tags.get("failure", ""),
+        at=run.started_at,
+    )

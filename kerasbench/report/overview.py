@@ -1,0 +1,116 @@
+"""The plots over all rankings: how many times as long, and speed against accuracy."""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from kerasbench.report import colours
+from kerasbench.report.columns import NOTHING
+from kerasbench.report.drawing import Margins, Plot, legend, legend_height, render, ticks
+from kerasbench.report.results import Cell, Ranking
+from kerasbench.report.rounding import interval, rounded
+
+_TITLE = 25  # characters of a title that fit beside the matrix
+
+
+def speed_against_accuracy(rankings: Sequence[Ranking]) -> Plot | None:
+    """A panel a ranking: to the left is fast, up is accurate."""
+    panels = {ranking: points for ranking in rankings if (points := _points(ranking))}
+    if not panels:
+        return None
+    columns = min(2, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    backends = sorted({cell.backend for points in panels.values() for cell, _, _ in points})
+    below = legend_height(backends)
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes, (ranking, points) in zip(grid.flat, panels.items(), strict=False):
+            for cell, x, y in points:
+                marker = colours.marker(cell.backend)
+                axes.scatter(x, y, s=30, color=colours.colour(cell.backend), marker=marker, linewidths=0)
+            axes.set_title(_short(ranking.title, 30), fontsize=8.5, loc="left")
+            axes.set_xlim(0, 1.1 * max(x for _, x, _ in points))
+            axes.margins(y=0.2)
+            axes.xaxis.set_major_locator(ticks(4))
+            axes.yaxis.set_major_locator(ticks(3))
+            axes.ticklabel_format(useOffset=False)
+        for axes in list(grid.flat)[len(panels) :]:
+            axes.set_visible(False)
+        figure.supxlabel("training seconds per epoch", fontsize=9.5, y=(below + 0.12) / figure.get_figheight())
+        figure.supylabel("final validation accuracy", fontsize=9.5, x=0.01)
+        handles = [
+            Line2D([], [], linestyle="", marker=colours.marker(name), color=colours.colour(name), label=name)
+            for name in backends
+        ]
+        legend(grid.flat[0], handles)
+
+    told = "; ".join(
+        f"{ranking.title}, {cell.competitor}: {rounded(x)} s, {y:.4f}"
+        for ranking, points in panels.items()
+        for cell, x, y in points
+    )
+    margins = Margins(left=0.88, bottom=0.62 + below, top=0.42, between=(0.7, 0.62))
+    return render("speed-accuracy", "Speed against accuracy", told, draw, 0.6 + below + 1.5 * rows, margins)
+
+
+def _points(ranking: Ranking) -> list[tuple[Cell, float, float]]:
+    return [
+        (cell, cell.seconds.value, median(accuracy))
+        for cell in ranking.measured
+        if cell.seconds and (accuracy := cell.last("val_accuracy"))
+    ]
+
+
+def matrix(rankings: Sequence[Ranking]) -> Plot | None:
+    """Rankings by backends: how many times as long as the fastest; rankings of variants are left to their tables."""
+    rankings = [one for one in rankings if all(cell.competitor == cell.backend for cell in one.measured)]
+    if len(rankings) < 2:
+        return None
+    competitors = sorted({cell.competitor for ranking in rankings for cell in ranking.measured})
+    longest = max(len(competitor) for competitor in competitors)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.grid(False)
+        for row, ranking in enumerate(rankings):
+            for column, competitor in enumerate(competitors):
+                found = ranking.ratios.get(competitor)
+                if found is None:
+                    axes.text(column, row, NOTHING, ha="center", va="center")
+                    continue
+                shade = min(1.0, max(0.0, found.value - 1) / 4)  # from five times on, all are as dark
+                axes.add_patch(_tile(column, row, 0.08 + 0.72 * shade))
+                text = "1" if found.value == 1 else interval(found.value, found.low, found.high)[0]
+                axes.text(column, row, text, ha="center", va="center", weight="bold" if text == "1" else "normal")
+        axes.set_xlim(-0.5, len(competitors) - 0.5)
+        axes.set_ylim(len(rankings) - 0.5, -0.5)
+        axes.set_xticks(range(len(competitors)), competitors, rotation=40, ha="left", rotation_mode="anchor")
+        axes.set_yticks(range(len(rankings)), [_short(ranking.title, _TITLE) for ranking in rankings])
+        axes.xaxis.tick_top()
+        for side in axes.spines.values():
+            side.set_visible(False)
+
+    told = "; ".join(
+        f"{ranking.title}: " + ", ".join(f"{name} {rounded(found.value)}" for name, found in ranking.ratios.items())
+        for ranking in rankings
+    )
+    top = 0.25 + 0.055 * longest
+    left = 0.2 + 0.073 * max(len(line) for ranking in rankings for line in _short(ranking.title, _TITLE).splitlines())
+    height = top + 0.1 + 0.4 * len(rankings)
+    margins = Margins(left=left, bottom=0.1, top=top, right=min(0.9, 0.1 + 0.05 * longest))
+    return render("matrix", "Times as long as the fastest", told, draw, height, margins)
+
+
+def _tile(column: int, row: int, alpha: float) -> Rectangle:
+    return Rectangle((column - 0.47, row - 0.44), 0.94, 0.88, facecolor="#d55e00", alpha=alpha, linewidth=0)
+
+
+def _short(title: str, most: int) -> str:
+    """Return a title in lines: the model, and below it what tells it apart."""
+    lines = title.split(" · ", 1)
+    return "\n".join(line if len(line) <= most else f"{line[: most - 1]}\N{HORIZONTAL ELLIPSIS}" for line in lines)

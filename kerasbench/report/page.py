@@ -1,0 +1,60 @@
+"""The page: one HTML file that needs nothing else."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from kerasbench.report import certificate, colours, columns, fairness, sections, verdicts
+from kerasbench.report.drawing import Plot
+from kerasbench.report.references import published
+from kerasbench.report.results import Report
+from kerasbench.report.rounding import power
+
+_HERE = Path(__file__).parent
+
+
+def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[Plot]]) -> str:
+    """Return the page.
+
+    Args:
+        report: what it tells.
+        general: the plots over all rankings.
+        own: each ranking's plots, by its slug.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"code": _code, "exact": repr, "inline": _inline, "day": sections.day, "power": power}
+    return environment.get_template("page.html.j2").render(
+        report=report,
+        made=f"{datetime.now():%Y-%m-%d %H:%M}",
+        general=general,
+        own=own,
+        style=Markup((_HERE / "page.css").read_text()),
+        backends=sorted({cell.backend for ranking in report.rankings for cell in ranking.cells}),
+        colour=colours.colour,
+        columns=columns,
+        sections=sections,
+        certificates=certificate,
+        fairness=fairness,
+        verdicts=verdicts,
+        published=published,
+        NOTHING=columns.NOTHING,
+    )
+
+
+def _code(text: str) -> Markup:
+    """Return a text with what stands between backticks set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _inline(plot: Plot) -> Markup:
+    return Markup(plot.inline)

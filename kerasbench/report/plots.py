@@ -1,0 +1,200 @@
+"""The plots of the report: a ranking's own, and those over all rankings."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from statistics import median
+
+from matplotlib.axes import Axes
+
+from kerasbench.report import colours
+from kerasbench.report.drawing import INK, Margins, Plot, legend, legend_height, render, ticks
+from kerasbench.report.overview import matrix, speed_against_accuracy
+from kerasbench.report.results import FIRST, PHASES, STEADY, Cell, Ranking, Report
+from kerasbench.report.rounding import interval, rounded
+
+MOST_RANKINGS = 8  # so many have plots of their own, the first on the page
+_WORTH_PROCESSES = 4  # rankings; starting a process costs as much as drawing the plots of one or two
+_LINE_STYLES = ("-", "--", ":", "-.")
+_BAR = 0.62  # of the room that a bar has
+
+
+def draw(report: Report) -> tuple[list[Plot], dict[str, list[Plot]]]:
+    """Return the plots over all rankings, and each ranking's own by its slug; many are drawn by two processes."""
+    first = report.rankings[:MOST_RANKINGS]
+    if len(first) < _WORTH_PROCESSES:
+        return of_report(report), {ranking.slug: of_ranking(ranking) for ranking in first}
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        own = [pool.submit(of_ranking, ranking) for ranking in first]
+        general = of_report(report)
+        return general, {ranking.slug: drawn.result() for ranking, drawn in zip(first, own, strict=True)}
+
+
+def of_report(report: Report) -> list[Plot]:
+    """Return the plots over all rankings; first epochs, which carry the compilation, are in none."""
+    ranked = [ranking for ranking in report.rankings[:MOST_RANKINGS] if ranking.measured and ranking.metric == STEADY]
+    return [plot for plot in (matrix(ranked), speed_against_accuracy(ranked)) if plot]
+
+
+def of_ranking(ranking: Ranking) -> list[Plot]:
+    """Return a ranking's own plots; none where nothing was measured."""
+    drawn = (seconds(ranking), time_spent(ranking), accuracy_by_epoch(ranking), accuracy_by_time(ranking))
+    return [plot for plot in drawn if plot]
+
+
+def seconds(ranking: Ranking) -> Plot | None:
+    """Bars from 0, the fastest on top, each with its interval."""
+    found = {cell: cell.seconds for cell in ranking.measured if cell.seconds}
+    if not found:
+        return None
+    what = "first epoch" if ranking.metric == FIRST else "epoch"
+    longest = max(one.high or one.value for one in found.values())
+
+    def draw(axes: Axes) -> None:
+        for place, (cell, one) in enumerate(found.items()):
+            axes.barh(place, one.value, height=_BAR, color=colours.colour(cell.backend))
+            if one.low is not None and one.high is not None:
+                axes.plot([one.low, one.high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=7)
+            text, _ = interval(one.value, one.low, one.high)
+            axes.annotate(text, (one.high or one.value, place), (6, 0), textcoords="offset points", va="center")
+        axes.set_xlim(0, longest * 1.16)
+        known = any(one.low is not None for one in found.values())
+        label = f"training seconds per {what}, {'95% interval' if known else 'one run each'}"
+        _finish_bars(axes, list(found), label)
+
+    told = "; ".join(f"{cell.competitor} {rounded(one.value)} s" for cell, one in found.items())
+    return _of_bars(ranking, "seconds", f"Seconds per {what}", told, draw, list(found))
+
+
+def time_spent(ranking: Ranking) -> Plot | None:
+    """Stacked bars: where the time of a whole run went."""
+    cells = [cell for cell in ranking.measured if sum(cell.phases.values()) > 0]
+    if not cells:
+        return None
+
+    def draw(axes: Axes) -> None:
+        left, shown = [0.0] * len(cells), []
+        for phase in PHASES:
+            spent = [cell.phases[phase] for cell in cells]
+            if any(spent):
+                colour = colours.PHASES[phase]
+                shown.append(axes.barh(range(len(cells)), spent, left=left, height=_BAR, color=colour, label=phase))
+            left = [before + more for before, more in zip(left, spent, strict=True)]
+        axes.set_xlim(0, 1.04 * max(left))
+        _finish_bars(axes, cells, "seconds of a run, from its start to its end (mean)")
+        legend(axes, shown)
+
+    told = "; ".join(f"{cell.competitor} {rounded(sum(cell.phases.values()))} s in all" for cell in cells)
+    return _of_bars(ranking, "time", "Where the time went", told, draw, cells, below=legend_height(PHASES))
+
+
+def _finish_bars(axes: Axes, cells: Sequence[Cell], label: str) -> None:
+    axes.set_xlabel(label, loc="right")
+    axes.set_yticks(range(len(cells)), [cell.competitor for cell in cells])
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(ticks(6))
+
+
+def _of_bars(
+    ranking: Ranking,
+    name: str,
+    title: str,
+    text: str,
+    draw: Callable[[Axes], None],
+    cells: Sequence[Cell],
+    below: float = 0.0,
+) -> Plot:
+    margins = Margins(left=0.2 + 0.075 * max(len(cell.competitor) for cell in cells), bottom=0.5 + below)
+    return _own(ranking, name, title, text, draw, 0.75 + 0.33 * len(cells) + below, margins)
+
+
+def accuracy_by_epoch(ranking: Ranking) -> Plot | None:
+    """Lines: the median of the runs; a band from the lowest to the highest."""
+    return _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", lambda run_seconds, epoch: epoch)
+
+
+def accuracy_by_time(ranking: Ranking) -> Plot | None:
+    """The same over the seconds that were trained until then."""
+    return _accuracy(
+        ranking,
+        "accuracy-time",
+        "Accuracy by training time",
+        "training seconds, validation excluded",
+        lambda run_seconds, epoch: sum(run_seconds[:epoch]),
+    )
+
+
+_Place = Callable[[Sequence[float], int], float]  # where an epoch is drawn, from the seconds of all epochs
+_Curve = tuple[list[float], list[float], list[float], list[float]]
+
+
+def _accuracy(ranking: Ranking, name: str, title: str, label: str, place: _Place) -> Plot | None:
+    curves = {cell: curve for cell in ranking.measured if (curve := _curve(cell, place))}
+    if not curves:
+        return None
+
+    def draw(axes: Axes) -> None:
+        lines = []
+        for cell, (x, middle, low, high) in curves.items():
+            colour, marker, style = _look(cell, ranking)
+            lines += axes.plot(
+                x,
+                middle,
+                label=cell.competitor,
+                color=colour,
+                marker=marker,
+                linestyle=style,
+                markersize=4,
+                markevery=max(1, len(x) // 8),
+            )
+            if low != high:
+                axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.set_xlabel(label)
+        axes.set_ylabel("validation accuracy")
+        axes.xaxis.set_major_locator(ticks(6, integer=name == "accuracy-epoch"))
+        axes.yaxis.set_major_locator(ticks(5))
+        axes.ticklabel_format(useOffset=False)
+        axes.set_xlim(left=0)
+        legend(axes, lines)
+
+    told = "; ".join(f"{cell.competitor} ends at {middle[-1]:.4f}" for cell, (_, middle, _, _) in curves.items())
+    below = legend_height([cell.competitor for cell in curves])
+    return _own(ranking, name, title, told, draw, 2.8 + below, Margins(bottom=0.5 + below))
+
+
+def _curve(cell: Cell, place: _Place) -> _Curve | None:
+    """Return x, and the median, the lowest and the highest accuracy, over the epochs that all runs have."""
+    runs = [run.accuracy_by_time for run in cell.measured if run.accuracy_by_time[0]]
+    if not runs:
+        return None
+    x, middle, low, high = [], [], [], []
+    for epoch in range(1, 1 + min(len(accuracy) for _, accuracy in runs)):
+        at = [accuracy[epoch - 1] for _, accuracy in runs]
+        x.append(median(place(run_seconds, epoch) for run_seconds, _ in runs))
+        middle.append(median(at))
+        low.append(min(at))
+        high.append(max(at))
+    return x, middle, low, high
+
+
+def _look(cell: Cell, ranking: Ranking) -> tuple[str, str, str]:
+    """Return a cell's colour and shape, its backend's, and a line style of its own among the backend's variants."""
+    variants = sorted(other.competitor for other in ranking.cells if other.backend == cell.backend)
+    style = _LINE_STYLES[variants.index(cell.competitor) % len(_LINE_STYLES)]
+    return colours.colour(cell.backend), colours.marker(cell.backend), style
+
+
+def _own(
+    ranking: Ranking, name: str, title: str, text: str, draw: Callable[[Axes], None], height: float, margins: Margins
+) -> Plot:
+    """Draw a ranking's plot, which has one pair of axes."""
+    return render(
+        f"{ranking.slug}-{name}",
+        title,
+        f"{ranking.title}: {text}",
+        lambda figure: draw(figure.subplots()),
+        height,
+        margins,
+    )

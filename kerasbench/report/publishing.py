@@ -1,0 +1,55 @@
+"""Where the page and its plots go: a folder, and a summary run beside the runs that it sums up."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasbench.config import TrackingConfig
+from kerasbench.report import verdicts
+from kerasbench.report.results import Report
+
+PAGE, PLOTS = "report.html", "plots"
+_NOTE = "mlflow.note.content"  # what MLflow's UI shows as a run's description, in Markdown
+_LONGEST_NOTE = 4000  # characters
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the page, and the folder of its plots."""
+
+    page: Path
+    plots: Path
+
+
+def write(report: Report, folder: Path) -> Written:
+    """Write the page, and a PNG and an SVG of each plot, into a folder; what an earlier report left there goes."""
+    from kerasbench.report import page, plots  # matplotlib and Jinja2 take a second to import
+
+    general, own = plots.draw(report)
+    written = Written(folder / PAGE, folder / PLOTS)
+    written.plots.mkdir(parents=True, exist_ok=True)
+    for old in [*written.plots.glob("*.svg"), *written.plots.glob("*.png")]:
+        old.unlink()
+    for plot in [*general, *(plot for some in own.values() for plot in some)]:
+        (written.plots / f"{plot.name}.svg").write_text(plot.svg)
+        (written.plots / f"{plot.name}.png").write_bytes(plot.png)
+    written.page.write_text(page.render(report, general, own))
+    return written
+
+
+def log(report: Report, written: Written, tracking: TrackingConfig) -> str:
+    """Keep the page and its plots as artifacts of a summary run, which MLflow's UI shows in place; return its id."""
+    from kerasbench.tracking import TrackedRun, open_store
+
+    tags = {"kind": "report", _NOTE: _note(report)}
+    if len(report.sweeps) == 1:
+        tags["sweep"] = report.sweeps[0]
+    with TrackedRun(open_store(tracking), f"report · {report.subject}", tags) as tracked:
+        tracked.artifact(written.page)
+        tracked.artifact(written.plots)
+    return tracked.run_id
+
+
+def _note(report: Report) -> str:
+    lines = [f"- **{ranking.title}**: {verdicts.sentence(ranking)}" for ranking in report.rankings]
+    note = "\n".join([*lines, "", f"The whole report is the artifact `{PAGE}`."])
+    return note if len(note) <= _LONGEST_NOTE else f"{note[:_LONGEST_NOTE]} ..."

@@ -1,0 +1,51 @@
+"""Published figures: they stand beside the measured ones, and are never ranked with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kerasbench.report.columns import Value, figure
+from kerasbench.report.results import STEADY, Run
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published figure.
+
+    Attributes:
+        hardware, versions, source: where it comes from.
+    """
+
+    model: str
+    backend: str
+    seconds: Value | None
+    accuracy: Value | None
+    hardware: str
+    versions: str
+    source: str
+    note: str
+
+
+def published(runs: Sequence[Run]) -> list[Published]:
+    """Return the figures of runs of kind `reference`, by model and backend."""
+    ordered = sorted(runs, key=lambda run: (run.model, run.backend, run.name))
+    return [_published(run) for run in ordered]
+
+
+def _published(run: Run) -> Published:
+    seconds = run.metrics.get(STEADY, run.metrics.get("epoch_seconds"))
+    accuracy = run.metrics.get("val_accuracy")
+    gpu, cpu = (run.tags.get(f"hardware.{what}", "none") for what in ("gpu", "cpu"))
+    return Published(
+        model=run.model,
+        backend=run.competitor,
+        seconds=None if seconds is None else figure([seconds]),
+        accuracy=None if accuracy is None else Value(f"{accuracy:.4g}", accuracy),
+        hardware=run.tags.get("hardware") or next((name for name in (gpu, cpu) if name != "none"), ""),
+        versions=", ".join(
+            f"{what} {run.tags[tag]}"
+            for what, tag in (("Keras", "keras.version"), (run.backend, "backend.version"))
+            if tag in run.tags
+        ),
+        source=run.tags.get("source", ""),
+        note=run.tags.get("note", ""),
+    )

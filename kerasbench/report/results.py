@@ -1,0 +1,271 @@
+"""What the store holds, as the report sees it: runs, cells of a ranking, rankings."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean, median
+
+from kerasbench import stats
+from kerasbench.stats import Estimate
+
+STEADY, FIRST = "steady_epoch_seconds", "first_epoch_seconds"
+PHASES = ("start", "import", "load", "build", "compile", "train", "validate", "other")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run of the store.
+
+    Attributes:
+        started_at: seconds since the epoch.
+        metrics: the last value of each.
+        histories: of the metrics that the report needs by epoch, each epoch's value.
+    """
+
+    id: str
+    name: str
+    status: str
+    started_at: float
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    histories: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+
+    @property
+    def backend(self) -> str:
+        """The backend's name."""
+        return self.tags.get("backend", "unknown")
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.tags.get("model", "unknown")
+
+    @property
+    def competitor(self) -> str:
+        """What it is in a ranking: its backend, and what else its sweep varied."""
+        variant = self.tags.get("variant")
+        return f"{self.backend} · {variant}" if variant else self.backend
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ran to its end."""
+        return self.status == "FINISHED"
+
+    @property
+    def measured(self) -> bool:
+        """Whether it trained: a parity run, a published figure and a report did not."""
+        return self.tags.get("task", "train") == "train" and "kind" not in self.tags
+
+    @property
+    def round(self) -> tuple[str, str]:
+        """What it shares with the runs that it is paired with."""
+        return self.tags.get("sweep", ""), self.params.get("seed", "")
+
+    def by_epoch(self, metric: str) -> tuple[float, ...]:
+        """Return a metric's values, in the order of the epochs."""
+        values = self.histories.get(metric, {})
+        return tuple(values[epoch] for epoch in sorted(values))
+
+    @cached_property
+    def accuracy_by_time(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The seconds of each epoch and the validation accuracy after it, where both are known."""
+        seconds, accuracy = self.histories.get("epoch_seconds", {}), self.histories.get("val_accuracy", {})
+        epochs = sorted(seconds.keys() & accuracy.keys())
+        return tuple(seconds[epoch] for epoch in epochs), tuple(accuracy[epoch] for epoch in epochs)
+
+
+@dataclass(eq=False)
+class Cell:
+    """A competitor's runs in one ranking.
+
+    Attributes:
+        metric: what is ranked, STEADY or FIRST.
+    """
+
+    competitor: str
+    backend: str
+    metric: str
+    runs: Sequence[Run]
+
+    @cached_property
+    def measured(self) -> list[Run]:
+        """Its finished runs that have the ranked figure: each is one sample."""
+        return [run for run in self.runs if run.finished and run.metrics.get(self.metric, 0) > 0]
+
+    @cached_property
+    def samples(self) -> list[float]:
+        """The ranked figure of each run."""
+        return self.values(self.metric)
+
+    @cached_property
+    def seconds(self) -> Estimate | None:
+        """Their median with its interval; None where no run was measured."""
+        return stats.estimate(self.samples) if self.samples else None
+
+    @cached_property
+    def variation(self) -> float | None:
+        """Their coefficient of variation."""
+        return stats.coefficient_of_variation(self.samples)
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the runs differ more among themselves than a comparison should bear."""
+        return (self.variation or 0) > stats.UNSTEADY
+
+    def values(self, metric: str) -> list[float]:
+        """Return a run-level metric of every measured run that has it."""
+        return [run.metrics[metric] for run in self.measured if metric in run.metrics]
+
+    def last(self, metric: str) -> list[float]:
+        """Return a per-epoch metric's last value in every measured run."""
+        return [values[-1] for run in self.measured if (values := run.by_epoch(metric))]
+
+    def best(self, metric: str) -> list[float]:
+        """Return a per-epoch metric's largest value in every measured run."""
+        return [max(values) for run in self.measured if (values := run.by_epoch(metric))]
+
+    @property
+    def examples_per_second(self) -> list[float]:
+        """The training examples of an epoch over the ranked seconds, of every run; the last epoch tells how many."""
+        known = [run.metrics for run in self.measured if {"examples_per_second", "epoch_seconds"} <= run.metrics.keys()]
+        return [one["examples_per_second"] * one["epoch_seconds"] / one[self.metric] for one in known]
+
+    def seconds_to(self, target: float) -> float | None:
+        """Return the median training seconds until an accuracy; None where half of the runs do not reach it.
+
+        A run that does not reach it counts as one that takes for ever: leaving it out would flatter the others.
+        """
+        reached = [stats.seconds_to(target, accuracy, seconds) for seconds, accuracy in self._accuracies()]
+        if not reached:
+            return None
+        middle = median(math.inf if seconds is None else seconds for seconds in reached)
+        return middle if math.isfinite(middle) else None
+
+    def _accuracies(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+        return [run.accuracy_by_time for run in self.measured if run.accuracy_by_time[0]]
+
+    @cached_property
+    def phases(self) -> dict[str, float]:
+        """Where the time of a run went, in seconds: means over the runs, for only they add up."""
+        parts = [_phases(run) for run in self.measured if "total_seconds" in run.metrics]
+        return {name: fmean(part[name] for part in parts) for name in PHASES} if parts else {}
+
+
+def _phases(run: Run) -> dict[str, float]:
+    spent = {name: run.metrics.get(f"{name}_seconds", 0.0) for name in ("start", "import", "load", "build", "compile")}
+    spent["train"] = max(0.0, sum(run.by_epoch("epoch_seconds")) - spent["compile"])
+    spent["validate"] = sum(run.by_epoch("validation_seconds"))
+    return spent | {"other": max(0.0, run.metrics["total_seconds"] - sum(spent.values()))}
+
+
+@dataclass(eq=False)
+class Ranking:
+    """Cells that may be compared: one model, data set, machine and set of settings.
+
+    Attributes:
+        title: the model, and what tells this ranking from the model's others.
+        slug: the title as a part of a file's name.
+        cells: the fastest first, those without a measured run last.
+        differs_in: what tells it from the model's other rankings, in words; empty where it is the only one.
+        references: published runs of the same model, which are not ranked.
+    """
+
+    title: str
+    slug: str
+    model: str
+    metric: str
+    cells: Sequence[Cell]
+    differs_in: str = ""
+    references: Sequence[Run] = ()
+
+    @property
+    def runs(self) -> list[Run]:
+        """All its runs."""
+        return [run for cell in self.cells for run in cell.runs]
+
+    @property
+    def example(self) -> Run:
+        """A run that tells what all of them have in common."""
+        return self.runs[0]
+
+    @cached_property
+    def measured(self) -> list[Cell]:
+        """The cells that have a figure."""
+        return [cell for cell in self.cells if cell.samples]
+
+    @cached_property
+    def ratios(self) -> dict[str, Estimate]:
+        """How many times as long as the fastest each takes; paired by round where the rounds are complete."""
+        return {cell.competitor: _ratio(cell, self.measured[0]) for cell in self.measured}
+
+    @cached_property
+    def target(self) -> float | None:
+        """The highest whole per cent of validation accuracy that more than half of the cells reach."""
+        best = sorted((median(values) for cell in self.measured if (values := cell.best("val_accuracy"))), reverse=True)
+        if not best:
+            return None
+        percent = math.floor(best[len(best) // 2] * 100 + 1e-9)
+        return percent / 100 if percent > 0 else None
+
+
+def _ratio(cell: Cell, fastest: Cell) -> Estimate:
+    if cell is fastest:
+        return Estimate(1.0, None, None, len(cell.samples))
+    ours, theirs = (
+        {run.round: seconds for run, seconds in zip(one.measured, one.samples, strict=True)} for one in (cell, fastest)
+    )
+    paired = ours.keys() == theirs.keys() and len(ours) == len(cell.samples) and len(theirs) == len(fastest.samples)
+    if paired and len(ours) > 1:
+        return stats.paired_ratio(list(ours.values()), [theirs[pair] for pair in ours])
+    return stats.ratio(cell.samples, fastest.samples)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """One line of the certificate: the newest parity run of a backend and a model."""
+
+    backend: str
+    model: str
+    passed: bool
+    deviation: float | None
+    reference: str
+    tolerance: str
+    reason: str
+    at: float
+
+
+@dataclass(eq=False)
+class Report:
+    """All that the report tells.
+
+    Attributes:
+        sweeps: those asked for; empty: all runs of the experiment.
+        rankings: what may be compared.
+        certificate: of every backend and model whose parity was measured in the experiment.
+        references: published runs.
+    """
+
+    uri: str
+    experiment: str
+    sweeps: Sequence[str]
+    rankings: Sequence[Ranking]
+    certificate: Sequence[Parity]
+    references: Sequence[Run]
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in a word or two."""
+        return ", ".join(self.sweeps) or self.experiment
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """All ranked runs, the finished and the others."""
+        return [run for ranking in self.rankings for run in ranking.runs]
+
+    @property
+    def unranked_references(self) -> list[Run]:
+        """The published runs that stand beside no ranking."""
+        ranked = {ranking.model for ranking in self.rankings}
+        return [run for run in self.references if run.model not in ranked]

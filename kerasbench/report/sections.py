@@ -1,0 +1,136 @@
+"""What stands below the rankings: failures, warnings, machines, and how to do it again."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from kerasbench.report.grouping import hardware_name
+from kerasbench.report.results import Cell, Ranking, Report, Run
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that did not finish."""
+
+    ranking: str
+    name: str
+    status: str
+    reason: str
+
+
+def failures(report: Report) -> list[Failure]:
+    """Return the runs that did not finish, each with its reason."""
+    return [
+        Failure(ranking.title, run.name, run.status, _reason(run))
+        for ranking in report.rankings
+        for run in ranking.runs
+        if not run.finished
+    ]
+
+
+def reasons(cell: Cell) -> list[str]:
+    """Return why a cell has no figure, equal reasons once."""
+    return list(dict.fromkeys(f"{run.status}: {_reason(run)}" for run in cell.runs))
+
+
+def _reason(run: Run) -> str:
+    ended = {"KILLED": "interrupted", "RUNNING": "it has not ended, or was lost without a word"}
+    return run.tags.get("failure") or ended.get(run.status, "no reason was kept")
+
+
+def warnings(report: Report) -> list[str]:
+    """Return what lessens the trust in the figures, one line each."""
+    lines = []
+    for ranking in report.rankings:
+        for cell in ranking.cells:
+            where = f"{ranking.title}, {cell.competitor}"
+            if cell.unsteady:
+                lines.append(f"{where}: its runs differ by {cell.variation or 0:.1%} (coefficient of variation).")
+            noise = Counter(run.tags["noise"] for run in cell.runs if "noise" in run.tags)
+            for text, count in noise.most_common():
+                lines.append(f"{where}: {text.rstrip('.')} ({count} of {len(cell.runs)} runs).")
+            versions = {run.tags.get("backend.version") for run in cell.runs} - {None}
+            if len(versions) > 1:
+                lines.append(f"{where}: runs of versions {', '.join(sorted(map(str, versions)))} are in one cell.")
+    return lines
+
+
+def separations(report: Report) -> list[str]:
+    """Return why a model has several rankings, one line a model."""
+    of_model: dict[str, list[Ranking]] = defaultdict(list)
+    for ranking in report.rankings:
+        of_model[ranking.model].append(ranking)
+    return [
+        f"{model} is in {len(some)} rankings: their runs differ in {some[0].differs_in}, and are not ranked together."
+        for model, some in of_model.items()
+        if len(some) > 1
+    ]
+
+
+def machines(report: Report) -> list[dict[str, str]]:
+    """Return each machine's tags, under the part of their names after `hardware.`."""
+    seen: dict[str, dict[str, str]] = {}
+    for run in report.runs:
+        tags = ((key.partition("hardware.")[2], value) for key, value in run.tags.items())
+        described = {key: value for key, value in tags if key}
+        if described:
+            seen.setdefault(described.get("fingerprint", hardware_name(run)), described)
+    return list(seen.values())
+
+
+def versions(report: Report) -> list[tuple[str, str, str, str]]:
+    """Return backend, Keras, framework and Python version of every combination that was used."""
+    tags = ("backend", "keras.version", "backend.version", "python.version")
+    found = {tuple(run.tags.get(tag, "") for tag in tags) for run in report.runs if "keras.version" in run.tags}
+    return sorted(found)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What some runs came from."""
+
+    sweep: str
+    command: str
+    commit: str
+    dirty: bool
+    at: str
+    runs: int
+
+
+def origins(report: Report) -> list[Origin]:
+    """Return the commands that the runs came from, the newest first."""
+    groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    for run in report.runs:
+        groups[tuple(run.tags.get(tag, "") for tag in ("sweep", "command", "git.commit", "git.dirty"))].append(run)
+    newest_first = sorted(groups.items(), key=lambda group: -max(run.started_at for run in group[1]))
+    return [
+        Origin(sweep, command, commit, dirty == "true", day(min(run.started_at for run in runs)), len(runs))
+        for (sweep, command, commit, dirty), runs in newest_first
+    ]
+
+
+def day(at: float) -> str:
+    """Return a date and time as a reader wants it."""
+    return f"{datetime.fromtimestamp(at):%Y-%m-%d %H:%M}"
+
+
+def conditions(ranking: Ranking) -> list[tuple[str, str]]:
+    """Return what all runs of a ranking have in common."""
+    run = ranking.example
+    data = run.tags.get("data.name", "")
+    if run.tags.get("data.source"):
+        data = f"{data} ({run.tags['data.source']})"
+    described: list[tuple[str, str | None]] = [
+        ("data", data),
+        ("examples", _given(run, "data.train_samples")),
+        ("epochs", run.params.get("trainer.epochs")),
+        ("batch size", run.params.get("trainer.batch_size")),
+        ("initial weights", run.params.get("trainer.init")),
+        ("machine", hardware_name(run)),
+    ]
+    return [(name, value) for name, value in described if value]
+
+
+def _given(run: Run, key: str) -> str | None:
+    value = run.params.get(key)
+    return None if value == "None" else value

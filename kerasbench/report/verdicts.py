@@ -1,0 +1,103 @@
+"""A ranking's answer, in a sentence."""
+
+from collections.abc import Sequence
+
+from kerasbench import stats
+from kerasbench.report.columns import FINAL_ACCURACY
+from kerasbench.report.results import FIRST, Cell, Ranking
+from kerasbench.report.rounding import interval
+
+WINNER, TIE, OPEN = "winner", "tie", "open"
+
+
+def outcome(ranking: Ranking) -> tuple[str, list[Cell]]:
+    """Return WINNER with it, TIE with those that share the first place, or OPEN: nothing can be said."""
+    measured = ranking.measured
+    if len(measured) < 2 or len(measured[0].samples) < 2:
+        return OPEN, measured[:1]
+    _, not_apart = stats.verdict(measured[0].competitor, ranking.ratios)
+    if not not_apart:
+        return WINNER, measured[:1]
+    tied = [cell for cell in measured if cell.competitor in not_apart]
+    if all(len(cell.samples) < 2 for cell in tied):
+        return OPEN, measured[:1]
+    return TIE, [measured[0], *tied]
+
+
+def sentence(ranking: Ranking) -> str:
+    """Return the verdict in one sentence."""
+    kind, first = outcome(ranking)
+    if kind == WINNER:
+        return _winner(ranking)
+    if kind == TIE:
+        return _tie(ranking, first)
+    return _open(ranking)
+
+
+def _winner(ranking: Ranking) -> str:
+    fastest, second, *_ = ranking.measured
+    found = ranking.ratios[second.competitor]
+    times, between = interval(found.value, found.low, found.high)
+    return (
+        f"{fastest.competitor} is the fastest: {_seconds(fastest)} per {_epoch(ranking)}; "
+        f"{second.competitor}, the next, takes {times} times as long (95% interval {between})."
+    )
+
+
+def _tie(ranking: Ranking, tied: list[Cell]) -> str:
+    single = [cell.competitor for cell in tied if len(cell.samples) < 2]
+    several = [cell for cell in tied if len(cell.samples) > 1]
+    times = ", ".join(_seconds(cell) for cell in several)
+    names = _and([cell.competitor for cell in several])
+    text = f"A tie: no detectable difference between {names} ({times} per {_epoch(ranking)})"
+    if single:
+        text += f"; {_and(single)} ran once, which gives no interval"
+    behind = [cell for cell in ranking.measured if cell not in tied]
+    if behind:
+        found = ranking.ratios[behind[0].competitor]
+        times, _ = interval(found.value, found.low, found.high)
+        text += f"; {behind[0].competitor}, the next, takes {times} times as long"
+    return f"{text}."
+
+
+def _open(ranking: Ranking) -> str:
+    measured = ranking.measured
+    if not measured:
+        return "No run finished: nothing to compare."
+    fastest = measured[0]
+    if len(measured) == 1:
+        return f"Only {fastest.competitor} was measured, {_seconds(fastest)} per {_epoch(ranking)}: nothing to compare."
+    if all(len(cell.samples) == 1 for cell in measured):
+        why = "each ran once, and a single run gives no interval"
+    else:
+        single = _and([cell.competitor for cell in measured if len(cell.samples) == 1])
+        why = f"{single} ran once, and a single run gives no interval"
+    return (
+        f"No verdict: {why} (`repeats=5` would); "
+        f"{fastest.competitor} had the shortest {_epoch(ranking)}, {_seconds(fastest)}."
+    )
+
+
+def _epoch(ranking: Ranking) -> str:
+    return "first epoch" if ranking.metric == FIRST else "epoch"
+
+
+def _seconds(cell: Cell) -> str:
+    assert cell.seconds is not None
+    return f"{interval(cell.seconds.value, cell.seconds.low, cell.seconds.high)[0]}\N{NO-BREAK SPACE}s"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def accuracy(ranking: Ranking) -> str:
+    """Return how far the accuracies lie apart: whether they learn as well."""
+    found = {cell.competitor: value for cell in ranking.measured if (value := FINAL_ACCURACY.value(ranking, cell))}
+    if not found:
+        return ""
+    ordered = sorted(found, key=lambda name: found[name].exact or 0)
+    low, high = ordered[0], ordered[-1]
+    if low == high:
+        return f"Final validation accuracy: {found[low].text}."
+    return f"Final validation accuracy: from {found[low].text} ({low}) to {found[high].text} ({high})."

@@ -1,0 +1,66 @@
+"""What is printed, and kept, when the runs of one command have ended."""
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from kerasbench import progress, ui
+from kerasbench.outcome import Outcome
+from kerasbench.schema import Config, Task
+
+
+def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path) -> bool:
+    """Print how the runs of one command ended and where to compare them; return whether all have finished.
+
+    Args:
+        outcomes: of its jobs.
+        sweep: the id that its runs share.
+        config: of any of them.
+        folder: where the page of the comparison is written.
+    """
+    from kerasbench.tracking import open_store, set_experiment_tags  # MLflow: not before the first worker runs
+
+    console = progress.console()
+    if config.task is Task.parity:
+        console.print(_parity_table(outcomes))
+    elif any(outcome.run_id for outcome in outcomes):
+        _print_comparison(sweep, config, folder if len(outcomes) > 1 and config.report else None, console)
+    for outcome in outcomes:
+        if outcome.failure and (config.task is Task.parity or not outcome.run_id):
+            console.print(f"[red]{outcome.backend} · {outcome.model} · seed {outcome.seed}: {escape(outcome.failure)}")
+    experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
+    if experiment:
+        set_experiment_tags(open_store(config.tracking), dict([ui.view_tag(sweep)]))
+        console.print(f"To compare them, `make ui`, then open\n{ui.comparison_url(experiment, sweep)}", soft_wrap=True)
+    return all(outcome.status == "FINISHED" for outcome in outcomes)
+
+
+def _print_comparison(sweep: str, config: Config, page_folder: Path | None, console: Console) -> None:
+    """Print the report's tables of a sweep; write its page, too, where a folder for it is given."""
+    from kerasbench import report
+
+    comparison = report.collect(config.tracking.uri, config.tracking.experiment, [sweep])
+    for table in report.tables(comparison):
+        console.print(table)
+    if page_folder:
+        written = report.write(comparison, page_folder)
+        report.log(comparison, written, config.tracking)
+        console.print(f"The report: {written.page}", soft_wrap=True)
+
+
+def _parity_table(outcomes: list[Outcome]) -> Table:
+    """Return backends by models: whether the losses are the reference's, and by how much they deviate at most."""
+    models = list(dict.fromkeys(outcome.model for outcome in outcomes))
+    table = Table("parity", *models, box=box.SIMPLE_HEAD)
+    for backend in dict.fromkeys(outcome.backend for outcome in outcomes):
+        cells = {outcome.model: _parity_cell(outcome) for outcome in outcomes if outcome.backend == backend}
+        table.add_row(backend, *(cells.get(model, "") for model in models))
+    return table
+
+
+def _parity_cell(outcome: Outcome) -> str:
+    verdict = "[green]pass[/]" if outcome.status == "FINISHED" else "[red]FAIL[/]"
+    return verdict if outcome.deviation is None else f"{verdict} {outcome.deviation:.0e}"

@@ -1,0 +1,53 @@
+"""PyTorch under Keras 3."""
+
+from typing import Any, Dict
+
+SETTINGS = ("threads", "jit_compile", "matmul_precision", "precision", "image_layout", "onednn")
+
+
+def variables(settings: Dict[str, Any]) -> Dict[str, str]:
+    """Return the environment variables: none."""
+    return {}
+
+
+def configure(settings: Dict[str, Any]) -> None:
+    """Set threads, the precision of float32 products, and whether oneDNN's kernels are used."""
+    import torch
+
+    torch.set_num_threads(settings["threads"])
+    if settings["matmul_precision"] is not None:
+        torch.set_float32_matmul_precision(settings["matmul_precision"])
+        torch.backends.cudnn.allow_tf32 = settings["matmul_precision"] != "highest"
+    if settings["onednn"] is not None:
+        torch.backends.mkldnn.enabled = settings["onednn"]
+
+
+def wait(model: Any) -> None:
+    """Wait for the GPU's streams; on a CPU, an operator returns when it is done."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def in_force() -> Dict[str, Any]:
+    """Return what PyTorch says of itself."""
+    import torch
+
+    found = {
+        "threads": torch.get_num_threads(),
+        "threads_between_operators": torch.get_num_interop_threads(),
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "onednn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,
+        "blas": "MKL" if torch.backends.mkl.is_available() else "OpenBLAS or none",
+        "device": "cpu",
+    }
+    if torch.cuda.is_available():
+        found.update(
+            device=torch.cuda.get_device_name(),
+            cuda=torch.version.cuda,
+            cudnn=torch.backends.cudnn.version(),
+            tf32=torch.backends.cuda.matmul.allow_tf32,
+            cudnn_tf32=torch.backends.cudnn.allow_tf32,
+        )
+    return found

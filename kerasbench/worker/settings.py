@@ -1,0 +1,52 @@
+"""Puts the settings that decide speed in force, and reads back what the running framework has."""
+
+import importlib
+from typing import Any, Dict
+
+import keras
+import numpy as np
+from keras import backend
+
+from kerasbench.worker.optimizers import KERAS
+
+# What Keras itself is told when a model is compiled.
+_OF_COMPILE = ("jit_compile", "steps_per_execution")
+
+
+class Framework(object):
+    """The backend's framework, through its module in `kerasbench.worker.frameworks`, under the request's settings."""
+
+    def __init__(self, module: str, settings: Dict[str, Any]) -> None:
+        self._module = importlib.import_module("kerasbench.worker.frameworks." + module)
+        self._settings = settings
+
+    def configure(self) -> None:
+        """Put in force what can only be said after the import: before anything is built."""
+        self._module.configure(self._settings)
+        if self._settings["image_layout"] is not None:
+            backend.set_image_data_format(self._settings["image_layout"])
+        if self._settings["precision"] is not None:
+            keras.config.set_dtype_policy(self._settings["precision"])
+
+    def compile_arguments(self) -> Dict[str, Any]:
+        """Return what `Model.compile` is told; nothing where Keras' own default is to stay."""
+        if KERAS < (3, 0):
+            return {}  # Keras 2 has no such arguments; its frameworks are told by themselves
+        return {name: self._settings[name] for name in _OF_COMPILE if self._settings[name] is not None}
+
+    def wait(self, model: Any) -> None:
+        """Return when the device has done all that it was asked."""
+        self._module.wait(model)
+
+    def in_force(self, model: Any) -> Dict[str, str]:
+        """Return the settings as the framework and Keras have them, and what else decides speed, as text."""
+        found = {
+            "image_layout": backend.image_data_format(),
+            "precision": keras.config.dtype_policy().name if KERAS >= (3, 0) else backend.floatx(),
+            "numpy": np.__version__,
+        }
+        for name in _OF_COMPILE:
+            if hasattr(model, name):
+                found[name] = getattr(model, name)
+        found.update(self._module.in_force())
+        return {name: str(value) for name, value in found.items()}

@@ -1,0 +1,55 @@
+"""A network that takes a known time for each batch, on eager and on asynchronous frameworks: what a clock must show."""
+
+import time
+from typing import Any
+
+import keras
+import numpy as np
+from keras.layers import Dense, Flatten, Input, Layer
+from keras.models import Model
+
+
+def build(input_shapes: list[tuple[int, ...]], classes: int, units: int, dropout: float, seconds: float) -> Any:
+    """Return a linear model, of which each forward pass takes `seconds` longer."""
+    image = Input(shape=input_shapes[0], name="image")
+    x = Sleep(seconds, name="sleep")(Flatten(name="flatten")(image))
+    return Model(inputs=image, outputs=Dense(classes, activation="softmax", name="probabilities")(x))
+
+
+class Sleep(Layer):
+    """Returns its inputs, later: the computation itself sleeps, not the code that describes or dispatches it."""
+
+    def __init__(self, seconds: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seconds = seconds
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs plus a zero that is slow to come."""
+        return inputs + {"jax": self._jax, "tensorflow": self._tensorflow, "torch": self._torch}[
+            keras.backend.backend()
+        ](inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the inputs."""
+        return input_shape
+
+    def _zero(self, _: Any) -> Any:
+        time.sleep(self.seconds)
+        return np.float32(0)
+
+    def _jax(self, inputs: Any) -> Any:
+        import jax
+
+        total = jax.lax.stop_gradient(inputs.sum())  # an argument, lest XLA calls it once for all batches
+        return jax.pure_callback(self._zero, jax.ShapeDtypeStruct((), np.float32), total)
+
+    def _tensorflow(self, inputs: Any) -> Any:
+        import tensorflow as tf
+
+        zero = tf.numpy_function(self._zero, [tf.reduce_sum(tf.stop_gradient(inputs))], tf.float32)
+        return tf.ensure_shape(zero, ())
+
+    def _torch(self, inputs: Any) -> Any:
+        if inputs.device.type == "meta":
+            return 0.0  # Keras only wants the shape
+        return float(self._zero(inputs))

@@ -1,0 +1,68 @@
+"""The clock, with a layer whose cost is known: on an eager framework, a graph and an asynchronous one."""
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.conftest import Train, runs_in
+
+pytestmark = pytest.mark.slow
+
+BATCH_SECONDS = 0.1
+BATCHES = 10  # of training, and as many of validation
+
+
+@pytest.mark.parametrize("backend", ["torch", "tensorflow", "jax"])
+def test_an_epoch_is_its_batches_and_neither_less_nor_their_validation(train: Train, store: str, backend: str) -> None:
+    done = train(
+        f"backend={backend}", "model.module=tests.integration.slow_model", f"+model.build.seconds={BATCH_SECONDS}",
+        "trainer.batch_size=32", "data.train_samples=320", "data.test_samples=320", "trainer.epochs=3",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = runs_in(store)
+    known = BATCH_SECONDS * BATCHES
+    for metric in ("epoch_seconds", "validation_seconds"):
+        history = MlflowClient(store).get_metric_history(run.info.run_id, metric)
+        assert all(point.value >= known for point in history), metric
+        assert all(point.value < 1.8 * known for point in history if point.step > 1), metric  # what else it does
+
+
+def test_the_phases_of_a_run_add_up_to_its_whole_time(train: Train, store: str) -> None:
+    train("backend=torch", "trainer.epochs=3")
+    (run,) = runs_in(store)
+    metrics = run.data.metrics
+    once = ("start", "import", "idle", "load", "build", "probe")
+    told = sum(metrics[f"{phase}_seconds"] for phase in once)
+    for metric in ("epoch_seconds", "validation_seconds", "shuffle_seconds"):
+        told += sum(point.value for point in MlflowClient(store).get_metric_history(run.info.run_id, metric))
+    assert told <= metrics["total_seconds"]
+    assert told > 0.8 * metrics["total_seconds"]  # the rest: seeding, messages, the end of the process
+
+
+def test_each_worker_tells_what_was_in_force_and_obeys_what_was_asked(train: Train, store: str) -> None:
+    backends = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
+    done = train("-m", f"backend={backends}", "settings.threads=1", "trainer.epochs=1", "data.train_samples=128")
+    assert done.returncode == 0, done.stdout
+    runs = runs_in(store)
+    assert {run.data.tags["in_force.threads"] for run in runs} == {"1"}
+    assert {run.data.tags["in_force.precision"] for run in runs} == {"float32"}
+    assert {run.data.tags["in_force.image_layout"] for run in runs} == {"channels_last"}
+    assert len(runs) == 7
+
+
+def test_images_with_their_channels_first_are_the_same_network(train: Train, store: str) -> None:
+    done = train(
+        "-m", "task=parity", "model=mnist_cnn", "backend=theano,cntk,torch,mxnet",
+        "settings.image_layout=channels_first", "parity.tolerance=1e-5",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("pass") == 4
+
+
+def test_keras_3_takes_its_settings_and_says_so(train: Train, store: str) -> None:
+    done = train("backend=tensorflow", "settings.jit_compile=true", "settings.steps_per_execution=2",
+                 "settings.precision=mixed_bfloat16", "settings.onednn=true", "trainer.epochs=1")  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    (run,) = runs_in(store)
+    in_force = {name: run.data.tags[f"in_force.{name}"] for name in ("jit_compile", "steps_per_execution", "precision")}
+    assert in_force == {"jit_compile": "True", "steps_per_execution": "2", "precision": "mixed_bfloat16"}
+    assert run.data.params["settings.jit_compile"] == "True"

@@ -1,0 +1,78 @@
+"""The figures for people who paste, for programs and for the terminal, and the command itself."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from kerasbench.report import collect, tables
+from tests.report.conftest import Experiment, Printed
+
+
+def test_markdown_has_a_verdict_and_a_table_for_each_ranking(filled: Experiment, printed: Printed) -> None:
+    text = printed("--format", "markdown")
+    assert text.count("is the fastest") == 1
+    assert text.count("No verdict") == 0
+    assert "## mnist_mlp · H100" in text
+    assert "| jax | 2.0" in text
+    assert "theano · mnist_mlp · seed 1 (mnist_mlp · a processor, 2 cores): FAILED, the worker died" in text
+    assert "| mnist_mlp | torch | FAIL: its loss deviates at step 2 | 3e-02 |" in text
+
+
+def test_csv_has_a_line_a_cell_with_unrounded_figures(experiment: Experiment, printed: Printed) -> None:
+    experiment.repeated("jax", [1.9999999, 2.0000001, 2.0300001])
+    (row,) = csv.DictReader(io.StringIO(printed("--format", "csv")))
+    assert float(row["steady_epoch_seconds"]) == 2.0000001
+    assert float(row["steady_epoch_seconds.low"]) < 2 < float(row["steady_epoch_seconds.high"])
+    assert (row["backend"], row["runs"], row["hardware.fingerprint"]) == ("jax", "3", "h1")
+
+
+def test_a_first_epoch_is_no_steady_one_in_csv(experiment: Experiment, printed: Printed) -> None:
+    experiment.run("jax", (3.25,))
+    (row,) = csv.DictReader(io.StringIO(printed("--format", "csv")))
+    assert (row["first_epoch_seconds"], row["steady_epoch_seconds"]) == ("3.25", "")
+
+
+def test_json_has_samples_and_verdicts(filled: Experiment, printed: Printed) -> None:
+    content = json.loads(printed("--format", "json"))
+    gpu, cpu = sorted(content["rankings"], key=lambda ranking: len(ranking["cells"]))
+    assert gpu["verdict"]["outcome"] == "winner"
+    assert gpu["verdict"]["first"] == ["jax"]
+    assert cpu["cells"][0]["samples"] == [2.0, 2.02, 1.98]
+    assert content["not_finished"][0]["reason"] == "the worker died: out of memory <here>"
+
+
+def test_the_terminal_shows_one_table_a_ranking_and_the_reasons(filled: Experiment) -> None:
+    console = Console(width=160, record=True, file=io.StringIO())
+    for table in tables(collect(filled.uri, filled.name)):
+        console.print(table)
+    text = console.export_text()
+    assert text.count("peak memory (MiB)") == 2
+    assert "theano · mnist_mlp · seed 1: the worker died: out of memory <here>" in text
+    assert "are not ranked together" in text
+
+
+def test_the_terminal_needs_neither_matplotlib_nor_jinja() -> None:
+    code = (
+        "import sys; import kerasbench.report; import kerasbench.report.terminal; "
+        "print({'matplotlib', 'jinja2', 'pandas', 'mlflow', 'scipy'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert answer.stdout.strip() == "set()"
+
+
+def test_an_unknown_sweep_is_told_in_one_line(
+    experiment: Experiment, printed: Printed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment.run("jax")
+    with pytest.raises(SystemExit) as ended:
+        printed("--sweep", "s9")
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "no run of sweep s9" in error
+    assert error.count("\n") == 1

@@ -1,0 +1,173 @@
+"""What is ranked with what, and what a verdict may say."""
+
+import pytest
+
+from kerasbench.errors import UserError
+from kerasbench.report import collect
+from kerasbench.report.results import FIRST, Report
+from kerasbench.report.verdicts import OPEN, TIE, WINNER, outcome, sentence
+from tests.report.conftest import Experiment
+
+
+def _collect(experiment: Experiment, *sweeps: str) -> Report:
+    return collect(experiment.uri, experiment.name, sweeps)
+
+
+def test_runs_on_different_machines_are_never_ranked_together(experiment: Experiment) -> None:
+    experiment.repeated("jax", [2.0, 2.1])
+    experiment.repeated("torch", [1.0, 1.1], hardware__fingerprint="h2", hardware__cpu="another processor")
+    rankings = _collect(experiment).rankings
+    assert [[cell.competitor for cell in ranking.cells] for ranking in rankings] == [["torch"], ["jax"]]
+    assert {ranking.differs_in for ranking in rankings} == {"hardware"}
+    assert "another processor" in rankings[0].title
+
+
+@pytest.mark.parametrize("tag", ["data__digest", "comparison__hash"])
+def test_runs_on_other_data_or_with_other_settings_are_never_ranked_together(experiment: Experiment, tag: str) -> None:
+    experiment.run("jax")
+    experiment.run("torch", **{tag: "other"})  # type: ignore[arg-type]
+    assert len(_collect(experiment).rankings) == 2
+
+
+def test_without_a_comparison_hash_the_params_decide(experiment: Experiment) -> None:
+    experiment.run("jax", (3.0, 2.0), comparison__hash="")
+    experiment.run("torch", (3.0, 2.0), seed=2, comparison__hash="")
+    experiment.run("theano", (3.0, 2.0, 2.0), comparison__hash="")
+    rankings = _collect(experiment).rankings
+    assert sorted(len(ranking.cells) for ranking in rankings) == [1, 2]
+    assert all("trainer.epochs" in ranking.differs_in for ranking in rankings)
+
+
+def test_a_variant_is_a_competitor_of_its_own(experiment: Experiment) -> None:
+    experiment.run("jax", (3.0, 2.0, 2.0), variant="settings.threads=1")
+    experiment.run("jax", (3.0, 1.0, 1.0), variant="settings.threads=2")
+    (ranking,) = _collect(experiment).rankings
+    assert [cell.competitor for cell in ranking.cells] == ["jax · settings.threads=2", "jax · settings.threads=1"]
+
+
+def test_one_epoch_is_not_ranked_with_steady_ones(experiment: Experiment) -> None:
+    experiment.run("jax", (3.0, 2.0))
+    experiment.run("torch", (1.0,))
+    rankings = {ranking.metric: ranking for ranking in _collect(experiment).rankings}
+    assert len(rankings) == 2
+    assert [cell.competitor for cell in rankings[FIRST].cells] == ["torch"]
+
+
+def test_the_fastest_of_all_is_called_so(experiment: Experiment) -> None:
+    experiment.repeated("jax", [2.0, 2.02, 1.98])
+    experiment.repeated("torch", [3.0, 3.01, 2.99])
+    (ranking,) = _collect(experiment).rankings
+    assert outcome(ranking)[0] == WINNER
+    assert sentence(ranking).startswith("jax is the fastest: 2.0")
+    assert "torch, the next, takes 1.5" in sentence(ranking)
+
+
+def test_a_tie_is_called_a_tie(experiment: Experiment) -> None:
+    experiment.repeated("jax", [2.0, 2.2, 1.9])
+    experiment.repeated("torch", [2.1, 2.0, 2.2])
+    experiment.repeated("theano", [9.0, 9.1, 9.2])
+    (ranking,) = _collect(experiment).rankings
+    kind, first = outcome(ranking)
+    assert (kind, [cell.competitor for cell in first]) == (TIE, ["jax", "torch"])
+    assert "no detectable difference between jax and torch" in sentence(ranking)
+    assert "theano, the next" in sentence(ranking)
+
+
+def test_single_runs_give_no_verdict(experiment: Experiment) -> None:
+    experiment.run("jax")
+    experiment.run("torch", (9.0, 8.0, 8.0))
+    (ranking,) = _collect(experiment).rankings
+    assert outcome(ranking)[0] == OPEN
+    assert "a single run gives no interval (`repeats=5` would)" in sentence(ranking)
+
+
+def test_a_single_run_among_repeated_ones_is_no_winner(experiment: Experiment) -> None:
+    experiment.run("jax", (2.0, 1.0, 1.0))
+    experiment.repeated("torch", [3.0, 3.01, 2.99])
+    (ranking,) = _collect(experiment).rankings
+    assert outcome(ranking)[0] == OPEN
+    assert "jax ran once" in sentence(ranking)
+
+
+def test_ratios_are_paired_by_round_so_that_a_drift_of_the_machine_is_in_both(experiment: Experiment) -> None:
+    experiment.repeated("jax", [2.0, 4.0, 8.0])
+    experiment.repeated("torch", [3.0, 6.0, 12.0])
+    (ranking,) = _collect(experiment).rankings
+    ratio = ranking.ratios["torch"]
+    assert (ratio.value, ratio.low, ratio.high) == (1.5, 1.5, 1.5)
+
+
+def test_incomplete_rounds_are_compared_without_pairs(experiment: Experiment) -> None:
+    experiment.repeated("jax", [2.0, 4.0, 8.0])
+    experiment.repeated("torch", [3.0, 6.0])
+    (ranking,) = _collect(experiment).rankings
+    assert ranking.ratios["torch"].value == 4.5 / 4.0
+
+
+def test_a_failed_run_gives_no_sample_and_its_cell_stays(experiment: Experiment) -> None:
+    experiment.repeated("jax", [2.0, 2.1])
+    experiment.run("theano", failure="the worker died")
+    experiment.run("jax", seed=3, status="KILLED")
+    (ranking,) = _collect(experiment).rankings
+    assert [(cell.competitor, len(cell.samples)) for cell in ranking.cells] == [("jax", 2), ("theano", 0)]
+
+
+def test_the_target_is_the_highest_whole_per_cent_that_most_reach(experiment: Experiment) -> None:
+    experiment.run("jax", accuracy=(0.9, 0.97, 0.983))
+    experiment.run("torch", accuracy=(0.9, 0.981, 0.982))
+    experiment.run("theano", accuracy=(0.5, 0.6, 0.7))
+    (ranking,) = _collect(experiment).rankings
+    assert ranking.target == 0.98
+    found = {cell.competitor: cell.seconds_to(0.98) for cell in ranking.cells}
+    assert found == {"jax": 7.0, "torch": 5.0, "theano": None}
+
+
+def test_runs_that_miss_the_target_count_as_endless(experiment: Experiment) -> None:
+    for seed, last in enumerate((0.99, 0.5, 0.5), start=1):
+        experiment.run("jax", accuracy=(0.1, 0.2, last), seed=seed)
+    ((cell,),) = (ranking.cells for ranking in _collect(experiment).rankings)
+    assert cell.seconds_to(0.9) is None
+
+
+def test_published_figures_and_reports_are_not_ranked(experiment: Experiment) -> None:
+    experiment.run("jax")
+    experiment.run("torch", kind="report")
+    experiment.reference("theano", 2.6)
+    report = _collect(experiment)
+    (ranking,) = report.rankings
+    assert [cell.competitor for cell in ranking.cells] == ["jax"]
+    assert [run.backend for run in ranking.references] == ["theano"]
+
+
+def test_only_the_newest_parity_run_of_a_backend_and_model_counts(experiment: Experiment) -> None:
+    experiment.parity("jax", 0.5, failure="it deviates")
+    experiment.parity("jax", 1e-7)
+    (line,) = _collect(experiment).certificate
+    assert (line.passed, line.deviation) == (True, 1e-7)
+
+
+def test_a_sweep_is_all_that_is_ranked_and_parity_comes_from_the_whole_experiment(experiment: Experiment) -> None:
+    experiment.run("jax")
+    experiment.run("torch", sweep="s2")
+    experiment.parity("jax", 1e-7)
+    report = _collect(experiment, "s2")
+    assert [run.backend for run in report.runs] == ["torch"]
+    assert len(report.certificate) == 1
+
+
+def test_an_unknown_sweep_experiment_or_store_is_told(experiment: Experiment) -> None:
+    experiment.run("jax")
+    with pytest.raises(UserError, match="no run of sweep s9"):
+        _collect(experiment, "s9")
+    with pytest.raises(UserError, match=f"no experiment 'none'.*{experiment.name}"):
+        collect(experiment.uri, "none")
+    with pytest.raises(UserError, match="does not exist yet"):
+        collect(f"{experiment.uri}.none", experiment.name)
+
+
+def test_an_empty_experiment_is_told(experiment: Experiment) -> None:
+    from kerasbench.tracking import open_store
+
+    open_store(experiment.tracking)
+    with pytest.raises(UserError, match="holds no runs yet"):
+        _collect(experiment)

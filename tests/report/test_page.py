@@ -1,0 +1,200 @@
+"""The page: every number is the store's, and it needs nothing but itself."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from statistics import median, stdev
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from kerasbench import stats
+from kerasbench.report import collect, write
+from kerasbench.report.columns import COLUMNS
+from tests.report.conftest import Experiment, Printed
+
+
+class _Cells(HTMLParser):
+    """Collects the numbers of the rankings' tables: (section, competitor, column) -> attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[tuple[str, str, str], dict[str, str]] = {}
+        self.texts: list[str] = []
+        self._section = self._competitor = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        of = {name: value or "" for name, value in attributes}
+        if tag == "section":
+            self._section = of.get("id", "")
+        if tag == "tr":
+            self._competitor = of.get("data-competitor", "")
+        if tag == "td" and "data-key" in of and self._competitor:
+            self.found[self._section, self._competitor, of["data-key"]] = of
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def _cells(page: Path) -> _Cells:
+    parser = _Cells()
+    parser.feed(page.read_text())
+    return parser
+
+
+@pytest.fixture
+def page(filled: Experiment, tmp_path: Path) -> Path:
+    return write(collect(filled.uri, filled.name), tmp_path / "report").page
+
+
+def _history(client: MlflowClient, run: Run, metric: str) -> list[float]:
+    ordered = sorted(client.get_metric_history(run.info.run_id, metric), key=lambda one: one.step)
+    return [one.value for one in ordered]
+
+
+def _expected(client: MlflowClient, runs: list[Run], fastest: list[Run]) -> Iterator[tuple[str, float]]:
+    """Yield what the page must show of one cell, straight from the store."""
+
+    def figures(metric: str, of: list[Run] = runs) -> list[float]:
+        return [run.data.metrics[metric] for run in of]
+
+    steady = figures("steady_epoch_seconds")
+    yield "steady_epoch_seconds", median(steady)
+    theirs = figures("steady_epoch_seconds", fastest)
+    yield "ratio", 1.0 if runs is fastest else median(a / b for a, b in zip(steady, theirs, strict=True))
+    yield "variation", stdev(steady) / (sum(steady) / len(steady))
+    yield "examples_per_second", median(6000 / seconds for seconds in steady)
+    for metric in ("first_epoch_seconds", "compile_seconds", "peak_rss_mib"):
+        yield metric, median(figures(metric))
+    accuracy = [_history(client, run, "val_accuracy") for run in runs]
+    yield "final_val_accuracy", median(values[-1] for values in accuracy)
+    yield "best_val_accuracy", median(max(values) for values in accuracy)
+    seconds = [_history(client, run, "epoch_seconds") for run in runs]
+    reached = [stats.seconds_to(0.92, a, s) for a, s in zip(accuracy, seconds, strict=True)]
+    yield "seconds_to_accuracy", median(value for value in reached if value is not None)
+    yield "finished_runs", float(len(runs))
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "section"), [("h1", "mnist-mlp-a-processor-2-cores"), ("h2", "mnist-mlp-h100")]
+)
+def test_every_number_is_the_stores(filled: Experiment, page: Path, fingerprint: str, section: str) -> None:
+    client = MlflowClient(filled.uri)
+    known = client.get_experiment_by_name(filled.name)
+    assert known is not None
+    shown = {key: of for key, of in _cells(page).found.items() if key[0] == section and "data-value" in of}
+    runs = {
+        backend: sorted(
+            client.search_runs(
+                [known.experiment_id],
+                f"tags.backend = '{backend}' and tags.`hardware.fingerprint` = '{fingerprint}' "
+                "and attributes.status = 'FINISHED'",
+            ),
+            key=lambda run: int(run.data.params["seed"]),
+        )
+        for backend in ("jax", "torch")
+    }
+    compared = set()
+    for backend, of in runs.items():
+        for key, value in _expected(client, of, runs["jax"]):
+            assert float(shown[section, backend, key]["data-value"]) == pytest.approx(value, rel=1e-12), (backend, key)
+            compared.add((section, backend, key))
+        interval = stats.estimate([run.data.metrics["steady_epoch_seconds"] for run in of])
+        own = shown[section, backend, "steady_epoch_seconds"]
+        assert (float(own["data-low"]), float(own["data-high"])) == (interval.low, interval.high)
+    assert compared == shown.keys(), "a number that no one compared"
+
+
+def test_a_failed_cell_stands_in_its_table_with_its_reason_as_text(page: Path) -> None:
+    assert "FAILED: the worker died: out of memory &lt;here&gt;" in page.read_text()
+    assert "the worker died: out of memory <here>" in _cells(page).texts
+
+
+def test_noise_parity_fairness_references_and_origins_are_told(page: Path) -> None:
+    text = " ".join(_cells(page).texts)
+    assert "other processes used 80% of a core (3 of 3 runs)" in text
+    assert "torch: its runs differ by 14" in text
+    assert "torch, mnist_mlp: its loss deviates at step 2" in text
+    assert "Published figures of mnist_mlp, not ranked" in text
+    assert "asked: 2" in text
+    assert "0123456789ab" in text
+    assert "their runs differ in hardware, and are not ranked together" in text
+
+
+def test_different_losses_of_the_same_weights_are_told(experiment: Experiment, tmp_path: Path) -> None:
+    experiment.run("jax", probe=2.3)
+    experiment.run("torch", probe=2.4)
+    assert "DIFFERENT" in _cells(write(collect(experiment.uri, experiment.name), tmp_path).page).texts
+
+
+def test_single_runs_are_marked_and_first_epochs_too(experiment: Experiment, tmp_path: Path) -> None:
+    experiment.run("jax", (3.25,))
+    experiment.run("torch", (9.0, 8.0), comparison__hash="c2")
+    text = " ".join(_cells(write(collect(experiment.uri, experiment.name), tmp_path).page).texts)
+    assert "3.25 (first)" in text
+    assert "one run" in text
+
+
+def test_the_page_needs_nothing_else(page: Path) -> None:
+    text = page.read_text()
+    assert not re.search(r"""(?:src|href|url|@import)\s*[=(]\s*["']?\s*(?:https?:)?//""", text)
+    assert not re.search(r"https?://(?!www\.w3\.org/)", text)
+    assert "<script" not in text
+    assert text.count("<svg") == text.count('role="img"') == 10  # two rankings of four, and two over both
+    identifiers = re.findall(r'\sid="([^"]+)"', text)
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_each_plot_is_a_png_and_an_svg_too_and_older_ones_go(page: Path, filled: Experiment) -> None:
+    plots = page.parent / "plots"
+    assert len(list(plots.glob("*.png"))) == len(list(plots.glob("*.svg"))) == 10
+    (plots / "old.svg").write_text("")
+    write(collect(filled.uri, filled.name), page.parent)
+    assert not (plots / "old.svg").exists()
+
+
+def test_parity_alone_makes_a_page(experiment: Experiment, tmp_path: Path) -> None:
+    experiment.parity("jax", 1e-7)
+    text = " ".join(_cells(write(collect(experiment.uri, experiment.name), tmp_path).page).texts)
+    assert "No training run was measured." in text
+    assert "1e-07" in text
+
+
+def test_gpus_are_shown_where_there_are_any(experiment: Experiment, tmp_path: Path) -> None:
+    run_id = experiment.run("jax")
+    client = MlflowClient(experiment.uri)
+    for step, (load, memory) in enumerate([(40.0, 900.0), (60.0, 1000.0)], start=1):
+        client.log_metric(run_id, "gpu_0_utilization_percent", load, step=step)
+        client.log_metric(run_id, "gpu_0_memory_mib", memory, step=step)
+    found = _cells(write(collect(experiment.uri, experiment.name), tmp_path).page).found
+    shown = {key[2]: of["data-value"] for key, of in found.items() if "data-value" in of}
+    assert (shown["gpu_utilization_percent"], shown["gpu_memory_mib"]) == ("50.0", "1000.0")
+
+
+def test_every_column_says_what_it_means() -> None:
+    assert all(column.means for column in COLUMNS)
+
+
+def test_the_command_writes_the_page_and_keeps_it_in_a_summary_run(
+    filled: Experiment, printed: Printed, tmp_path: Path
+) -> None:
+    told = printed("--sweep", "s1", "--output", str(tmp_path / "here"))
+    assert str(tmp_path / "here" / "report.html") in told
+    client = MlflowClient(filled.uri)
+    known = client.get_experiment_by_name(filled.name)
+    assert known is not None
+    (run,) = client.search_runs([known.experiment_id], "tags.kind = 'report'")
+    assert (run.info.run_name, run.data.tags["sweep"]) == ("report · s1", "s1")
+    assert "jax is the fastest" in run.data.tags["mlflow.note.content"]
+    assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} == {"report.html", "plots"}
+    assert len(client.list_artifacts(run.info.run_id, "plots")) == 20
+
+
+def test_the_command_leaves_the_store_alone_if_asked(filled: Experiment, printed: Printed, tmp_path: Path) -> None:
+    printed("--no-log", "--output", str(tmp_path / "here"))
+    client = MlflowClient(filled.uri)
+    known = client.get_experiment_by_name(filled.name)
+    assert known is not None
+    assert not client.search_runs([known.experiment_id], "tags.kind = 'report'")
