@@ -62,6 +62,9 @@ MODERN := tensorflow jax
 HISTORICAL := tensorflow1 cntk theano mxnet
 PYTHON36 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python3.6) python3.6)
 
+pictures: $(BIN)/.ready-dev ## draw the README's table and pictures from the last sweep (ARGS="--sweep ID")
+	$(BIN)/python -m docs.make_pictures $(ARGS)
+
 lock: setup ## pin all requirements anew, from pyproject.toml and requirements/*.in
 	$(UV_LOCK) --universal --python-version 3.11 pyproject.toml --output-file requirements/driver.txt
 	$(UV_LOCK) --universal --python-version 3.11 --group dev --constraint requirements/driver.txt \

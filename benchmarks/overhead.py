@@ -8,7 +8,6 @@ import json
 import os
 import shlex
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,9 +26,10 @@ from kerasbench.paths import project_path
 from kerasbench.progress import Announce, console
 from kerasbench.stats import CONFIDENCE, Estimate, paired_ratio
 
+_SWEPT = Job(epochs=2, samples=640)  # little, so that what surrounds the training shows
 _REPORT = Path(__file__).with_name("report_of_1000_runs.py")
 
-Samples = dict[str, list[float]]  # "contestant.figure" -> a value of each round, in order
+Round = dict[str, float]  # "contestant.figure" -> what it was in this round
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Plan:
     Attributes:
         pairs: rounds, in each of which every contestant has its turn.
         single: what a run of its own trains.
-        swept: what a job of a sweep trains: little, so that what surrounds it shows.
+        swept: what a job of a sweep trains.
         jobs: of the sweep.
         bare_jobs: how often the bare script runs such a job in a round; their median is its time.
     """
@@ -100,48 +100,52 @@ def difference(samples: Sequence[float], reference: Sequence[float]) -> Estimate
     return Estimate(median(found), float(low), float(high), len(found))
 
 
-def per_job(samples: Samples, jobs: int) -> Estimate:
+def per_job(rounds: Sequence[Round], jobs: int) -> Estimate:
     """Return what a job costs in a sweep beyond the bare script: (T(sweep of n) - T(sweep of 1)) / (n - 1) - T(bare).
 
     The sweep of one job takes out what a command takes once, its start and its end.
     """
-    pairs = zip(samples["sweep.process_seconds"], samples["sweep_of_1.process_seconds"], strict=True)
-    return difference([(many - one) / (jobs - 1) for many, one in pairs], samples["bare_job.process_seconds"])
+    pairs = zip(_all(rounds, "sweep.process_seconds"), _all(rounds, "sweep_of_1.process_seconds"), strict=True)
+    return difference([(many - one) / (jobs - 1) for many, one in pairs], _all(rounds, "bare_job.process_seconds"))
 
 
-def results(samples: Samples, jobs: int) -> list[Result]:
-    """Return every figure that the samples give, against its limit."""
+def _all(rounds: Sequence[Round], name: str) -> list[float]:
+    return [figures[name] for figures in rounds]
+
+
+def results(rounds: Sequence[Round], jobs: int) -> list[Result]:
+    """Return every figure that the rounds give, against its limit."""
 
     def ratio(figure: str) -> Estimate | None:
-        ours, bare = samples[f"train.{figure}"], samples[f"bare_steady.{figure}"]
+        ours, bare = _all(rounds, f"train.{figure}"), _all(rounds, f"bare_steady.{figure}")
         return paired_ratio(ours, bare) if min(*ours, *bare) > 0 else None
 
     def longer(who: str, reference: str) -> Estimate:
-        return difference(samples[f"{who}.process_seconds"], samples[f"{reference}.process_seconds"])
+        return difference(_all(rounds, f"{who}.process_seconds"), _all(rounds, f"{reference}.process_seconds"))
 
     def largest(who: str) -> Estimate:
-        return Estimate(max(samples[f"{who}.parent_rss_mib"]), None, None, len(samples[f"{who}.parent_rss_mib"]))
+        return Estimate(max(_all(rounds, f"{who}.parent_rss_mib")), None, None, len(rounds))
 
     found = [
         Result("steady epoch as reported, train.py / bare", ratio("epoch_seconds"), 1.01, ""),
         Result("steady epoch by the wall clock, train.py / bare", ratio("epoch_wall_seconds"), 1.01, ""),
         Result("whole process, train.py - bare", longer("train", "bare"), 1.5, "s"),
     ]
-    if "mlflow.process_seconds" in samples:
+    if "mlflow.process_seconds" in rounds[0]:
         found += [
             Result("whole process, MlflowCallback - bare", longer("mlflow", "bare"), None, "s"),
             Result("whole process, train.py - MlflowCallback", longer("train", "mlflow"), 0.0, "s"),
         ]
     return [
         *found,
-        Result(f"a job in a sweep of {jobs}, train.py - bare", per_job(samples, jobs), 0.3, "s"),
+        Result(f"a job in a sweep of {jobs}, train.py - bare", per_job(rounds, jobs), 0.3, "s"),
         Result("memory of train.py's own process", largest("train"), 300.0, "MiB"),
         Result(f"memory of train.py's own process, sweep of {jobs}", largest("sweep"), 300.0, "MiB"),
     ]
 
 
-def rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iterator[Samples]:
-    """Run all rounds; yield the samples so far after each.
+def run_rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iterator[Round]:
+    """Run all rounds, and yield each when it is over.
 
     What is compared with each other is run side by side. What all will need is warmed up before: files in the system's
     cache, and Theano's compiled code in its own.
@@ -163,14 +167,13 @@ def rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iterator
     if contestants.has_mlflow:
         contestants.mlflow(swept)
         alone["mlflow"] = lambda: contestants.mlflow(single)
-    samples: Samples = defaultdict(list)
     for number in range(plan.pairs):
+        over: Round = {}
         for who in [*rotated(list(alone), number), *rotated(list(in_sweeps), number)]:
             figures = (alone | in_sweeps)[who]()
             announce(f"pair {number + 1}/{plan.pairs}  {who}  {figures['process_seconds']:.2f} s")
-            for name, value in figures.items():
-                samples[f"{who}.{name}"].append(value)
-        yield samples
+            over |= {f"{who}.{name}": value for name, value in figures.items()}
+        yield over
 
 
 def _median(run: Callable[[Job], Figures], job: Job, times: int) -> Figures:
@@ -194,9 +197,8 @@ def table(found: dict[str, list[Result]]) -> Table:
 
 def _plan(options: argparse.Namespace) -> Plan:
     if options.quick:
-        job = Job(epochs=options.epochs or 3, samples=options.samples or 1280)
-        return Plan(options.pairs or 2, job, Job(2, min(job.samples or 1280, 1280)), jobs=3)
-    return Plan(options.pairs or 5, Job(options.epochs or 6, options.samples), Job(epochs=2, samples=1280), jobs=10)
+        return Plan(options.pairs or 2, Job(options.epochs or 3, options.samples or 640), _SWEPT, jobs=3)
+    return Plan(options.pairs or 5, Job(options.epochs or 6, options.samples), _SWEPT, jobs=10)
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -205,12 +207,16 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, help="rounds, in each of which all have their turn (default: 5)")
     parser.add_argument("--epochs", type=int, help="of a single run, two at least (default: 6)")
     parser.add_argument("--samples", type=int, help="training examples of a single run (default: all)")
-    parser.add_argument("--quick", action="store_true", help="see that it works: 2 pairs, 3 epochs, 1280 examples")
+    parser.add_argument(
+        "--quick", action="store_true", help="see that it works: 2 pairs, 3 epochs, 640 examples, a sweep of 3"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="where the raw samples go (default: outputs/)")
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="further overrides of train.py, for all alike")
     options = parser.parse_args(arguments)
     if options.epochs is not None and options.epochs < 2:
         parser.error("--epochs must be at least 2: the first carries the compilation")
+    if options.output and options.output.with_suffix("").exists():
+        parser.error(f"--output {options.output}: there are the stores and logs of an earlier run beside it")
     return options
 
 
@@ -249,10 +255,11 @@ def _compare(backends: list[str], overrides: list[str], plan: Plan, file: Path) 
     for backend in backends:
         announce = _announcing(backend)
         contestants = Contestants(backend, overrides, file.with_suffix("") / backend, announce)
-        for samples in rounds(contestants, plan, announce):
-            measured[backend] = {"versions": contestants.versions, "samples": samples}
+        measured[backend] = {"versions": contestants.versions, "rounds": []}
+        for over in run_rounds(contestants, plan, announce):
+            measured[backend]["rounds"].append(over)
             file.write_text(json.dumps(record, indent=1))
-    return {backend: results(kept["samples"], plan.jobs) for backend, kept in measured.items()}
+    return {backend: results(kept["rounds"], plan.jobs) for backend, kept in measured.items()}
 
 
 def _announcing(backend: str) -> Announce:

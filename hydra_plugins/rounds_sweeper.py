@@ -27,6 +27,11 @@ class Rounds(BasicSweeper):
         seeds = ",".join(str(self.config.seed + number) for number in range(self._repeats))
         return [f"seed={seeds}", *chosen]
 
+    def validate_batch_is_legal(self, batch: list[list[str]]) -> None:
+        """Compose every job beforehand, but not once for each seed: they are all alike in what can be wrong."""
+        distinct = {tuple(one for one in job if not one.startswith("seed=")): job for job in batch}
+        super().validate_batch_is_legal(list(distinct.values()))
+
     @property
     def _repeats(self) -> int:
         assert self.config is not None

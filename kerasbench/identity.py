@@ -4,9 +4,9 @@ import copy
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from enum import Enum
 from typing import Any
-
-from omegaconf import OmegaConf
 
 from kerasbench.paths import PROJECT
 from kerasbench.schema import Config, Task
@@ -27,9 +27,13 @@ _INDIFFERENT = (
 
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as dicts, lists, strings and numbers."""
-    container = OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
+
+    def simple(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: simple(item) for key, item in value.items()}
+        return value.name if isinstance(value, Enum) else value
+
+    return {key: simple(value) for key, value in asdict(config).items()}
 
 
 def flat(config: Config) -> dict[str, str]:

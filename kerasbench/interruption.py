@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both raise KeyboardInterrupt, but never in the middle of a write to the store.
+"""Ctrl-C, SIGTERM and a closed terminal: all raise KeyboardInterrupt, but never in the middle of a write to the store.
 
 An interrupted SQLite transaction leaves the database locked against its own process, which could then not even mark
 the run as KILLED.
@@ -14,9 +14,10 @@ _pending = False
 
 
 def install() -> None:
-    """Let both signals raise KeyboardInterrupt in the main thread: now, or at the end of an `uninterrupted` block."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _on_signal)
+    """Let these signals raise KeyboardInterrupt in the main thread: now, or at the end of an `uninterrupted` block."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is ignored
+            signal.signal(number, _on_signal)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

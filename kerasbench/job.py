@@ -1,6 +1,7 @@
 """What train.py does around a run: one job of a sweep, or the only one."""
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from kerasbench.summary import summarise
 def running() -> Iterator[None]:
     """Tell errors in one line, and let SIGTERM end a run as Ctrl-C does: its worker ended, the run KILLED."""
     interruption.install()
+    gc.disable()  # until all is imported: hundreds of thousands of objects that stay, searched again and again
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
     try:
         with reporting():
@@ -33,6 +35,7 @@ def running() -> Iterator[None]:
         raise SystemExit(130) from None
     finally:
         progress.current().stop()
+        gc.freeze()  # Python's last collection would search them all, for a second
 
 
 def job(composed: DictConfig) -> float:

@@ -17,6 +17,7 @@ from rich.table import Table
 from kerasbench import progress
 from kerasbench.config import compose
 from kerasbench.errors import reporting
+from kerasbench.notes import NOTE
 from kerasbench.report.colours import colour
 
 FIGURES = Path(__file__).with_suffix(".yaml")
@@ -106,7 +107,7 @@ def _run(name: str, figure: Figure, source: Source, note: str, seconds: float | 
         "hardware.gpu": source.gpu,
         "source": source.name,
         "note": note,
-        "mlflow.note.content": f"Published, not measured here. {note}\n\nSource: {source.name}.",
+        NOTE: f"Published, not measured here. {note}\n\nSource: {source.name}.",
         "mlflow.runColor": figure.backend and colour(figure.backend),
     }
     metrics = {epoch: {"val_accuracy": accuracy} for epoch, accuracy in figure.accuracy.items()}

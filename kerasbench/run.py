@@ -1,5 +1,6 @@
 """One run, from top to bottom: environment, worker, data set, tracking."""
 
+import gc
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
         busy_gpus = nvml.processes()  # before the worker is one of them
         with start(environment.folder, config.backend, chosen, log) as worker:
             # MLflow takes over a second to import: the worker's own imports go on meanwhile.
+            from kerasbench import notes
             from kerasbench.data import prepare
             from kerasbench.parity import certify
             from kerasbench.session import Session
@@ -48,11 +50,14 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             from kerasbench.training import train
 
             store = open_store(config.tracking)
+            gc.freeze()  # what has been imported stays
+            gc.enable()
             data = prepare(config.data)
             if data.note:
                 announce.warn(f"{data.note}; training on the stand-in {data.name} instead")
             name = f"{competitor} · {config.model.name} · seed {config.seed}"
             tags = _tags(config, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
+            tags |= notes.of_run(config, environment, data)
             with (
                 TrackedRun(store, name, tags) as tracked,
                 Telemetry(worker.pid, nvml, config.telemetry.interval_seconds) as telemetry,

@@ -1,5 +1,7 @@
 """What is printed, and kept, when the runs of one command have ended."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from rich import box
@@ -7,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kerasbench import progress, ui
+from kerasbench import pages, progress
 from kerasbench.outcome import Outcome
+from kerasbench.paths import PROJECT
 from kerasbench.schema import Config, Task
 
 
@@ -33,8 +36,13 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
             console.print(f"[red]{outcome.backend} · {outcome.model} · seed {outcome.seed}: {escape(outcome.failure)}")
     experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
     if experiment:
-        set_experiment_tags(open_store(config.tracking), dict([ui.view_tag(sweep)]))
-        console.print(f"To compare them, `make ui`, then open\n{ui.comparison_url(experiment, sweep)}", soft_wrap=True)
+        set_experiment_tags(open_store(config.tracking), dict([pages.view_tag(sweep)]))
+        uri = config.tracking.uri
+        if uri.startswith("http"):
+            told = f"To compare them, open\n{pages.comparison_url(experiment, sweep, uri)}"
+        else:
+            told = f"To compare them, `make ui`, then open\n{pages.comparison_url(experiment, sweep)}"
+        console.print(told, soft_wrap=True)
     return all(outcome.status == "FINISHED" for outcome in outcomes)
 
 
@@ -46,9 +54,15 @@ def _print_comparison(sweep: str, config: Config, page_folder: Path | None, cons
     for table in report.tables(comparison):
         console.print(table)
     if page_folder:
-        written = report.write(comparison, page_folder)
-        report.log(comparison, written, config.tracking)
-        console.print(f"The report: {written.page}", soft_wrap=True)
+        _write_page(sweep, config, page_folder)
+
+
+def _write_page(sweep: str, config: Config, folder: Path) -> None:
+    """Write the report's page and keep it in MLflow, in a process of its own, as drawing takes memory."""
+    tracking = config.tracking
+    command = [sys.executable, "-m", "kerasbench.report", "--sweep", sweep, "--output", str(folder.resolve())]
+    command += ["--uri", tracking.uri, "--experiment", tracking.experiment]
+    subprocess.run(command, cwd=PROJECT, check=False)
 
 
 def _parity_table(outcomes: list[Outcome]) -> Table:

@@ -16,7 +16,11 @@ from kerasbench.nvml import Nvml
 _MIB = 1024 * 1024
 _NOISE_CPU_PERCENT = 10.0  # of one core, over a whole run: what other processes may use before it is called noise
 _COUNTER = "energy_joules"  # the one reading that is counted up
-_OF_VOCABULARY = ("utilization_percent", "memory_mib", "power_watts")  # the others stand under `telemetry/`
+_OF_VOCABULARY = (
+    "utilization_percent",
+    "memory_mib",
+    "power_watts",
+)  # the others stand under `system/`, which MLflow shows last
 _PEAKS = ("utilization_percent", "memory_mib", "power_watts", "temperature_celsius")
 
 
@@ -74,22 +78,22 @@ class Telemetry:
     def between(self, started_at: float, ended_at: float) -> dict[str, float]:
         """Return the figures of an epoch, from the samples taken in it; nothing for what was not sampled.
 
-        Means, and under `telemetry/` peaks, other readings and the number of samples. What follows from a counter (CPU
+        Means, and under `system/` peaks, other readings and the number of samples. What follows from a counter (CPU
         percent, 100 being one core, and energy) is taken between the epoch's first and last sample, and so needs two;
         energy is then scaled to the epoch's whole length, which the samples fall short of by two intervals at most.
         """
         samples = [sample for sample in self._samples if started_at <= sample.at <= ended_at]
-        figures: dict[str, float] = {"telemetry/samples": len(samples)}
+        figures: dict[str, float] = {"system/samples": len(samples)}
         if not samples:
             return figures
         rss = [sample.rss_mib for sample in samples]
-        figures |= {"rss_mib": fmean(rss), "telemetry/rss_mib_peak": max(rss)}
+        figures |= {"rss_mib": fmean(rss), "system/rss_mib_peak": max(rss)}
         if len(samples) > 1:
             figures["cpu_percent"] = _percent(samples, lambda sample: sample.cpu_seconds)
-            figures["telemetry/cpu_percent_peak"] = max(
+            figures["system/cpu_percent_peak"] = max(
                 _percent(pair, lambda one: one.cpu_seconds) for pair in pairwise(samples)
             )
-            figures["telemetry/other_cpu_percent"] = _percent(samples, lambda sample: sample.other_cpu_seconds)
+            figures["system/other_cpu_percent"] = _percent(samples, lambda sample: sample.other_cpu_seconds)
         for number in range(len(samples[0].gpus)):
             readings = [(sample.at, sample.gpus[number]) for sample in samples]
             figures |= _of_gpu(number, readings, ended_at - started_at)
@@ -126,9 +130,9 @@ def _of_gpu(number: int, readings: list[tuple[float, dict[str, float]]], seconds
         if name == _COUNTER:
             if len(given) > 1:
                 watts = (values[-1] - values[0]) / (given[-1][0] - given[0][0])
-                figures[f"telemetry/{metric}"] = watts * seconds
+                figures[f"system/{metric}"] = watts * seconds
             continue
-        figures[metric if name in _OF_VOCABULARY else f"telemetry/{metric}"] = fmean(values)
+        figures[metric if name in _OF_VOCABULARY else f"system/{metric}"] = fmean(values)
         if name in _PEAKS:
-            figures[f"telemetry/{metric}_peak"] = max(values)
+            figures[f"system/{metric}_peak"] = max(values)
     return figures

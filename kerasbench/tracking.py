@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import time
 from pathlib import Path
 from types import TracebackType
@@ -9,10 +10,14 @@ from typing import Self
 from urllib.parse import urlparse
 
 from filelock import FileLock
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it would report its use; read when it is imported
+
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from kerasbench import notes
 from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
 from kerasbench.interruption import uninterrupted
@@ -51,7 +56,8 @@ def _experiment(config: TrackingConfig, artifacts: str | None) -> tuple[MlflowCl
     if known is not None:
         return client, known.experiment_id
     try:
-        return client, client.create_experiment(config.experiment, artifact_location=artifacts)
+        tags = {notes.NOTE: notes.OF_EXPERIMENT}
+        return client, client.create_experiment(config.experiment, artifact_location=artifacts, tags=tags)
     except MlflowException:  # another machine was faster on a shared server
         known = client.get_experiment_by_name(config.experiment)
         if known is None:

@@ -30,6 +30,7 @@ def train(session: Session) -> None:
     for _ in range(epochs):
         epoch = worker.expect(protocol.EPOCH)
         metrics = {name: epoch[name] for name in (*_EPOCH_METRICS, *_BETWEEN_EPOCHS) if name in epoch}
+        metrics["elapsed_seconds"] = epoch["ended_at"] - worker.started_at
         metrics["examples_per_second"] = built["examples"] / epoch["epoch_seconds"]
         metrics |= session.telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])

@@ -1,4 +1,4 @@
-"""The MLflow UI: `python -m kerasbench.ui` serves the store and tells the pages that compare a sweep's runs."""
+"""The MLflow UI: `python -m kerasbench.ui` serves the store and tells the page that compares a sweep's runs."""
 
 import argparse
 import contextlib
@@ -13,19 +13,15 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from typing import IO, TYPE_CHECKING
 
+from kerasbench import pages
 from kerasbench.errors import UserError, reporting
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-HOST, PORT = "127.0.0.1", 5000
-_SERVER = f"http://{HOST}:{PORT}"
-_MODEL_TRAINING = "workflowType=machine_learning"  # without it, MLflow shows its pages for language models
 
 _LIGHT_MODE = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -34,80 +30,6 @@ _LIGHT_MODE = {
 _START_SECONDS = 120
 _POLL_SECONDS = 0.2
 _ASK_SECONDS = 5
-
-# A view's sections, each a row of charts: (kind, metric, what lines run along). MLflow counts its relative time from the
-# first value of a metric on.
-_SECTIONS = {
-    "Speed and accuracy": [
-        ("LINE", "epoch_seconds", "step"),
-        ("LINE", "val_accuracy", "step"),
-        ("BAR", "steady_epoch_seconds", ""),
-    ],
-    "By time after the first epoch, and what it cost": [
-        ("LINE", "val_accuracy", "time-relative"),
-        ("BAR", "compile_seconds", ""),
-        ("BAR", "peak_rss_mib", ""),
-    ],
-}
-
-
-def comparison_url(experiment_id: str, sweep: str, server: str = _SERVER) -> str:
-    """Return the page that shows the charts of one sweep's runs side by side, as `view_tag` arranges them."""
-    return (
-        f"{server}/#/experiments/{experiment_id}/runs"
-        f"?{_MODEL_TRAINING}&compareRunsMode=CHART&viewStateShareKey={quote(sweep)}"
-    )
-
-
-def runs_url(experiment_id: str, server: str = _SERVER) -> str:
-    """Return the page that lists an experiment's runs."""
-    return f"{server}/#/experiments/{experiment_id}/runs?{_MODEL_TRAINING}"
-
-
-def compare_runs_url(experiment_id: str, run_ids: Sequence[str], server: str = _SERVER) -> str:
-    """Return the page that sets the params, metrics and tags of some runs side by side in a table."""
-    chosen = urlencode({"runs": json.dumps(list(run_ids)), "experiments": json.dumps([experiment_id])}, quote_via=quote)
-    return f"{server}/#/compare-runs?{chosen}&{_MODEL_TRAINING}"
-
-
-def artifact_url(experiment_id: str, run_id: str, path: str, server: str = _SERVER) -> str:
-    """Return the page that displays a run's file."""
-    return f"{server}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{quote(path)}?{_MODEL_TRAINING}"
-
-
-def view_tag(sweep: str) -> tuple[str, str]:
-    """Return the experiment's tag, as key and value, that keeps MLflow's view of a sweep.
-
-    Without it MLflow shows ten runs at most, and its charts in the alphabet's order. The view is listed in the menu
-    Views by its name, the sweep's id.
-    """
-    kept = {"display": True, "deleted": False, "isReordered": True, "isGenerated": False}  # where it is, as it is
-    state = {
-        "searchFilter": f"tags.sweep = '{sweep}' and tags.kind IS NULL",  # the report's run bears the sweep, too
-        "orderByKey": "attributes.start_time",
-        "orderByAsc": True,
-        "runsHiddenMode": "SHOW_ALL",
-        "compareRunCharts": [_chart(section, *chart) for section, charts in _SECTIONS.items() for chart in charts],
-        "compareRunSections": [{"uuid": section, "name": section, **kept} for section in _SECTIONS],
-        "isAccordionReordered": True,
-    }
-    view = {"name": sweep, "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
-    return f"mlflow.sharedViewState.{sweep}", json.dumps(view)
-
-
-def _chart(section: str, kind: str, metric: str, along: str) -> dict[str, Any]:
-    chart = {
-        "uuid": f"{section}: {metric}",
-        "type": kind,
-        "metricSectionId": section,
-        "metricKey": metric,
-        "deleted": False,
-        "isGenerated": False,
-    }
-    if kind == "LINE":
-        chart |= {"selectedMetricKeys": [metric], "xAxisKey": along, "useGlobalXaxisKey": False}
-        chart |= {"xAxisScaleType": "linear", "scaleType": "linear", "lineSmoothness": 0, "range": {}}
-    return chart
 
 
 @dataclass(frozen=True)
@@ -159,7 +81,7 @@ def _ask(url: str) -> bytes:
 
 
 @contextlib.contextmanager
-def serving(store: Store, port: int = PORT) -> Iterator[tuple[str, "subprocess.Popen[bytes] | None"]]:
+def serving(store: Store, port: int = pages.PORT) -> Iterator[tuple[str, "subprocess.Popen[bytes] | None"]]:
     """Yield the address of a server of the store, and its process if it was started here: it ends with the block.
 
     A store that is a server, and a server that is up already, are taken as they are. Where something else has the port,
@@ -168,7 +90,7 @@ def serving(store: Store, port: int = PORT) -> Iterator[tuple[str, "subprocess.P
     Raises:
         UserError: the server does not start.
     """
-    server = f"http://{HOST}:{port}"
+    server = f"http://{pages.HOST}:{port}"
     if store.uri.startswith(("http://", "https://")):
         yield store.uri.rstrip("/"), None
     elif not _is_free(port) and store.is_served_at(server):
@@ -178,8 +100,8 @@ def serving(store: Store, port: int = PORT) -> Iterator[tuple[str, "subprocess.P
         with tempfile.TemporaryFile() as log:
             process = _start(store.uri, chosen, log)
             try:
-                _await(f"http://{HOST}:{chosen}", process, log)
-                yield f"http://{HOST}:{chosen}", process
+                _await(f"http://{pages.HOST}:{chosen}", process, log)
+                yield f"http://{pages.HOST}:{chosen}", process
             finally:
                 process.terminate()  # mlflow hands it on to its worker
                 process.wait()
@@ -189,7 +111,7 @@ def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((pages.HOST, port))
         except OSError:
             return False
     return True
@@ -197,14 +119,14 @@ def _is_free(port: int) -> bool:
 
 def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.bind((pages.HOST, 0))
         port: int = probe.getsockname()[1]
     return port
 
 
 def _start(uri: str, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     """Start a server with one worker process and no job runner: up in seconds, in half a GB."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", pages.HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", uri]
     return subprocess.Popen(command, env=os.environ | _LIGHT_MODE, stdout=log, stderr=log)
 
@@ -231,7 +153,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--uri", help="the MLflow store to serve (default: MLFLOW_TRACKING_URI, else mlruns/mlflow.db)")
     parser.add_argument("--experiment", help="default: keras-backends")
     parser.add_argument("--sweep", help="the sweep to show, by its id (default: the last)")
-    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}; 0: any that is free")
+    parser.add_argument("--port", type=int, default=pages.PORT, help=f"default: {pages.PORT}; 0: any that is free")
     parser.add_argument("--open", action="store_true", help="open the comparison in the web browser, too")
     options = parser.parse_args(arguments)
     from kerasbench import interruption
@@ -243,19 +165,24 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from kerasbench.config import compose
-    from kerasbench.tracking import open_store
+    from kerasbench.tracking import open_store, set_experiment_tags
 
     chosen = {"tracking.uri": options.uri, "tracking.experiment": options.experiment}
     tracking = compose([f"{key}={value}" for key, value in chosen.items() if value is not None]).tracking
-    store = Store(tracking.uri, *open_store(tracking))
+    opened = open_store(tracking)
+    store = Store(tracking.uri, *opened)
     sweep = store.sweep(options.sweep)
     if sweep:
-        store.client.set_experiment_tag(store.experiment_id, *view_tag(sweep))
+        set_experiment_tags(opened, dict([pages.view_tag(sweep)]))
     with serving(store, options.port) as (server, process):
         if process and options.port and not server.endswith(f":{options.port}"):
             print(f"port {options.port} is taken by something else")
         print(f"MLflow serves {tracking.uri} on {server}" + (" (Ctrl-C ends it)" if process else " already"))
-        page = comparison_url(store.experiment_id, sweep, server) if sweep else runs_url(store.experiment_id, server)
+        page = (
+            pages.comparison_url(store.experiment_id, sweep, server)
+            if sweep
+            else pages.runs_url(store.experiment_id, server)
+        )
         print(f"to compare the runs of sweep {sweep}:" if sweep else "it holds no sweep yet; its runs will be at")
         print(page, flush=True)
         if options.open and not webbrowser.open(page):

@@ -6,17 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
 from mlflow.entities import Run
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from kerasbench import ui
+from kerasbench import pages
 from kerasbench.paths import PROJECT
-from kerasbench.schema import TrackingConfig
-from kerasbench.tracking import TrackedRun, open_store
 from tests.conftest import Train, runs_in
 
 BACKENDS = ("tensorflow", "cntk", "theano")
@@ -32,8 +29,6 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_PAGE = """<!doctype html><title>Report</title><h1>The comparison</h1>
-<p id="drawn"></p><script>document.getElementById("drawn").textContent = "drawn by a script"</script>"""
 
 
 @dataclass
@@ -44,7 +39,7 @@ class Served:
     server: str
     experiment_id: str
     runs: list[Run]
-    report: TrackedRun
+    report: Run
 
 
 @pytest.fixture
@@ -67,21 +62,18 @@ def page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
 
 
 @pytest.fixture
-def served(train: Train, store: str, tmp_path: Path) -> Iterator[Served]:
-    """The store of a sweep over three backends, with a report, served by the command line."""
-    done = train("-m", f"backend={','.join(BACKENDS)}", "model=mnist_mlp", "report=false")
+def served(train: Train, store: str) -> Iterator[Served]:
+    """The store of a sweep over three backends, served by the command line."""
+    done = train("-m", f"backend={','.join(BACKENDS)}", "model=mnist_mlp")
     assert done.returncode == 0, done.stdout + done.stderr
-    runs = runs_in(store)
-    opened = open_store(TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends"))
-    (tmp_path / "report.html").write_text(_PAGE)
-    with TrackedRun(opened, "report", {"kind": "report", "sweep": runs[0].data.tags["sweep"]}) as report:
-        report.artifact(tmp_path / "report.html")
+    (report,) = (run for run in runs_in(store) if "kind" in run.data.tags)
+    runs = [run for run in runs_in(store) if "kind" not in run.data.tags]
     command = [sys.executable, "-m", "kerasbench.ui", "--uri", store, "--port", "0"]
     with subprocess.Popen(command, cwd=PROJECT, env=os.environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             link = next(line for line in process.stdout if line.startswith("http://127.0.0.1:")).strip()
-            yield Served(link, link.partition("/#")[0], report.experiment_id, runs, report)
+            yield Served(link, link.partition("/#")[0], report.info.experiment_id, runs, report)
         finally:
             process.terminate()
 
@@ -126,7 +118,7 @@ def _lines(chart: Locator) -> dict[str, int]:
 
 
 def _compare_runs_lists_the_settings_of_each(page: Page, served: Served) -> None:
-    page.goto(ui.compare_runs_url(served.experiment_id, [run.info.run_id for run in served.runs], served.server))
+    page.goto(pages.compare_runs_url(served.experiment_id, [run.info.run_id for run in served.runs], served.server))
     for param in ("backend.name", "model.name", "trainer.epochs", "trainer.batch_size"):
         row = page.get_by_role("row").filter(has=page.get_by_text(param, exact=True))
         expect(row.get_by_role("cell").filter(has_not_text=param)).to_have_text(
@@ -135,7 +127,8 @@ def _compare_runs_lists_the_settings_of_each(page: Page, served: Served) -> None
 
 
 def _the_report_is_displayed_in_place(page: Page, served: Served) -> None:
-    page.goto(ui.artifact_url(served.experiment_id, served.report.run_id, "report.html", served.server))
+    page.goto(pages.artifact_url(served.experiment_id, served.report.info.run_id, "report.html", served.server))
     report = page.frame_locator("iframe")
-    expect(report.get_by_role("heading", name="The comparison")).to_be_visible()
-    expect(report.get_by_text("drawn by a script")).to_be_visible()
+    expect(report.get_by_role("heading", name="mnist_mlp").first).to_be_visible()
+    expect(report.get_by_role("cell", name="theano").first).to_be_visible()
+    expect(report.get_by_role("img").first).to_be_visible()

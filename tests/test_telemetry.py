@@ -1,4 +1,4 @@
-"""Sampling from outside; NVML's answers are played in the form it gives them, for the tests' machine may have no GPU."""
+"""Sampling from outside. NVML's answers are played in the form it gives them, for a test's machine may have no GPU."""
 
 import multiprocessing
 import os
@@ -80,11 +80,11 @@ def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _sampled(telemetry: Telemetry, started: float, least: int) -> dict[str, float]:
-    """Work until so many samples have been taken since a time, and return its figures; a loaded machine samples late."""
+    """Work until so many samples have been taken since a time (a loaded machine samples late); return its figures."""
     while time.time() < started + 20:
         sum(range(100_000))
         figures = telemetry.between(started, time.time())
-        if figures["telemetry/samples"] >= least:
+        if figures["system/samples"] >= least:
             return figures
     raise AssertionError("it did not sample")
 
@@ -94,13 +94,13 @@ def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples
         started = time.time()
         figures = _sampled(telemetry, started, least=10)
         seconds = time.time() - started
-    assert 10 < figures["cpu_percent"] <= figures["telemetry/cpu_percent_peak"]
-    assert 10 < figures["rss_mib"] <= figures["telemetry/rss_mib_peak"]
-    assert figures["gpu_0_power_watts"] == figures["telemetry/gpu_0_power_watts_peak"] == 250.0
-    assert figures["telemetry/gpu_0_temperature_celsius"] == 61.0
-    assert figures["telemetry/gpu_0_sm_clock_mhz"] == 1410.0
-    assert figures["telemetry/gpu_0_energy_joules"] == pytest.approx(_WATTS * seconds, rel=0.05)
-    assert "telemetry/gpu_1_energy_joules" not in figures
+    assert 10 < figures["cpu_percent"] <= figures["system/cpu_percent_peak"]
+    assert 10 < figures["rss_mib"] <= figures["system/rss_mib_peak"]
+    assert figures["gpu_0_power_watts"] == figures["system/gpu_0_power_watts_peak"] == 250.0
+    assert figures["system/gpu_0_temperature_celsius"] == 61.0
+    assert figures["system/gpu_0_sm_clock_mhz"] == 1410.0
+    assert figures["system/gpu_0_energy_joules"] == pytest.approx(_WATTS * seconds, rel=0.05)
+    assert "system/gpu_1_energy_joules" not in figures
     assert figures["gpu_1_utilization_percent"] == 89.0
 
 
@@ -108,15 +108,15 @@ def test_an_epoch_too_short_to_be_sampled_is_given_no_figures(two_gpus: None) ->
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
         _sampled(telemetry, time.time(), least=1)
         now = time.time()
-        assert telemetry.between(now + 60, now + 61) == {"telemetry/samples": 0}
+        assert telemetry.between(now + 60, now + 61) == {"system/samples": 0}
 
 
 def test_one_sample_gives_no_figure_that_takes_two(two_gpus: None) -> None:
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.5) as telemetry:
         figures = _sampled(telemetry, time.time(), least=1)
-    assert figures["telemetry/samples"] == 1
+    assert figures["system/samples"] == 1
     assert "rss_mib" in figures
-    assert not {"cpu_percent", "telemetry/gpu_0_energy_joules", "telemetry/other_cpu_percent"} & figures.keys()
+    assert not {"cpu_percent", "system/gpu_0_energy_joules", "system/other_cpu_percent"} & figures.keys()
 
 
 def _spin(seconds: float) -> None:

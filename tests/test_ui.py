@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasbench import ui
+from kerasbench import pages, ui
 from kerasbench.paths import PROJECT
 from kerasbench.schema import TrackingConfig
 from kerasbench.tracking import TrackedRun, open_store
@@ -51,7 +51,7 @@ def _page_and_query(url: str) -> tuple[str, dict[str, list[str]]]:
 
 
 def test_the_comparison_is_a_sweeps_own_view_among_the_charts() -> None:
-    url = ui.comparison_url("7", "20261123-a1")
+    url = pages.comparison_url("7", "20261123-a1")
     assert urllib.parse.urlparse(url).netloc == "127.0.0.1:5000"
     assert _page_and_query(url) == (
         "/experiments/7/runs",
@@ -60,17 +60,17 @@ def test_the_comparison_is_a_sweeps_own_view_among_the_charts() -> None:
 
 
 def test_links_name_the_server_they_are_asked_for() -> None:
-    assert ui.comparison_url("7", "a1", "http://127.0.0.1:5001").startswith("http://127.0.0.1:5001/#/")
+    assert pages.comparison_url("7", "a1", "http://127.0.0.1:5001").startswith("http://127.0.0.1:5001/#/")
 
 
 def test_runs_are_compared_by_their_ids_in_json() -> None:
-    page, query = _page_and_query(ui.compare_runs_url("7", ["a", "b"]))
+    page, query = _page_and_query(pages.compare_runs_url("7", ["a", "b"]))
     assert page == "/compare-runs"
     assert (json.loads(query["runs"][0]), json.loads(query["experiments"][0])) == (["a", "b"], ["7"])
 
 
 def test_a_view_shows_all_measured_runs_of_its_sweep_and_starts_with_speed_and_accuracy() -> None:
-    key, value = ui.view_tag("a1")
+    key, value = pages.view_tag("a1")
     assert key == "mlflow.sharedViewState.a1"
     state = json.loads(json.loads(value)["state"])
     assert state["searchFilter"] == "tags.sweep = 'a1' and tags.kind IS NULL"
@@ -142,13 +142,13 @@ def test_the_command_tells_the_sweeps_page_keeps_its_view_and_ends_at_ctrl_c(ope
         assert printed[0] == f"port {taken_port} is taken by something else\n"
         link = printed[3].strip()
         server = link.partition("/#")[0]
-        assert link == ui.comparison_url(opened.experiment_id, "a1", server)
+        assert link == pages.comparison_url(opened.experiment_id, "a1", server)
         assert server in printed[1]
         with urllib.request.urlopen(
             f"{server}/api/2.0/mlflow/experiments/get?experiment_id={opened.experiment_id}"
         ) as answer:
             tags = {tag["key"] for tag in json.load(answer)["experiment"]["tags"]}
-        assert ui.view_tag("a1")[0] in tags
+        assert pages.view_tag("a1")[0] in tags
         served.send_signal(signal.SIGINT)
         assert served.wait(60) == 0
         assert served.stderr.read() == ""

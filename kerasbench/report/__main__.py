@@ -3,17 +3,15 @@
 import argparse
 from pathlib import Path
 
+from kerasbench.config import compose
+from kerasbench.errors import reporting
 from kerasbench.paths import PROJECT
+from kerasbench.report import collect, log, write
+from kerasbench.report.formats import FORMATS
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Write the page and its plots and keep them in MLflow, or print the figures in another format."""
-    # Not above: the processes that draw plots import this file, and need none of it.
-    from kerasbench.config import compose
-    from kerasbench.errors import reporting
-    from kerasbench.report import collect, log, write
-    from kerasbench.report.formats import FORMATS
-
     parser = argparse.ArgumentParser(prog="python -m kerasbench.report", description=main.__doc__)
     parser.add_argument("--uri", help="the MLflow store (default: MLFLOW_TRACKING_URI, else mlruns/mlflow.db)")
     parser.add_argument("--experiment", help="its experiment (default: keras-backends)")

@@ -1,8 +1,6 @@
 """The plots of the report: a ranking's own, and those over all rankings."""
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from statistics import median
 
 from matplotlib.axes import Axes
@@ -14,20 +12,13 @@ from kerasbench.report.results import FIRST, PHASES, STEADY, Cell, Ranking, Repo
 from kerasbench.report.rounding import interval, rounded
 
 MOST_RANKINGS = 8  # so many have plots of their own, the first on the page
-_WORTH_PROCESSES = 4  # rankings; starting a process costs as much as drawing the plots of one or two
 _LINE_STYLES = ("-", "--", ":", "-.")
 _BAR = 0.62  # of the room that a bar has
 
 
 def draw(report: Report) -> tuple[list[Plot], dict[str, list[Plot]]]:
-    """Return the plots over all rankings, and each ranking's own by its slug; many are drawn by two processes."""
-    first = report.rankings[:MOST_RANKINGS]
-    if len(first) < _WORTH_PROCESSES:
-        return of_report(report), {ranking.slug: of_ranking(ranking) for ranking in first}
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        own = [pool.submit(of_ranking, ranking) for ranking in first]
-        general = of_report(report)
-        return general, {ranking.slug: drawn.result() for ranking, drawn in zip(first, own, strict=True)}
+    """Return the plots over all rankings, and each ranking's own by its slug."""
+    return of_report(report), {ranking.slug: of_ranking(ranking) for ranking in report.rankings[:MOST_RANKINGS]}
 
 
 def of_report(report: Report) -> list[Plot]:

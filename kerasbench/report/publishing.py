@@ -8,7 +8,6 @@ from kerasbench.report import verdicts
 from kerasbench.report.results import Report
 
 PAGE, PLOTS = "report.html", "plots"
-_NOTE = "mlflow.note.content"  # what MLflow's UI shows as a run's description, in Markdown
 _LONGEST_NOTE = 4000  # characters
 
 
@@ -38,9 +37,10 @@ def write(report: Report, folder: Path) -> Written:
 
 def log(report: Report, written: Written, tracking: TrackingConfig) -> str:
     """Keep the page and its plots as artifacts of a summary run, which MLflow's UI shows in place; return its id."""
+    from kerasbench.notes import NOTE
     from kerasbench.tracking import TrackedRun, open_store
 
-    tags = {"kind": "report", _NOTE: _note(report)}
+    tags = {"kind": "report", NOTE: _note(report)}
     if len(report.sweeps) == 1:
         tags["sweep"] = report.sweeps[0]
     with TrackedRun(open_store(tracking), f"report · {report.subject}", tags) as tracked:

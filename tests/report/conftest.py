@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from kerasbench.config import TrackingConfig
+from kerasbench.report import collect, write
+from kerasbench.report.__main__ import main
 from kerasbench.tracking import TrackedRun, open_store
 
 CHROMIUM_FLAGS = (
@@ -120,9 +122,10 @@ def experiment(shared_store: str, tmp_path: Path) -> Experiment:
     return Experiment(TrackingConfig(shared_store, str(tmp_path / "artifacts"), tmp_path.name))
 
 
-@pytest.fixture
-def filled(experiment: Experiment) -> Experiment:
-    """An experiment with something for every part of the page."""
+@pytest.fixture(scope="session")
+def filled(shared_store: str, tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    """An experiment with something for every part of the page, for tests that only read it."""
+    experiment = Experiment(TrackingConfig(shared_store, str(tmp_path_factory.mktemp("artifacts")), "filled"))
     experiment.repeated("jax", [2.0, 2.02, 1.98])
     experiment.repeated("torch", [3.0, 3.6, 2.7], noise="other processes used 80% of a core")
     experiment.run("theano", failure="the worker died: out of memory <here>")
@@ -145,15 +148,20 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def page_file(filled: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the filled experiment."""
+    return write(collect(filled.uri, filled.name), tmp_path_factory.mktemp("report")).page
+
+
 Printed = Callable[..., str]
 
 
 @pytest.fixture
-def printed(experiment: Experiment, capsys: pytest.CaptureFixture[str]) -> Printed:
-    """Run `python -m kerasbench.report` on the experiment, and return what it prints."""
-    from kerasbench.report.__main__ import main
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """Run `python -m kerasbench.report` on an experiment, and return what it prints."""
 
-    def run(*arguments: str) -> str:
+    def run(experiment: Experiment, *arguments: str) -> str:
         main(["--uri", experiment.uri, "--experiment", experiment.name, *arguments])
         return capsys.readouterr().out
 

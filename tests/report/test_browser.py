@@ -8,20 +8,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from kerasbench.report import collect, write
-from tests.report.conftest import Experiment
-
 pytestmark = pytest.mark.slow
 
 WIDTHS, SCHEMES = (390, 1280), ("light", "dark")
 
 
 @pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
-def opened(
-    request: pytest.FixtureRequest, browser: Browser, filled: Experiment, tmp_path: Path
-) -> Iterator[tuple[Page, list[str]]]:
+def opened(request: pytest.FixtureRequest, browser: Browser, page_file: Path) -> Iterator[tuple[Page, list[str]]]:
     """The page at one width in one colour scheme, and what it asked for and complained of."""
-    page_file = write(collect(filled.uri, filled.name), tmp_path / "report").page
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
     page = context.new_page()

@@ -14,9 +14,8 @@ from tests.report.conftest import Experiment, Printed
 
 
 def test_markdown_has_a_verdict_and_a_table_for_each_ranking(filled: Experiment, printed: Printed) -> None:
-    text = printed("--format", "markdown")
-    assert text.count("is the fastest") == 1
-    assert text.count("No verdict") == 0
+    text = printed(filled, "--format", "markdown")
+    assert text.count("is the fastest") == 2
     assert "## mnist_mlp · H100" in text
     assert "| jax | 2.0" in text
     assert "theano · mnist_mlp · seed 1 (mnist_mlp · a processor, 2 cores): FAILED, the worker died" in text
@@ -25,7 +24,7 @@ def test_markdown_has_a_verdict_and_a_table_for_each_ranking(filled: Experiment,
 
 def test_csv_has_a_line_a_cell_with_unrounded_figures(experiment: Experiment, printed: Printed) -> None:
     experiment.repeated("jax", [1.9999999, 2.0000001, 2.0300001])
-    (row,) = csv.DictReader(io.StringIO(printed("--format", "csv")))
+    (row,) = csv.DictReader(io.StringIO(printed(experiment, "--format", "csv")))
     assert float(row["steady_epoch_seconds"]) == 2.0000001
     assert float(row["steady_epoch_seconds.low"]) < 2 < float(row["steady_epoch_seconds.high"])
     assert (row["backend"], row["runs"], row["hardware.fingerprint"]) == ("jax", "3", "h1")
@@ -33,12 +32,12 @@ def test_csv_has_a_line_a_cell_with_unrounded_figures(experiment: Experiment, pr
 
 def test_a_first_epoch_is_no_steady_one_in_csv(experiment: Experiment, printed: Printed) -> None:
     experiment.run("jax", (3.25,))
-    (row,) = csv.DictReader(io.StringIO(printed("--format", "csv")))
+    (row,) = csv.DictReader(io.StringIO(printed(experiment, "--format", "csv")))
     assert (row["first_epoch_seconds"], row["steady_epoch_seconds"]) == ("3.25", "")
 
 
 def test_json_has_samples_and_verdicts(filled: Experiment, printed: Printed) -> None:
-    content = json.loads(printed("--format", "json"))
+    content = json.loads(printed(filled, "--format", "json"))
     gpu, cpu = sorted(content["rankings"], key=lambda ranking: len(ranking["cells"]))
     assert gpu["verdict"]["outcome"] == "winner"
     assert gpu["verdict"]["first"] == ["jax"]
@@ -70,7 +69,7 @@ def test_an_unknown_sweep_is_told_in_one_line(
 ) -> None:
     experiment.run("jax")
     with pytest.raises(SystemExit) as ended:
-        printed("--sweep", "s9")
+        printed(experiment, "--sweep", "s9")
     assert ended.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")

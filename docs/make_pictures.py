@@ -1,0 +1,95 @@
+"""Draws what the README shows, from real runs of the store: `make pictures`.
+
+The table goes into the README between its two markers; the report and MLflow's comparison are photographed by Chromium.
+"""
+
+import argparse
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+from rich.console import Console
+
+from kerasbench import pages, report, ui
+from kerasbench.config import compose
+from kerasbench.errors import UserError, reporting
+from kerasbench.paths import CONF, PROJECT
+from kerasbench.report.results import Report
+from kerasbench.tracking import open_store, set_experiment_tags
+
+PICTURES = PROJECT / "docs" / "pictures"
+README = PROJECT / "README.md"
+_WIDTH, _HEIGHT = 1280, 900
+_BEGIN, _END = "<!-- results: make pictures -->", "<!-- end of results -->"
+_CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+def main() -> None:
+    """Draw the table and the pictures of one sweep, in which every backend must have finished."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--sweep", help="its id (default: the last)")
+    options = parser.parse_args()
+    with reporting(), sync_playwright() as playwright:
+        tracking = compose([]).tracking
+        store = ui.Store(tracking.uri, *open_store(tracking))
+        sweep = store.sweep(options.sweep)
+        if sweep is None:
+            raise UserError(f"{tracking.uri} holds no sweep yet: run one with all backends")
+        comparison = report.collect(tracking.uri, tracking.experiment, [sweep])
+        _check(comparison, sweep)
+        executable = shutil.which("chromium")
+        if executable is None:
+            raise UserError("no chromium on the PATH: install Debian's package of that name")
+        browser = playwright.chromium.launch(executable_path=executable, args=_CHROMIUM_FLAGS)
+        PICTURES.mkdir(exist_ok=True)
+        _tell(comparison)
+        _photograph_report(browser, comparison)
+        set_experiment_tags((store.client, store.experiment_id), dict([pages.view_tag(sweep)]))
+        with ui.serving(store) as (server, _):
+            _photograph_mlflow(browser, pages.comparison_url(store.experiment_id, sweep, server))
+        print(f"drawn from sweep {sweep}: {PICTURES} and the table in {README}")
+
+
+def _check(comparison: Report, sweep: str) -> None:
+    finished = {cell.backend for ranking in comparison.rankings for cell in ranking.cells if cell.samples}
+    missing = {path.stem for path in (CONF / "backend").glob("*.yaml")} - finished
+    if missing:
+        raise UserError(f"sweep {sweep} has no finished run of {', '.join(sorted(missing))}: name another with --sweep")
+
+
+def _tell(comparison: Report) -> None:
+    """Put the tables, as the terminal shows them, between the README's markers."""
+    with Path("/dev/null").open("w") as nowhere:
+        console = Console(width=120, record=True, file=nowhere)
+        for table in report.tables(comparison):
+            console.print(table)
+    lines = [f"    {line}".rstrip() for line in console.export_text().rstrip().splitlines()]
+    block = "\n".join([_BEGIN, "", *lines, "", _END])
+    text, count = re.subn(f"{_BEGIN}.*{_END}", lambda _: block, README.read_text(), flags=re.DOTALL)
+    if count != 1:
+        raise UserError(f"{README} does not have the markers {_BEGIN} and {_END} once each")
+    README.write_text(text)
+
+
+def _photograph_report(browser: Browser, comparison: Report) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        written = report.write(comparison, Path(folder))
+        page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT})
+        page.goto(written.page.as_uri())
+        page.screenshot(path=PICTURES / "report.png")
+        page.close()
+
+
+def _photograph_mlflow(browser: Browser, url: str) -> None:
+    page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT})
+    page.goto(url)
+    page.get_by_text("val_accuracy").first.wait_for()
+    page.wait_for_timeout(5000)  # the charts draw themselves one after the other
+    page.screenshot(path=PICTURES / "mlflow.png")
+    page.close()
+
+
+if __name__ == "__main__":
+    main()
