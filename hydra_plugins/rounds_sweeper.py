@@ -3,6 +3,7 @@
 A machine that grows slow for a while (another user, heat, a battery) then slows a round, not a backend.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -27,7 +28,7 @@ class Rounds(BasicSweeper):
         seeds = ",".join(str(self.config.seed + number) for number in range(self._repeats))
         return [f"seed={seeds}", *chosen]
 
-    def validate_batch_is_legal(self, batch: list[list[str]]) -> None:
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every job beforehand, but not once for each seed: they are all alike in what can be wrong."""
         distinct = {tuple(one for one in job if not one.startswith("seed=")): job for job in batch}
         super().validate_batch_is_legal(list(distinct.values()))

@@ -31,8 +31,7 @@ def speed_against_accuracy(rankings: Sequence[Ranking]) -> Plot | None:
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, (ranking, points) in zip(grid.flat, panels.items(), strict=False):
             for cell, x, y in points:
-                marker = colours.marker(cell.backend)
-                axes.scatter(x, y, s=30, color=colours.colour(cell.backend), marker=marker, linewidths=0)
+                axes.plot(x, y, marker=colours.marker(cell.backend), color=colours.colour(cell.backend))
             axes.set_title(_short(ranking.title, 30), fontsize=8.5, loc="left")
             axes.set_xlim(0, 1.1 * max(x for _, x, _ in points))
             axes.margins(y=0.2)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 
 from kerasbench.report import colours
 from kerasbench.report.drawing import INK, Margins, Plot, legend, legend_height, render, ticks
@@ -42,8 +43,10 @@ def seconds(ranking: Ranking) -> Plot | None:
     longest = max(one.high or one.value for one in found.values())
 
     def draw(axes: Axes) -> None:
-        for place, (cell, one) in enumerate(found.items()):
-            axes.barh(place, one.value, height=_BAR, color=colours.colour(cell.backend))
+        places = range(len(found))
+        values = [one.value for one in found.values()]
+        axes.barh(places, values, height=_BAR, color=[colours.colour(cell.backend) for cell in found])
+        for place, one in zip(places, found.values(), strict=True):
             if one.low is not None and one.high is not None:
                 axes.plot([one.low, one.high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=7)
             text, _ = interval(one.value, one.low, one.high)
@@ -64,16 +67,15 @@ def time_spent(ranking: Ranking) -> Plot | None:
         return None
 
     def draw(axes: Axes) -> None:
-        left, shown = [0.0] * len(cells), []
-        for phase in PHASES:
-            spent = [cell.phases[phase] for cell in cells]
-            if any(spent):
-                colour = colours.PHASES[phase]
-                shown.append(axes.barh(range(len(cells)), spent, left=left, height=_BAR, color=colour, label=phase))
-            left = [before + more for before, more in zip(left, spent, strict=True)]
-        axes.set_xlim(0, 1.04 * max(left))
+        for place, cell in enumerate(cells):
+            spent = [cell.phases[phase] for phase in PHASES]
+            left = [sum(spent[:number]) for number in range(len(PHASES))]
+            parts = list(zip(left, spent, strict=True))
+            axes.broken_barh(parts, (place - _BAR / 2, _BAR), facecolors=list(colours.PHASES.values()))
+        axes.set_xlim(0, 1.04 * max(sum(cell.phases.values()) for cell in cells))
+        axes.set_ylim(-0.5, len(cells) - 0.5)
         _finish_bars(axes, cells, "seconds of a run, from its start to its end (mean)")
-        legend(axes, shown)
+        legend(axes, [Patch(color=colours.PHASES[phase], label=phase) for phase in PHASES])
 
     told = "; ".join(f"{cell.competitor} {rounded(sum(cell.phases.values()))} s in all" for cell in cells)
     return _of_bars(ranking, "time", "Where the time went", told, draw, cells, below=legend_height(PHASES))

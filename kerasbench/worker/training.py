@@ -1,6 +1,5 @@
 """One training run, from the request to the last epoch."""
 
-import resource
 import time
 from typing import Any, Dict
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from kerasbench.worker import dataset, protocol
 from kerasbench.worker.callbacks import EpochReporter
+from kerasbench.worker.memory import peak_rss_mib
 from kerasbench.worker.model import build, prepare_backend
 
 
@@ -57,7 +57,7 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
             verbose=0,
             callbacks=[reporter],
         )
-    channel.send(protocol.FINISHED, peak_rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0)
+    channel.send(protocol.FINISHED, peak_rss_mib=peak_rss_mib())
 
 
 class Stopwatch(object):

@@ -8,7 +8,7 @@ from kerasbench.worker import protocol
 def test_a_message_survives_the_channel() -> None:
     stream = io.BytesIO()
     protocol.Channel(stream).send(protocol.EPOCH, epoch=1, loss=0.5)
-    assert protocol.decode(stream.getvalue()) == {"version": 1, "kind": "epoch", "epoch": 1, "loss": 0.5}
+    assert protocol.decode(stream.getvalue()) == {"version": protocol.VERSION, "kind": "epoch", "epoch": 1, "loss": 0.5}
 
 
 @pytest.mark.parametrize("line", [b"no json\n", b'{"version": 99, "kind": "epoch"}\n'])
