@@ -1,6 +1,6 @@
 """Makes a store of 1,000 runs with 20 epochs each, and measures the report of it: seconds, peak memory, page size.
 
-python benchmarks/report_of_1000_runs.py [--runs N] [--epochs N] [--folder DIR]
+python -m benchmarks.report_of_1000_runs [--runs N] [--epochs N] [--folder DIR]
 """
 
 import argparse
@@ -152,7 +152,7 @@ def _tags(backend: str, model: str, name: str) -> Iterator[tuple[str, str]]:
         "hardware.fingerprint": "made-up",
         "comparison.hash": f"settings-of-{model}",
         "sweep": "made-up",
-        "command": "python benchmarks/report_of_1000_runs.py",
+        "command": "python -m benchmarks.report_of_1000_runs",
         "in_force.threads": "2",
         "in_force.precision": "float32",
     }.items()

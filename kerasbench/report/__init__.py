@@ -4,7 +4,7 @@
 """
 
 from kerasbench.report.grouping import collect
-from kerasbench.report.publishing import log, write
+from kerasbench.report.publishing import drawers, log, write
 from kerasbench.report.terminal import tables
 
-__all__ = ["collect", "log", "tables", "write"]
+__all__ = ["collect", "drawers", "log", "tables", "write"]

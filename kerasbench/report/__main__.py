@@ -6,7 +6,7 @@ from pathlib import Path
 from kerasbench.config import compose
 from kerasbench.errors import reporting
 from kerasbench.paths import PROJECT
-from kerasbench.report import collect, log, write
+from kerasbench.report import collect, drawers, log, write
 from kerasbench.report.formats import FORMATS
 
 
@@ -25,11 +25,12 @@ def main(arguments: list[str] | None = None) -> None:
     with reporting():
         chosen = {"tracking.uri": options.uri, "tracking.experiment": options.experiment}
         tracking = compose([f"{key}='{value}'" for key, value in chosen.items() if value is not None]).tracking
-        report = collect(tracking.uri, tracking.experiment, options.sweep)
         if options.format != "html":
-            print(FORMATS[options.format](report), end="")
+            print(FORMATS[options.format](collect(tracking.uri, tracking.experiment, options.sweep)), end="")
             return
-        written = write(report, options.output.resolve())
+        with drawers() as pool:
+            report = collect(tracking.uri, tracking.experiment, options.sweep)
+            written = write(report, options.output.resolve(), pool)
         print(f"The report is {written.page} (its plots: {written.plots})")
         if not options.no_log:
             log(report, written, tracking)

@@ -104,7 +104,7 @@ def _ratio(ranking: Ranking, cell: Cell) -> Value | None:
     if found is None:
         return None
     if cell is ranking.measured[0]:
-        return Value("1", 1.0, detail="fastest" if len(ranking.measured) > 1 else "")
+        return Value("1", 1.0, detail="shortest" if len(ranking.measured) > 1 else "")
     text, between = interval(found.value, found.low, found.high)
     return Value(f"{text} \N{MULTIPLICATION SIGN}", found.value, found.low, found.high, between)
 

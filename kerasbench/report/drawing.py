@@ -149,7 +149,7 @@ def legend(axes: Axes, handles: Sequence[Any]) -> None:
         handles=handles,
         loc="lower center",
         ncols=legend_columns([str(handle.get_label()) for handle in handles]),
-        handlelength=1.4,
+        handlelength=2.0,
         columnspacing=1.2,
         handletextpad=0.5,
     )

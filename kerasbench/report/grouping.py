@@ -33,8 +33,9 @@ def collect(uri: str, experiment: str, sweeps: Sequence[str] = ()) -> Report:
     Raises:
         UserError: the store cannot be read, or holds no such experiment, no such sweep, or nothing to report.
     """
+    from kerasbench import tracking  # noqa: F401 - before all else of MLflow: it keeps it from reporting its use
     from kerasbench.errors import UserError
-    from kerasbench.report.store import read  # MLflow takes over a second to import
+    from kerasbench.report.store import read  # MLflow takes seconds to import
 
     runs = read(uri, experiment, sweeps)
     references = [run for run in runs if run.tags.get("kind") == "reference"]

@@ -1,6 +1,7 @@
 """The plots of the report: a ranking's own, and those over all rankings."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from statistics import median
 
 from matplotlib.axes import Axes
@@ -17,9 +18,12 @@ _LINE_STYLES = ("-", "--", ":", "-.")
 _BAR = 0.62  # of the room that a bar has
 
 
-def draw(report: Report) -> tuple[list[Plot], dict[str, list[Plot]]]:
-    """Return the plots over all rankings, and each ranking's own by its slug."""
-    return of_report(report), {ranking.slug: of_ranking(ranking) for ranking in report.rankings[:MOST_RANKINGS]}
+def draw(report: Report, pool: Executor | None = None) -> tuple[list[Plot], dict[str, list[Plot]]]:
+    """Return the plots over all rankings, and each ranking's own, drawn by the pool if there is one, by its slug."""
+    first = report.rankings[:MOST_RANKINGS]
+    own = (pool.map if pool else map)(of_ranking, first)
+    general = of_report(report)
+    return general, {ranking.slug: drawn for ranking, drawn in zip(first, own, strict=True)}
 
 
 def of_report(report: Report) -> list[Plot]:

@@ -1,11 +1,19 @@
 """Where the page and its plots go: a folder, and a summary run beside the runs that it sums up."""
 
+import contextlib
+import importlib
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kerasbench.config import TrackingConfig
 from kerasbench.report import verdicts
 from kerasbench.report.results import Report
+
+if TYPE_CHECKING:
+    from kerasbench.schema import TrackingConfig
 
 PAGE, PLOTS = "report.html", "plots"
 _LONGEST_NOTE = 4000  # characters
@@ -19,11 +27,26 @@ class Written:
     plots: Path
 
 
-def write(report: Report, folder: Path) -> Written:
-    """Write the page, and a PNG and an SVG of each plot, into a folder; what an earlier report left there goes."""
+@contextlib.contextmanager
+def drawers() -> Iterator[Executor]:
+    """Start two processes that import what drawing takes, which is as long as a store takes to be read."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        for _ in range(2):
+            pool.submit(importlib.import_module, f"{__package__}.plots")
+        yield pool
+
+
+def write(report: Report, folder: Path, pool: Executor | None = None) -> Written:
+    """Write the page, and a PNG and an SVG of each plot, into a folder; what an earlier report left there goes.
+
+    Args:
+        report: what it tells.
+        folder: where the page goes.
+        pool: who draws the plots of the rankings, where they may be many.
+    """
     from kerasbench.report import page, plots  # matplotlib and Jinja2 take a second to import
 
-    general, own = plots.draw(report)
+    general, own = plots.draw(report, pool)
     written = Written(folder / PAGE, folder / PLOTS)
     written.plots.mkdir(parents=True, exist_ok=True)
     for old in [*written.plots.glob("*.svg"), *written.plots.glob("*.png")]:
@@ -35,7 +58,7 @@ def write(report: Report, folder: Path) -> Written:
     return written
 
 
-def log(report: Report, written: Written, tracking: TrackingConfig) -> str:
+def log(report: Report, written: Written, tracking: "TrackingConfig") -> str:
     """Keep the page and its plots as artifacts of a summary run, which MLflow's UI shows in place; return its id."""
     from kerasbench.notes import NOTE
     from kerasbench.tracking import TrackedRun, open_store

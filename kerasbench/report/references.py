@@ -12,11 +12,13 @@ class Published:
     """One published figure.
 
     Attributes:
+        backend: empty where the source does not say.
         hardware, versions, source: where it comes from.
     """
 
     model: str
     backend: str
+    data: str
     seconds: Value | None
     accuracy: Value | None
     hardware: str
@@ -37,7 +39,8 @@ def _published(run: Run) -> Published:
     gpu, cpu = (run.tags.get(f"hardware.{what}", "none") for what in ("gpu", "cpu"))
     return Published(
         model=run.model,
-        backend=run.competitor,
+        backend=run.tags.get("backend", ""),
+        data=run.tags.get("data.name", ""),
         seconds=None if seconds is None else figure([seconds]),
         accuracy=None if accuracy is None else Value(f"{accuracy:.4g}", accuracy),
         hardware=run.tags.get("hardware") or next((name for name in (gpu, cpu) if name != "none"), ""),

@@ -1,0 +1,56 @@
+"""Reads an MLflow database where it is at hand: what MLflow's own calls give, without an object for each value.
+
+They take four times as long for a thousand runs, and as much memory. The tables are those of the MLflow version that
+the project pins.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy import and_, or_, select
+
+from kerasbench.report.results import Run
+
+Value = tuple[str, int, int, float]  # run id, timestamp, epoch, value
+
+
+def runs(store: SqlAlchemyStore, experiment_id: str, sweeps: Sequence[str]) -> list[Run]:
+    """Return an experiment's runs; with sweeps, theirs, and all parity and published runs."""
+    chosen: Any = select(SqlRun.run_uuid).where(
+        SqlRun.experiment_id == int(experiment_id), SqlRun.lifecycle_stage == "active"
+    )
+    if sweeps:
+        wanted = or_(
+            and_(SqlTag.key == "sweep", SqlTag.value.in_(sweeps)),
+            and_(SqlTag.key == "task", SqlTag.value == "parity"),
+            and_(SqlTag.key == "kind", SqlTag.value == "reference"),
+        )
+        chosen = chosen.where(SqlRun.run_uuid.in_(select(SqlTag.run_uuid).where(wanted)))
+    with store.ManagedSessionMaker() as session:
+        tags, params = (_by_run(session, table, chosen) for table in (SqlTag, SqlParam))
+        metrics = _by_run(session, SqlLatestMetric, chosen, SqlLatestMetric.is_nan.is_(False))
+        columns = select(SqlRun.run_uuid, SqlRun.name, SqlRun.status, SqlRun.start_time)
+        return [
+            Run(run_id, name, status, started / 1000, tags[run_id], params[run_id], metrics[run_id])
+            for run_id, name, status, started in session.execute(columns.where(SqlRun.run_uuid.in_(chosen)))
+        ]
+
+
+def _by_run(session: Any, table: Any, chosen: Any, *conditions: Any) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    wanted = select(table.run_uuid, table.key, table.value).where(table.run_uuid.in_(chosen), *conditions)
+    for run_id, key, value in session.execute(wanted):
+        found[run_id][key] = value
+    return found
+
+
+def history(store: SqlAlchemyStore, run_ids: Sequence[str], metric: str) -> Iterator[Value]:
+    """Yield a metric's values in many runs."""
+    wanted: Any = select(SqlMetric.run_uuid, SqlMetric.timestamp, SqlMetric.step, SqlMetric.value).where(
+        SqlMetric.key == metric, SqlMetric.run_uuid.in_(run_ids), SqlMetric.is_nan.is_(False)
+    )
+    with store.ManagedSessionMaker() as session:
+        yield from (tuple(row) for row in session.execute(wanted))
