@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -7,20 +8,26 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from playwright.sync_api import Browser, sync_playwright
 
 from kerasbench.paths import PROJECT
 
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
 Train = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def runs_in(store: str, experiment: str = "keras-backends") -> list[Run]:
-    """Return the runs that a store holds, the newest first, through MLflow's own client."""
+def runs_in(store: str, experiment: str = "keras-backends", chosen: str = "tags.kind IS NULL") -> list[Run]:
+    """Return the runs of a store, the newest first, through MLflow's own client: the measured ones, if not told."""
     client = MlflowClient(store)
     found = client.get_experiment_by_name(experiment)
     assert found is not None
-    return list(client.search_runs([found.experiment_id]))
+    return list(client.search_runs([found.experiment_id], chosen))
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +53,17 @@ def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    chromium = shutil.which("chromium")
+    assert chromium, "the browser tests need chromium on the PATH"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield running
+        running.close()
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> str:
     """The URI of an MLflow store of the test's own; it does not exist yet."""
@@ -65,6 +83,7 @@ def shrunk(tmp_path: Path, store: str, data_cache: Path) -> list[str]:
         "data.train_samples=640",
         "data.test_samples=128",
         "trainer.epochs=2",
+        "report=false",
     ]
 
 

@@ -1,7 +1,6 @@
 """MLflow's pages in a real browser, after a real sweep: what the printed link and the other links show."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from urllib.parse import urlparse
 
 import pytest
 from mlflow.entities import Run
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from kerasbench import pages
 from kerasbench.paths import PROJECT
@@ -19,16 +18,6 @@ from tests.conftest import Train, runs_in
 BACKENDS = ("tensorflow", "cntk", "theano")
 EPOCHS = 2  # of the shrunk run
 PATIENCE = 60_000  # milliseconds for a page on a busy machine
-
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -40,14 +29,6 @@ class Served:
     experiment_id: str
     runs: list[Run]
     report: Run
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "these tests need Debian's chromium"
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium, args=_FLAGS) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -64,10 +45,10 @@ def page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
 @pytest.fixture
 def served(train: Train, store: str) -> Iterator[Served]:
     """The store of a sweep over three backends, served by the command line."""
-    done = train("-m", f"backend={','.join(BACKENDS)}", "model=mnist_mlp")
+    done = train("-m", f"backend={','.join(BACKENDS)}", "model=mnist_mlp", "report=true")
     assert done.returncode == 0, done.stdout + done.stderr
-    (report,) = (run for run in runs_in(store) if "kind" in run.data.tags)
-    runs = [run for run in runs_in(store) if "kind" not in run.data.tags]
+    runs = runs_in(store)
+    (report,) = runs_in(store, chosen="tags.kind = 'report'")
     command = [sys.executable, "-m", "kerasbench.ui", "--uri", store, "--port", "0"]
     with subprocess.Popen(command, cwd=PROJECT, env=os.environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,20 +1,13 @@
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from kerasbench.config import TrackingConfig
 from kerasbench.report import collect, write
 from kerasbench.report.__main__ import main
 from kerasbench.tracking import TrackedRun, open_store
-
-CHROMIUM_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 
 
 class Experiment:
@@ -135,17 +128,6 @@ def filled(shared_store: str, tmp_path_factory: pytest.TempPathFactory) -> Exper
     experiment.parity("torch", 3e-2, "its loss deviates at step 2")
     experiment.reference("theano", 2.6)
     return experiment
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    chromium = shutil.which("chromium")
-    assert chromium, "the browser tests need chromium on the PATH"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")
