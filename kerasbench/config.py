@@ -10,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 from kerasbench import settings
 from kerasbench.errors import UserError
 from kerasbench.paths import CONF, project_path
-from kerasbench.schema import *  # noqa: F403  temporary, until all import from schema
 from kerasbench.schema import BackendConfig, Config, DataSource
 
 
@@ -36,7 +35,6 @@ def _check(config: Config) -> None:
             f"data.root={root} is no folder. Name the folder that holds the real data "
             "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
         )
-
     if config.telemetry.interval_seconds <= 0:
         raise UserError(f"telemetry.interval_seconds must be above 0, not {config.telemetry.interval_seconds}")
     settings.check(config.backend, config.settings)

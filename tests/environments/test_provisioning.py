@@ -13,9 +13,10 @@ from kerasbench import config, environments
 from kerasbench.environments import provisioning
 from kerasbench.errors import UserError
 from kerasbench.paths import PROJECT
+from kerasbench.schema import BackendConfig
 
 
-def _backend(*overrides: str) -> config.BackendConfig:
+def _backend(*overrides: str) -> BackendConfig:
     return config.compose(["backend=theano", *overrides]).backend
 
 

@@ -4,9 +4,9 @@ from statistics import median
 
 import pytest
 
-from kerasbench.config import TrackingConfig
 from kerasbench.report import collect, write
 from kerasbench.report.__main__ import main
+from kerasbench.schema import TrackingConfig
 from kerasbench.tracking import TrackedRun, open_store
 
 
