@@ -31,7 +31,7 @@ def runs_of(store: str) -> dict[str, Run]:
 def test_a_sweep_trains_every_backend_for_real_and_keeps_all_of_it(train: Train, store: str) -> None:
     done = train("-m", f"backend={','.join(BACKENDS)}", MLFLOW_TRACKING_PASSWORD="secret")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "searchFilter=tags.sweep" in done.stdout
+    assert "viewStateShareKey=" in done.stdout
     assert "digits-stand-in" in done.stdout
     runs = runs_of(store)
     client = MlflowClient(store)
