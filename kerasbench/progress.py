@@ -42,6 +42,11 @@ class Progress:
         bars.start()
         return bars
 
+    @property
+    def live(self) -> bool:
+        """Whether steps are shown on a terminal, one in place of the other."""
+        return self._bars is not None
+
     def announcing(self, subject: str) -> "Teller":
         """Return what tells of the next job, or of another thing that is being done."""
         if self._bars:
@@ -102,7 +107,7 @@ class Teller:
 
     def done(self, what: str) -> None:
         """Keep a line of what has come out, where the steps do not stay."""
-        if self._progress.console.is_terminal:
+        if self._progress.live:
             self._progress.lasting(f"[bold]{self._subject}[/]  {what}")
 
 

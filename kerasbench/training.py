@@ -45,3 +45,6 @@ def train(session: Session) -> None:
 
     finished = worker.expect(protocol.FINISHED)
     tracked.metrics({"peak_rss_mib": finished["peak_rss_mib"], **stats.epoch_summary(outcome.epoch_seconds)})
+    typical = stats.steady_seconds(outcome.epoch_seconds) or outcome.epoch_seconds[0]
+    accuracy = outcome.last_epoch["val_accuracy"]
+    session.announce.done(f"{epochs} epochs of {typical:.2f} s, val_accuracy {accuracy:.4f}")

@@ -33,7 +33,14 @@ def runs_in(store: str, experiment: str = "keras-backends", chosen: str = "tags.
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test reads the store or the data of the user who runs it."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "KERASBENCH_DATA", "KERASBENCH_SWEEP", "HYDRA_FULL_ERROR"):
+    for name in (
+        "MLFLOW_TRACKING_URI",
+        "MLFLOW_RUN_ID",
+        "KERASBENCH_DATA",
+        "KERASBENCH_SWEEP",
+        "KERASBENCH_SWEPT",
+        "HYDRA_FULL_ERROR",
+    ):
         monkeypatch.delenv(name, raising=False)
     yield
 
