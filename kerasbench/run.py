@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from kerasbench.worker_process import start
 
 if TYPE_CHECKING:
     from kerasbench.data import PreparedData
+    from kerasbench.session import Session
 
 
 def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
@@ -68,27 +70,33 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")
                 tracked.artifact(environment.packages)
                 session = Session(config, chosen, data, worker, telemetry, tracked, outcome, announce, folder, job)
-                try:
-                    {Task.train: train, Task.parity: certify}[config.task](session)
-                    outcome.status = "FINISHED"
-                except RunFailed as failed:
-                    outcome.status, outcome.failure = "FAILED", str(failed)
-                    announce.warn(f"failed: {failed} (log: {log})", style="red")
-                finally:
-                    worker.end()
-                    tracked.metrics({"total_seconds": time.perf_counter() - worker.started})
-                    tracked.artifact(log)
-                noise = "; ".join(filter(None, [telemetry.noise(), _noise_of_gpus(busy_gpus)]))
-                if noise:
-                    tracked.tags({"noise": noise})
-                    announce.warn(f"noise: {noise}; the times of this run are not to be trusted")
+                _perform(session, {Task.train: train, Task.parity: certify}[config.task], log)
+                _tell_noise(session, busy_gpus)
                 if outcome.failure:
                     tracked.fail(outcome.failure)
     return outcome
 
 
-def _noise_of_gpus(busy: int) -> str | None:
-    return f"{busy} other processes computed on the GPUs when it started" if busy else None
+def _perform(session: "Session", task: Callable[["Session"], None], log: Path) -> None:
+    """Do the task, and keep how it ended, and what the worker said, whatever happens."""
+    try:
+        task(session)
+        session.outcome.status = "FINISHED"
+    except RunFailed as failed:
+        session.outcome.status, session.outcome.failure = "FAILED", str(failed)
+        session.announce.warn(f"failed: {failed} (log: {log})", style="red")
+    finally:
+        session.worker.end()
+        session.tracked.metrics({"total_seconds": time.perf_counter() - session.worker.started})
+        session.tracked.artifact(log)
+
+
+def _tell_noise(session: "Session", busy_gpus: int) -> None:
+    on_gpus = f"{busy_gpus} other processes computed on the GPUs when it started" if busy_gpus else None
+    noise = "; ".join(filter(None, [session.telemetry.noise(), on_gpus]))
+    if noise:
+        session.tracked.tags({"noise": noise})
+        session.announce.warn(f"noise: {noise}; the times of this run are not to be trusted")
 
 
 def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:
