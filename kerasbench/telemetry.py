@@ -106,7 +106,7 @@ class Telemetry:
         percent = _percent(self._samples, lambda sample: sample.other_cpu_seconds)
         if percent <= _NOISE_CPU_PERCENT:
             return None
-        return f"other processes used {percent:.0f}% of a core on average ({_NOISE_CPU_PERCENT:.0f}% is let pass)"
+        return f"other processes used {percent:.0f}% of a core on average ({_NOISE_CPU_PERCENT:.0f}% is allowed)"
 
 
 def _busy_seconds() -> float:

@@ -61,7 +61,8 @@ def test_what_imports_nothing_is_not_called_ready(tmp_path: Path, monkeypatch: p
 
 def _setup(folder: Path) -> "subprocess.Popen[str]":
     code = (
-        "import sys; from pathlib import Path; from kerasbench import config, environments; "
+        "import signal, sys; from pathlib import Path; from kerasbench import config, environments; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell has it ignored
         "environments.provision(config.compose(['backend=theano']).backend, Path(sys.argv[1]), print)"
     )
     return subprocess.Popen(

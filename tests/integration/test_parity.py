@@ -30,7 +30,7 @@ def test_the_seven_backends_compute_the_same_perceptron_as_numpy_does_in_double_
     backends = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
     done = train("-m", "task=parity", f"backend={backends}", "model=mnist_mlp")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("pass") == 7
+    assert done.stdout.count("pass ") == 7
     for run in runs_in(store):
         history = MlflowClient(store).get_metric_history(run.info.run_id, "parity_deviation_float64")
         assert [point.step for point in history] == list(range(1, 9))
