@@ -49,6 +49,19 @@ def test_each_worker_tells_what_was_in_force_and_obeys_what_was_asked(train: Tra
     assert len(runs) == 7
 
 
+def test_every_backend_trains_under_its_frameworks_own_advice(train: Train, store: str) -> None:
+    backends = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
+    done = train("-m", f"backend={backends}", "model=mnist_cnn", "settings.variant=tuned", "data.train_samples=256",
+                 "data.test_samples=64", "trainer.batch_size=32")  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    in_force = {run.data.tags["backend"]: run.data.tags for run in runs_in(store)}
+    assert in_force["tensorflow"]["in_force.steps_per_execution"] == "8"
+    assert in_force["mxnet"]["in_force.image_layout"] == "channels_first"
+    assert in_force["theano"]["in_force.openmp"] == "True"
+    assert in_force["tensorflow1"]["in_force.jit_compile"] == "True"
+    assert all(run.data.metrics["val_accuracy"] > 0 for run in runs_in(store))
+
+
 def test_images_with_their_channels_first_are_the_same_network(train: Train, store: str) -> None:
     done = train(
         "-m", "task=parity", "model=mnist_cnn", "backend=theano,cntk,torch,mxnet",
