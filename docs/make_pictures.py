@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 from rich.console import Console
 
 from kerasbench import pages, report, ui
@@ -21,7 +21,9 @@ from kerasbench.tracking import open_store, set_experiment_tags
 
 PICTURES = PROJECT / "docs" / "pictures"
 README = PROJECT / "README.md"
-_WIDTH, _HEIGHT = 1280, 900
+_OF_REPORT: ViewportSize = {"width": 1280, "height": 1900}
+_OF_MLFLOW: ViewportSize = {"width": 1720, "height": 960}
+_COLUMNS = 130  # of the table
 _BEGIN, _END = "<!-- results: make pictures -->", "<!-- end of results -->"
 _CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -62,7 +64,7 @@ def _check(comparison: Report, sweep: str) -> None:
 def _tell(comparison: Report) -> None:
     """Put the tables, as the terminal shows them, between the README's markers."""
     with Path("/dev/null").open("w") as nowhere:
-        console = Console(width=120, record=True, file=nowhere)
+        console = Console(width=_COLUMNS, record=True, file=nowhere)
         for table in report.tables(comparison):
             console.print(table)
     lines = [f"    {line}".rstrip() for line in console.export_text().rstrip().splitlines()]
@@ -76,14 +78,16 @@ def _tell(comparison: Report) -> None:
 def _photograph_report(browser: Browser, comparison: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         written = report.write(comparison, Path(folder))
-        page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT})
+        page = browser.new_page(viewport=_OF_REPORT)
         page.goto(written.page.as_uri())
         page.screenshot(path=PICTURES / "report.png")
         page.close()
 
 
 def _photograph_mlflow(browser: Browser, url: str) -> None:
-    page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT})
+    page = browser.new_page(viewport=_OF_MLFLOW)
+    # Else MLflow opens its assistant on the first visit, over a quarter of the page.
+    page.add_init_script("localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')")
     page.goto(url)
     page.get_by_text("val_accuracy").first.wait_for()
     page.wait_for_timeout(5000)  # the charts draw themselves one after the other
