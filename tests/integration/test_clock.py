@@ -57,7 +57,7 @@ def test_every_backend_trains_under_its_frameworks_own_advice(train: Train, stor
     in_force = {run.data.tags["backend"]: run.data.tags for run in runs_in(store)}
     assert in_force["tensorflow"]["in_force.steps_per_execution"] == "8"
     assert in_force["mxnet"]["in_force.image_layout"] == "channels_first"
-    assert in_force["theano"]["in_force.openmp"] == "True"
+    assert in_force["theano"]["in_force.allow_gc"] == "False"
     assert in_force["tensorflow1"]["in_force.jit_compile"] == "True"
     assert all(run.data.metrics["val_accuracy"] > 0 for run in runs_in(store))
 
