@@ -1,5 +1,6 @@
 """CPU, memory and GPU load of a run, sampled from the driver, so that measuring costs the worker nothing."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -63,14 +64,12 @@ class Telemetry:
                 return
 
     def _take(self) -> _Sample:
-        times = self._process.cpu_times()
-        cpu_seconds = times.children_user + times.children_system  # of children that have ended, compilers for one
-        rss = 0.0
-        for process in [self._process, *self._process.children(recursive=True)]:
-            with process.oneshot():
-                times = process.cpu_times()
-                cpu_seconds += times.user + times.system
-                rss += process.memory_info().rss
+        cpu_seconds, rss = _usage(self._process)
+        for child in self._process.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # a compiler, say, may end at any moment
+                of_child = _usage(child)
+                cpu_seconds += of_child[0]
+                rss += of_child[1]
         driver = self._driver.cpu_times()
         other = _busy_seconds() - cpu_seconds - driver.user - driver.system
         return _Sample(time.time(), cpu_seconds, other, rss / _MIB, self._nvml.sample())
@@ -107,6 +106,12 @@ class Telemetry:
         if percent <= _NOISE_CPU_PERCENT:
             return None
         return f"other processes used {percent:.0f}% of a core on average ({_NOISE_CPU_PERCENT:.0f}% is allowed)"
+
+
+def _usage(process: psutil.Process) -> tuple[float, float]:
+    """Return the CPU seconds of a process and of its children that have ended, and its resident bytes."""
+    with process.oneshot():
+        return sum(process.cpu_times()[:4]), process.memory_info().rss
 
 
 def _busy_seconds() -> float:

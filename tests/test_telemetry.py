@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import subprocess
 import time
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pynvml
 import pytest
 
@@ -102,6 +104,15 @@ def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples
     assert figures["system/gpu_0_energy_joules"] == pytest.approx(_WATTS * seconds, rel=0.05)
     assert "system/gpu_1_energy_joules" not in figures
     assert figures["gpu_1_utilization_percent"] == 89.0
+
+
+def test_a_child_that_ends_while_a_sample_is_taken_does_not_end_the_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = subprocess.Popen(["true"])
+    ended = psutil.Process(compiler.pid)
+    compiler.wait()
+    monkeypatch.setattr(psutil.Process, "children", lambda process, recursive: [ended])
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
+        assert _sampled(telemetry, time.time(), least=2)["rss_mib"] > 10
 
 
 def test_an_epoch_too_short_to_be_sampled_is_given_no_figures(two_gpus: None) -> None:
