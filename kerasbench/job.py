@@ -1,7 +1,6 @@
 """What train.py does around a run: one job of a sweep, or the only one."""
 
 import contextlib
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from rich.markup import escape
 from kerasbench import config as configuration
 from kerasbench import interruption, progress, sweep
 from kerasbench.errors import UserError, one_line, reporting
+from kerasbench.garbage import uncollected
 from kerasbench.outcome import Outcome
 from kerasbench.run import run
 from kerasbench.summary import summarise
@@ -24,10 +24,9 @@ from kerasbench.summary import summarise
 def running() -> Iterator[None]:
     """Tell errors in one line, and let SIGTERM end a run as Ctrl-C does: its worker ended, the run KILLED."""
     interruption.install()
-    gc.disable()  # until all is imported: hundreds of thousands of objects that stay, searched again and again
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
     try:
-        with reporting():
+        with uncollected(), reporting():
             yield
     except KeyboardInterrupt:
         progress.current().stop()
@@ -35,7 +34,6 @@ def running() -> Iterator[None]:
         raise SystemExit(130) from None
     finally:
         progress.current().stop()
-        gc.freeze()  # Python's last collection would search them all, for a second
 
 
 def job(composed: DictConfig) -> float:

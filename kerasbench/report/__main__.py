@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from kerasbench.config import compose
 from kerasbench.errors import reporting
+from kerasbench.garbage import uncollected
 from kerasbench.paths import PROJECT
 from kerasbench.report import collect, drawers, log, write
 from kerasbench.report.formats import FORMATS
@@ -22,7 +22,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--format", choices=["html", *FORMATS], default="html", help="all but html are printed")
     parser.add_argument("--no-log", action="store_true", help="do not keep the page in MLflow")
     options = parser.parse_args(arguments)
-    with reporting():
+    from kerasbench.config import compose  # Hydra: the processes that draw import this module, too
+
+    with uncollected(), reporting():
         chosen = {"tracking.uri": options.uri, "tracking.experiment": options.experiment}
         tracking = compose([f"{key}='{value}'" for key, value in chosen.items() if value is not None]).tracking
         if options.format != "html":

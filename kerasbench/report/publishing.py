@@ -1,7 +1,6 @@
 """Where the page and its plots go: a folder, and a summary run beside the runs that it sums up."""
 
 import contextlib
-import importlib
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -29,10 +28,11 @@ class Written:
 
 @contextlib.contextmanager
 def drawers() -> Iterator[Executor]:
-    """Start two processes that import what drawing takes, which is as long as a store takes to be read."""
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        for _ in range(2):
-            pool.submit(importlib.import_module, f"{__package__}.plots")
+    """Start two processes that draw; what they take is imported meanwhile, once, in the process that they are forked from."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([f"{__package__}.plots"])
+    with ProcessPoolExecutor(2, processes) as pool:
+        pool.submit(int)  # starts them
         yield pool
 
 
