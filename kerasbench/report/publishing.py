@@ -28,7 +28,7 @@ class Written:
 
 @contextlib.contextmanager
 def drawers() -> Iterator[Executor]:
-    """Start two processes that draw; what they take is imported meanwhile, once, in the process that they are forked from."""
+    """Start two processes that draw. What they import is imported once, while the store is read."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([f"{__package__}.plots"])
     with ProcessPoolExecutor(2, processes) as pool:
