@@ -197,7 +197,7 @@ def table(found: dict[str, list[Result]]) -> Table:
 
 def _plan(options: argparse.Namespace) -> Plan:
     if options.quick:
-        return Plan(options.pairs or 2, Job(options.epochs or 3, options.samples or 640), _SWEPT, jobs=3)
+        return Plan(options.pairs or 1, Job(options.epochs or 3, options.samples or 640), _SWEPT, jobs=2, bare_jobs=1)
     return Plan(options.pairs or 5, Job(options.epochs or 6, options.samples), _SWEPT, jobs=10)
 
 
@@ -208,7 +208,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="of a single run, two at least (default: 6)")
     parser.add_argument("--samples", type=int, help="training examples of a single run (default: all)")
     parser.add_argument(
-        "--quick", action="store_true", help="see that it works: 2 pairs, 3 epochs, 640 examples, a sweep of 3"
+        "--quick", action="store_true", help="see that it works: 1 pair, 3 epochs, 640 examples, a sweep of 2"
     )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="where the raw samples go (default: outputs/)")
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="further overrides of train.py, for all alike")

@@ -139,22 +139,6 @@ def ratio(samples: Sequence[float], reference: Sequence[float]) -> Estimate:
     return Estimate(value, _exp(difference - reach), _exp(difference + reach), count)
 
 
-def permutation_p(samples: Sequence[float], others: Sequence[float]) -> float:
-    """Return the two-sided p-value of the difference of means under exchange of labels.
-
-    Exact up to some hundred thousand exchanges, drawn beyond (Fisher 1935; scipy.stats.permutation_test).
-    """
-    import numpy as np
-    from scipy.stats import permutation_test
-
-    def difference(first: "np.ndarray", second: "np.ndarray", axis: int) -> "np.ndarray":
-        found: np.ndarray = first.mean(axis=axis) - second.mean(axis=axis)
-        return found
-
-    found = permutation_test((samples, others), difference, vectorized=True, n_resamples=9999, rng=0)
-    return float(found.pvalue)
-
-
 def coefficient_of_variation(samples: Sequence[float]) -> float | None:
     """Return the standard deviation over the mean (n - 1 in the deviation); None of a single sample."""
     return stdev(samples) / fmean(samples) if len(samples) > 1 else None

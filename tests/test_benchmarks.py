@@ -133,10 +133,9 @@ def test_a_quick_run_prints_every_figure_and_keeps_the_raw_rounds(data_cache: Pa
         cwd=PROJECT, capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    for result in overhead.results(rounds(), jobs=3):
+    for result in overhead.results(rounds(), jobs=2):
         assert result.name in done.stdout
     assert "finished runs" in done.stdout
     kept = json.loads(file.read_text())["backends"]["theano"]["rounds"]
-    assert len(kept) == 2
-    for figures in kept:
-        assert rounds()[0].keys() <= figures.keys()
+    assert len(kept) == 1
+    assert rounds()[0].keys() <= kept[0].keys()
