@@ -33,14 +33,14 @@ def certify(session: Session) -> None:
         RunFailed: a worker did not finish, or the losses deviate by more than the tolerance.
     """
     config = session.config
-    asked = request.to_compare(config, config.backend, session.settings, session.data)
-    session.worker.send(protocol.PARITY, **asked)
     session.await_ready()
     losses = session.worker.expect(protocol.LOSSES)["losses"]
     reference = config.parity.reference
     deviations = {reference: relative_deviations(losses, _reference_losses(session))}
     if config.model.float64_reference and config.parity.optimizer is ParityOptimizer.sgd:
-        deviations[FLOAT64] = relative_deviations(losses, _float64_losses(config.model.float64_reference, asked))
+        deviations[FLOAT64] = relative_deviations(
+            losses, _float64_losses(config.model.float64_reference, session.asked)
+        )
     for step, loss in enumerate(losses, start=1):
         of_step = {f"parity_deviation_{name}": found[step - 1] for name, found in deviations.items()}
         session.tracked.metrics({"parity_loss": loss, **of_step}, step=step)

@@ -5,8 +5,16 @@ from typing import Any
 
 from kerasbench import identity
 from kerasbench.data import PreparedData
-from kerasbench.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer
+from kerasbench.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer, Task
 from kerasbench.settings import Resolved
+from kerasbench.worker import protocol
+
+
+def of_task(config: Config, resolved: Resolved, data: PreparedData) -> tuple[str, dict[str, Any]]:
+    """Return the kind and the fields of the request that a run's task begins with."""
+    if config.task is Task.parity:
+        return protocol.PARITY, to_compare(config, config.backend, resolved, data)
+    return protocol.TRAIN, to_train(config, resolved, data)
 
 
 def to_train(config: Config, resolved: Resolved, data: PreparedData) -> dict[str, Any]:

@@ -43,9 +43,15 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     with Nvml() as nvml:
         busy_gpus = nvml.processes()  # before the worker is one of them
         with start(environment.folder, config.backend, chosen, log) as worker:
-            # MLflow takes over a second to import: the worker's own imports go on meanwhile.
-            from kerasbench import notes
+            # The worker imports, loads and builds while NumPy and then MLflow, which takes seconds, are imported here.
+            from kerasbench import request
             from kerasbench.data import prepare
+
+            data = prepare(config.data)
+            kind, asked = request.of_task(config, chosen, data)
+            worker.send(kind, **asked)
+
+            from kerasbench import notes
             from kerasbench.parity import certify
             from kerasbench.session import Session
             from kerasbench.tracking import TrackedRun, open_store
@@ -54,7 +60,6 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             store = open_store(config.tracking)
             gc.freeze()  # what has been imported stays
             gc.enable()
-            data = prepare(config.data)
             if data.note:
                 announce.warn(f"{data.note}; training on the stand-in {data.name} instead")
             name = f"{competitor} · {config.model.name} · seed {config.seed}"
@@ -69,7 +74,9 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 tracked.dataset(data)
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")
                 tracked.artifact(environment.packages)
-                session = Session(config, chosen, data, worker, telemetry, tracked, outcome, announce, folder, job)
+                session = Session(
+                    config, chosen, data, worker, asked, telemetry, tracked, outcome, announce, folder, job
+                )
                 _perform(session, {Task.train: train, Task.parity: certify}[config.task], log)
                 _tell_noise(session, busy_gpus)
                 if outcome.failure:

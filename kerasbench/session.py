@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kerasbench.data import PreparedData
 from kerasbench.outcome import Job, Outcome
@@ -19,6 +20,7 @@ class Session:
     """One tracked run and its worker.
 
     Attributes:
+        asked: the request that the worker has been sent.
         folder: where this job's files are written.
         job: its place in its sweep.
         settings: what the worker was started under.
@@ -28,6 +30,7 @@ class Session:
     settings: Resolved
     data: PreparedData
     worker: WorkerProcess
+    asked: dict[str, Any]
     telemetry: Telemetry
     tracked: TrackedRun
     outcome: Outcome

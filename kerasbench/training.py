@@ -1,12 +1,13 @@
 """The task `train`: what a worker reports while it trains, kept as it comes."""
 
-from kerasbench import request, stats
+from kerasbench import stats
 from kerasbench.session import Session
 from kerasbench.worker import protocol
 
-_BUILD_METRICS = ("idle_seconds", "load_seconds", "build_seconds", "parameters")
+_BUILD_METRICS = ("load_seconds", "build_seconds", "parameters")
 _PROBE_METRICS = ("parity_probe_loss", "probe_seconds")
 _EPOCH_METRICS = ("epoch_seconds", "validation_seconds", "loss", "accuracy", "val_loss", "val_accuracy")
+_AT_THE_END = ("peak_rss_mib", "idle_seconds")
 _BETWEEN_EPOCHS = ("shuffle_seconds", "augmentation_seconds")
 
 
@@ -18,7 +19,7 @@ def train(session: Session) -> None:
     """
     worker, tracked, outcome = session.worker, session.tracked, session.outcome
     epochs = session.config.trainer.epochs
-    worker.send(protocol.TRAIN, **request.to_train(session.config, session.settings, session.data))
+    worker.send(protocol.GO)
     session.await_ready()
 
     built = worker.expect(protocol.BUILT)
@@ -44,7 +45,7 @@ def train(session: Session) -> None:
         )
 
     finished = worker.expect(protocol.FINISHED)
-    tracked.metrics({"peak_rss_mib": finished["peak_rss_mib"], **stats.epoch_summary(outcome.epoch_seconds)})
+    tracked.metrics({name: finished[name] for name in _AT_THE_END} | stats.epoch_summary(outcome.epoch_seconds))
     typical = stats.steady_seconds(outcome.epoch_seconds) or outcome.epoch_seconds[0]
     accuracy = outcome.last_epoch["val_accuracy"]
     session.announce.done(f"{epochs} epochs of {typical:.2f} s, val_accuracy {accuracy:.4f}")

@@ -30,11 +30,12 @@ def description(started_at: float, import_seconds: float) -> Dict[str, Any]:
     }
 
 
-def end_with(parent: BinaryIO) -> None:
-    """End this process at once when the driver is gone, however it went: its pipe to us then closes."""
+def listen(driver: BinaryIO, go: threading.Event) -> None:
+    """Set `go` when the driver says so; end this process at once when it is gone, however it went: its pipe closes."""
 
     def wait() -> None:
-        parent.read()
+        for _ in driver:  # GO is all that it says after the request
+            go.set()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -66,9 +67,10 @@ def main() -> int:
         channel.send(protocol.READY, **description(started_at, time.perf_counter() - started))
         ready = time.perf_counter()
         line = sys.stdin.buffer.readline()
+        channel.idle_seconds = time.perf_counter() - ready
         if line:
-            end_with(sys.stdin.buffer)
-            do(dict(protocol.decode(line), idle_seconds=time.perf_counter() - ready), channel)
+            listen(sys.stdin.buffer, channel.go)
+            do(protocol.decode(line), channel)
     except Exception as error:
         traceback.print_exc()
         channel.send(protocol.FAILED, reason=one_line(error))

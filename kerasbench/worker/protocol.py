@@ -1,26 +1,28 @@
 """What the driver and the worker say to each other: JSON objects, one a line, each with the protocol's version.
 
-The driver writes one request to the worker's standard input; its kind is the task. The worker writes events to a pipe
-of its own, whose descriptor it is given, so that nothing that a framework prints can be taken for an event.
+The driver writes one request to the worker's standard input; its kind is the task. A worker that is to train loads and
+builds, and begins when the driver says GO, which has preparations of its own. The worker writes events to a pipe of its
+own, whose descriptor it is given, so that nothing that a framework prints can be taken for an event.
 """
 
 import json
+import threading
+import time
 from typing import Any, BinaryIO, Dict
 
-VERSION = 2
+VERSION = 3
 
 TRAIN = "train"  # request: train for all epochs
 PARITY = "parity"  # request: a few steps of plain SGD without dropout, for their losses
+GO = "go"  # after the request to train: begin
 OUTPUTS = "outputs"  # request: every layer's output for the first batch; event: they are in the file it named
 
 READY = "ready"  # Keras and its backend are imported; carries what `description` in __main__.py returns
-BUILT = "built"  # the model is compiled; carries idle_, load_ and build_seconds, parameters, examples (of an epoch)
-PROBED = (
-    "probed"  # carries parity_probe_loss (of the initial weights, first batch), probe_seconds, and in_force (texts)
-)
+BUILT = "built"  # the model is compiled; carries load_ and build_seconds, parameters, examples (of an epoch)
+PROBED = "probed"  # carries parity_probe_loss (initial weights, first batch), probe_seconds, and in_force (texts)
 EPOCH = "epoch"  # an epoch and its validation are over; carries what callbacks.py measures
 LOSSES = "losses"  # the answer to PARITY; carries losses, one for each step
-FINISHED = "finished"  # all epochs are over; carries peak_rss_mib
+FINISHED = "finished"  # all epochs are over; carries peak_rss_mib and idle_seconds (spent waiting for the driver)
 FAILED = "failed"  # the worker gives up; carries reason, one line
 
 
@@ -42,12 +44,25 @@ def decode(line: bytes) -> Dict[str, Any]:
 
 
 class Channel(object):
-    """The worker's end of the pipe that carries its events."""
+    """The worker's end of the pipe that carries its events, and the driver's leave to begin.
+
+    Attributes:
+        go: set when the driver has said GO.
+        idle_seconds: how long the worker has waited for the driver so far.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self.go = threading.Event()
+        self.idle_seconds = 0.0
 
     def send(self, kind: str, **fields: Any) -> None:
         """Write one event; it is on its way when this returns."""
         self._stream.write(encode(kind, **fields))
         self._stream.flush()
+
+    def await_go(self) -> None:
+        """Wait until the driver says GO."""
+        asked = time.perf_counter()
+        self.go.wait()
+        self.idle_seconds += time.perf_counter() - asked

@@ -14,8 +14,8 @@ from kerasbench.worker.model import build, prepare_backend
 def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Build the model, train it for all epochs, and send an event for each step.
 
-    Order and augmentation are drawn between the epochs, the same for every backend, outside the callback's clock; what
-    they take is told apart.
+    It begins to train when the driver is ready, too, whose imports would disturb the clock. Order and augmentation are
+    drawn between the epochs, the same for every backend, outside the callback's clock; what they take is told apart.
     """
     framework = prepare_backend(request)
     watch = Stopwatch()
@@ -25,7 +25,6 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     model = build(request, training, framework)
     channel.send(
         protocol.BUILT,
-        idle_seconds=request["idle_seconds"],
         load_seconds=load_seconds,
         build_seconds=watch.lap(),
         parameters=int(model.count_params()),
@@ -37,6 +36,7 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     probe_loss, _ = model.evaluate(first.x, first.labels, batch_size=batch_size, verbose=0)
     in_force = framework.in_force(model)
     channel.send(protocol.PROBED, parity_probe_loss=float(probe_loss), probe_seconds=watch.lap(), in_force=in_force)
+    channel.await_go()
     reporter = EpochReporter(channel, framework, test.x, test.labels, batch_size)
     random = np.random.RandomState(request["seed"])
     for epoch in range(request["epochs"]):
@@ -57,7 +57,7 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
             verbose=0,
             callbacks=[reporter],
         )
-    channel.send(protocol.FINISHED, peak_rss_mib=peak_rss_mib())
+    channel.send(protocol.FINISHED, peak_rss_mib=peak_rss_mib(), idle_seconds=channel.idle_seconds)
 
 
 class Stopwatch(object):
