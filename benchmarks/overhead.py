@@ -24,6 +24,7 @@ from kerasbench import hardware, interruption, provenance
 from kerasbench.errors import reporting
 from kerasbench.paths import project_path
 from kerasbench.progress import Announce, console
+from kerasbench.rounds import rotated
 from kerasbench.stats import CONFIDENCE, Estimate, paired_ratio
 
 _SWEPT = Job(epochs=2, samples=640)  # little, so that what surrounds the training shows
@@ -76,12 +77,6 @@ class Result:
         interval = "" if found.low is None else f" [{found.low:.{digits}f}, {found.high:.{digits}f}]"
         verdict = "" if self.limit is None else " met" if found.value <= self.limit else " missed"
         return f"{found.value:.{digits}f}{interval}{verdict}"
-
-
-def rotated(turns: Sequence[str], round_number: int) -> list[str]:
-    """Return the order of a round: over as many rounds as there are turns, each has every place once."""
-    start = round_number % len(turns)
-    return [*turns[start:], *turns[:start]]
 
 
 def difference(samples: Sequence[float], reference: Sequence[float]) -> Estimate:

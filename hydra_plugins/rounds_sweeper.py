@@ -1,6 +1,7 @@
 """Hydra's sweeper, with rounds: every cell once, then every cell again, each round with a seed of its own.
 
-A machine that grows slow for a while (another user, heat, a battery) then slows a round, not a backend.
+A machine that grows slow for a while (another user, heat, a battery) then slows a round, not a backend; and no backend
+is always the first of a round, or the last, for each round begins with another cell.
 """
 
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+
+from kerasbench.rounds import rotated
 
 
 class Rounds(BasicSweeper):
@@ -27,6 +30,15 @@ class Rounds(BasicSweeper):
         assert self.config is not None
         seeds = ",".join(str(self.config.seed + number) for number in range(self._repeats))
         return [f"seed={seeds}", *chosen]
+
+    def get_job_batch(self) -> Sequence[Sequence[str]]:
+        """Return all jobs, each round's rotated; where a size of batches is asked for, each batch as it comes."""
+        jobs: Sequence[Sequence[str]] = super().get_job_batch()
+        if self.max_batch_size is not None:
+            return jobs
+        cells = len(jobs) // self._repeats
+        rounds = [jobs[start : start + cells] for start in range(0, len(jobs), cells)]
+        return [job for number, one in enumerate(rounds) for job in rotated(one, number)]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every job beforehand, but not once for each seed: they are all alike in what can be wrong."""

@@ -1,7 +1,6 @@
 """One run, from top to bottom: environment, worker, data set, tracking."""
 
 import gc
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +77,8 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                     config, chosen, data, worker, asked, telemetry, tracked, outcome, announce, folder, job
                 )
                 _perform(session, {Task.train: train, Task.parity: certify}[config.task], log)
-                _tell_noise(session, busy_gpus)
+                if config.task is Task.train:  # parity's reference, another worker, would be noise
+                    _tell_noise(session, busy_gpus)
                 if outcome.failure:
                     tracked.fail(outcome.failure)
     return outcome
@@ -94,7 +94,6 @@ def _perform(session: "Session", task: Callable[["Session"], None], log: Path) -
         session.announce.warn(f"failed: {failed} (log: {log})", style="red")
     finally:
         session.worker.end()
-        session.tracked.metrics({"total_seconds": time.perf_counter() - session.worker.started})
         session.tracked.artifact(log)
 
 

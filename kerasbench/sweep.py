@@ -1,6 +1,7 @@
 """What happens around a sweep's jobs: all is checked and provisioned before the first, and summed up after the last."""
 
 import copy
+import importlib
 import math
 import os
 import uuid
@@ -62,6 +63,9 @@ class SweepCallback(Callback):
             _check_repeats(config, swept)
             progress.begin(math.prod(map(len, swept.values())) * config.repeats, config.quiet)
             _provision(_choices(config, fixed, list(swept.values())))
+            importlib.import_module(
+                "kerasbench.training"
+            )  # MLflow: else the first worker would start beside its import
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""

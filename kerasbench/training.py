@@ -45,7 +45,11 @@ def train(session: Session) -> None:
         )
 
     finished = worker.expect(protocol.FINISHED)
-    tracked.metrics({name: finished[name] for name in _AT_THE_END} | stats.epoch_summary(outcome.epoch_seconds))
+    tracked.metrics(
+        {name: finished[name] for name in _AT_THE_END}
+        | {"total_seconds": finished["ended_at"] - worker.started_at}
+        | stats.epoch_summary(outcome.epoch_seconds)
+    )
     typical = stats.steady_seconds(outcome.epoch_seconds) or outcome.epoch_seconds[0]
     accuracy = outcome.last_epoch["val_accuracy"]
     session.announce.done(f"{epochs} epochs of {typical:.2f} s, val_accuracy {accuracy:.4f}")

@@ -56,7 +56,7 @@ class WorkerProcess:
     def __init__(self, python: Path, environment_variables: Mapping[str, str], log: Path) -> None:
         """Start `python -m kerasbench.worker` in a process group of its own, its output going to `log`."""
         reading, writing = os.pipe()
-        self.started, self.started_at = time.perf_counter(), time.time()
+        self.started_at = time.time()
         with log.open("wb") as output:
             try:
                 self._process = subprocess.Popen(

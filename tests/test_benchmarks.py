@@ -36,11 +36,6 @@ def rounds(**changed: tuple[float, float]) -> list[overhead.Round]:
     return [{name: pair[number] for name, pair in figures.items()} for number in range(2)]
 
 
-def test_each_contestant_has_every_place_in_the_order_once() -> None:
-    orders = [overhead.rotated(["a", "b", "c"], number) for number in range(3)]
-    assert orders == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"]]
-
-
 def test_a_difference_is_taken_pair_by_pair_and_may_be_negative() -> None:
     found = overhead.difference([11.0, 22.0, 30.0], [12.0, 22.5, 32.0])
     assert found.value == -1.0

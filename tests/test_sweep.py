@@ -15,18 +15,22 @@ def _jobs(repeats: int, params: dict[str, str], *arguments: str) -> list[list[st
     sweeper = rounds(None, params)
     sweeper.config = OmegaConf.create({"repeats": repeats, "seed": 3})
     overrides = OverridesParser.create().parse_overrides([*sweeper._parse_config(), *arguments])
-    batch: list[list[str]]
-    (batch,) = rounds.split_arguments(overrides, None)
-    return batch
+    sweeper.overrides, sweeper.batch_index = rounds.split_arguments(overrides, None), 0
+    return [list(job) for job in sweeper.get_job_batch()]
 
 
 def test_repeats_are_rounds_over_all_cells_with_the_same_seeds_for_each() -> None:
     assert _jobs(2, {"backend": "jax,torch"}, "trainer.epochs=1") == [
         ["seed=3", "backend=jax", "trainer.epochs=1"],
         ["seed=3", "backend=torch", "trainer.epochs=1"],
-        ["seed=4", "backend=jax", "trainer.epochs=1"],
         ["seed=4", "backend=torch", "trainer.epochs=1"],
+        ["seed=4", "backend=jax", "trainer.epochs=1"],
     ]
+
+
+def test_over_as_many_rounds_as_there_are_cells_each_has_every_place_once() -> None:
+    order = [job[1].removeprefix("backend=") for job in _jobs(3, {"backend": "jax,torch,theano"})]
+    assert order == ["jax", "torch", "theano", "torch", "theano", "jax", "theano", "jax", "torch"]
 
 
 def test_without_repeats_a_sweep_is_hydras_own() -> None:

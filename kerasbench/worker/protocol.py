@@ -22,7 +22,7 @@ BUILT = "built"  # the model is compiled; carries load_ and build_seconds, param
 PROBED = "probed"  # carries parity_probe_loss (initial weights, first batch), probe_seconds, and in_force (texts)
 EPOCH = "epoch"  # an epoch and its validation are over; carries what callbacks.py measures
 LOSSES = "losses"  # the answer to PARITY; carries losses, one for each step
-FINISHED = "finished"  # all epochs are over; carries peak_rss_mib and idle_seconds (spent waiting for the driver)
+FINISHED = "finished"  # all epochs are over; carries ended_at, peak_rss_mib, idle_seconds (of waiting for the driver)
 FAILED = "failed"  # the worker gives up; carries reason, one line
 
 

@@ -57,7 +57,9 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
             verbose=0,
             callbacks=[reporter],
         )
-    channel.send(protocol.FINISHED, peak_rss_mib=peak_rss_mib(), idle_seconds=channel.idle_seconds)
+    channel.send(
+        protocol.FINISHED, ended_at=time.time(), peak_rss_mib=peak_rss_mib(), idle_seconds=channel.idle_seconds
+    )
 
 
 class Stopwatch(object):
