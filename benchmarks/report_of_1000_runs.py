@@ -84,13 +84,15 @@ def _epochs(draw: random.Random, backend: str, model: str, epochs: int) -> list[
     fastest, ceiling = MODELS[model]
     speed = factor * fastest * draw.gauss(1, 0.02)
     rate, final = draw.uniform(0.5, 0.7), ceiling + draw.gauss(0, 0.001)
-    found = []
+    found: list[dict[str, float]] = []
+    elapsed = 4.5
     for epoch in range(1, epochs + 1):
         seconds = speed * draw.gauss(1, 0.01) + (compiling if epoch == 1 else 0)
         accuracy = final * (1 - 0.3 * math.exp(-rate * epoch)) + draw.gauss(0, 0.0007)
         found.append(
             {
                 "epoch_seconds": seconds,
+                "elapsed_seconds": elapsed + seconds,
                 "validation_seconds": 0.1 * speed,
                 "examples_per_second": 60_000 / seconds,
                 "accuracy": accuracy,
@@ -101,6 +103,7 @@ def _epochs(draw: random.Random, backend: str, model: str, epochs: int) -> list[
                 "rss_mib": 600.0 + 50 * factor,
             }
         )
+        elapsed += seconds + found[-1]["validation_seconds"]
     return found
 
 

@@ -1,5 +1,6 @@
 """Composes the configuration, and checks what types cannot express."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hydra import compose as hydra_compose
@@ -10,7 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 from kerasbench import settings
 from kerasbench.errors import UserError
 from kerasbench.paths import CONF, project_path
-from kerasbench.schema import BackendConfig, Config, DataSource
+from kerasbench.schema import BackendConfig, Config, DataSource, TrackingConfig
+
+# What a run may return to Hydra's sweepers: the last epoch's figures, and those of the whole run.
+OBJECTIVES = (
+    "val_accuracy", "accuracy", "val_loss", "loss", "epoch_seconds", "validation_seconds", "examples_per_second",
+    "elapsed_seconds", "first_epoch_seconds", "steady_epoch_seconds", "total_seconds", "peak_rss_mib",
+)  # fmt: skip
 
 
 def _check(config: Config) -> None:
@@ -37,6 +44,8 @@ def _check(config: Config) -> None:
         )
     if config.telemetry.interval_seconds <= 0:
         raise UserError(f"telemetry.interval_seconds must be above 0, not {config.telemetry.interval_seconds}")
+    if config.objective not in OBJECTIVES:
+        raise UserError(f"objective={config.objective} is no metric of a run; there are: {', '.join(OBJECTIVES)}")
     settings.check(config.backend, config.settings)
 
 
@@ -79,6 +88,12 @@ def compose(overrides: list[str]) -> Config:
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return typed(hydra_compose("config", overrides))
+
+
+def store(uri: str | None, experiment: str | None) -> TrackingConfig:
+    """Return where runs are kept, as configured; another store or experiment where it is named."""
+    named = {"uri": uri, "experiment": experiment}
+    return replace(compose([]).tracking, **{name: value for name, value in named.items() if value is not None})
 
 
 def backend_named(name: str) -> BackendConfig:

@@ -1,6 +1,7 @@
 """What machine this is, in the words of the tags."""
 
 import hashlib
+import math
 import os
 import platform
 from pathlib import Path
@@ -9,11 +10,36 @@ import psutil
 
 from kerasbench.nvml import Gpu
 
+_CPUS = Path("/sys/devices/system/cpu")
+
 
 def physical_cores() -> int:
-    """Return the number of cores that this process may use, two threads of one core counted once."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(psutil.cpu_count(logical=False) or usable, usable)
+    """Return the number of cores that this process may use, two threads of one core counted once.
+
+    A container's share of the processors, which no scheduler tells, is a limit, too; of a part of a core, one is used.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    cores = {_core(cpu) for cpu in os.sched_getaffinity(0)}
+    return max(1, math.floor(min(len(cores), _share())))
+
+
+def _core(cpu: int) -> str:
+    """Return what a logical processor shares with the others of its core."""
+    siblings = _CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list"
+    return siblings.read_text().strip() if siblings.exists() else str(cpu)
+
+
+def _share(cgroups: Path = Path("/sys/fs/cgroup")) -> float:
+    """Return how many processors' time this process' control group is given; infinite where it has no limit."""
+    try:
+        if (cgroups / "cpu.max").exists():  # version 2
+            quota, period = (cgroups / "cpu.max").read_text().split()
+        else:
+            quota, period = ((cgroups / "cpu" / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+        return math.inf if quota == "max" or int(quota) < 0 else int(quota) / int(period)
+    except (OSError, ValueError):
+        return math.inf
 
 
 def cpu_name() -> str:
@@ -32,6 +58,8 @@ def tags(gpus: list[Gpu]) -> dict[str, str]:
         "hardware.memory_gib": str(round(psutil.virtual_memory().total / 1024**3)),
         "hardware.gpu": ", ".join(gpu.name for gpu in gpus) or "none",
     }
+    if gpus and os.environ.get("CUDA_VISIBLE_DEVICES") is not None:
+        described["hardware.gpu_visible"] = os.environ["CUDA_VISIBLE_DEVICES"] or "none"  # of those named above
     if gpus:
         described["hardware.gpu_driver"] = gpus[0].driver
         described["hardware.gpu_memory_mib"] = ", ".join(str(gpu.memory_mib) for gpu in gpus)
@@ -42,5 +70,5 @@ def tags(gpus: list[Gpu]) -> dict[str, str]:
 
 def _governor() -> str:
     """Return the kernel's policy for the first core's clock; `unknown` where it tells none, as in virtual machines."""
-    policy = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    policy = _CPUS / "cpu0" / "cpufreq" / "scaling_governor"
     return policy.read_text().strip() if policy.exists() else "unknown"

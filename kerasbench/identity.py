@@ -62,7 +62,13 @@ def comparison(config: Config, variant: Sequence[str]) -> str:
             apart, not rankings.
     """
     varied = [override.partition("=")[0].lstrip("+") for override in variant]
-    return _hash(plain(config), [*_INDIFFERENT, "parity", "backend", "seed", *varied])
+    decided_elsewhere = [
+        "parity",
+        "backend",
+        "seed",
+        "data.source",
+    ]  # the data by their digest, wherever they come from
+    return _hash(plain(config), [*_INDIFFERENT, *decided_elsewhere, *varied])
 
 
 def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:

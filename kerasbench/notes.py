@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kerasbench.data import PreparedData
     from kerasbench.environments import Environment
 
-NOTE, _COLOUR = "mlflow.note.content", "mlflow.runColor"
+NOTE, COLOUR = "mlflow.note.content", "mlflow.runColor"
 
 OF_EXPERIMENT = textwrap.dedent("""\
     Which Keras backend trains fastest, and does it learn as well? Choose a sweep under *Views*.
@@ -34,4 +34,4 @@ def of_run(config: Config, environment: "Environment", data: "PreparedData") -> 
     how = f"{trainer.epochs} epochs, batch {trainer.batch_size}, seed {config.seed}"
     note = f"**{config.backend.name}** ({versions}) {what}: `{config.model.name}` on {data.name}, {how}.\n\n"
     note += f"To repeat: `{source['command']}`"
-    return {NOTE: note + (f" (commit {commit}{dirty})" if commit else ""), _COLOUR: colour(config.backend.name)}
+    return {NOTE: note + (f" (commit {commit}{dirty})" if commit else ""), COLOUR: colour(config.backend.name)}

@@ -1,5 +1,6 @@
 """NVIDIA's GPUs, through the driver's management library."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -31,16 +32,25 @@ class Gpu:
     memory_mib: int
 
 
+def _memory_mib(handle: Any) -> int:
+    try:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB)
+    except pynvml.NVMLError:  # a GPU that shares the machine's memory has none of its own
+        return 0
+
+
 class Nvml:
     """The library while it is needed; no GPUs where it or its driver is missing."""
 
     def __enter__(self) -> Self:
+        self._handles: list[Any] = []
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError:
-            self._handles = []
             return self
-        self._handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        for number in range(pynvml.nvmlDeviceGetCount()):
+            with contextlib.suppress(pynvml.NVMLError):  # one that is lost, or not this user's
+                self._handles.append(pynvml.nvmlDeviceGetHandleByIndex(number))
         return self
 
     def __exit__(
@@ -55,7 +65,7 @@ class Nvml:
             Gpu(
                 name=pynvml.nvmlDeviceGetName(handle),
                 driver=pynvml.nvmlSystemGetDriverVersion(),
-                memory_mib=pynvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB,
+                memory_mib=_memory_mib(handle),
             )
             for handle in self._handles
         ]

@@ -15,7 +15,8 @@ class Job:
 
     Attributes:
         sweep: an id that all runs of one command share.
-        variant: what the sweep varies besides backend, model, data and seed: this run's overrides, KEY=VALUE.
+        variant: what makes it another competitor than its backend as it comes: the overrides, KEY=VALUE, that the sweep
+            varies besides backend, model, data and seed, those of the backend itself, and a label.
     """
 
     sweep: str
@@ -37,15 +38,13 @@ class Outcome:
     failure: str = ""
     run_id: str = ""
     experiment_id: str = ""
-    keras_version: str = ""
-    data: str = ""
     epoch_seconds: list[float] = field(default_factory=list)
     deviation: float | None = None  # of task parity: the largest, relative to the reference
-    last_epoch: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last epoch, and of the whole run
 
     def objective(self, metric: str) -> float:
-        """Return the last epoch's value of a metric; NaN, which no sweeper takes for a good one, if there is none."""
-        return self.last_epoch.get(metric, math.nan) if self.status == "FINISHED" else math.nan
+        """Return a metric of the last epoch or of the run; NaN, which no sweeper takes for a good one, if it failed."""
+        return self.metrics.get(metric, math.nan) if self.status == "FINISHED" else math.nan
 
     def save(self, folder: Path) -> None:
         """Write it to the job's folder."""

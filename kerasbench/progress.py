@@ -28,7 +28,7 @@ class Progress:
         self._jobs = jobs
         self._done = 0
         self._quiet = quiet
-        self._started = time.perf_counter()
+        self._started: float | None = None
         self._bars = self._display() if self.console.is_terminal and not quiet else None
         self._job: TaskID | None = None
 
@@ -56,8 +56,12 @@ class Progress:
             self._bars.update(self._sweep, description=f"job {self._done + 1} of {self._jobs}", note=self._left())
         return Teller(self, subject)
 
+    def job_begins(self) -> None:
+        """Count the time that jobs take from the first on, installations before it left out."""
+        self._started = self._started or time.perf_counter()
+
     def _left(self) -> str:
-        if not self._done:
+        if not self._done or self._started is None:
             return ""
         minutes = (time.perf_counter() - self._started) / self._done * (self._jobs - self._done) / 60
         return f"about {minutes:.0f} min left" if minutes >= 1 else "less than a minute left"

@@ -1,7 +1,7 @@
 """What `mlflow run .` starts: the sweep, apart from the run that mlflow keeps for the project itself.
 
-It imports nothing but the standard library, for with `--env-manager local` the interpreter is whichever `python` is
-first on the PATH.
+It imports nothing but the standard library and runs on any Python 3, for with `--env-manager local` the interpreter is
+whichever `python` is first on the PATH.
 """
 
 import argparse
@@ -9,26 +9,27 @@ import importlib.util
 import os
 import shlex
 import sys
+from typing import Dict
 
 from kerasbench.paths import PROJECT
 
 _MLFLOW_DEFAULT_URI = "sqlite:///mlflow.db"  # what mlflow exports where the user has named no store
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> None:
     """Become `train.py -m` with the project's parameters."""
     parser = argparse.ArgumentParser(prog="python -m kerasbench.project", description=__doc__)
     parser.add_argument("--backend", required=True, help="backends, separated by commas")
     parser.add_argument("--model", required=True, help="models, separated by commas")
     parser.add_argument("--overrides", default="", help="further overrides of train.py, separated by spaces")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     overrides = [f"backend={options.backend}", f"model={options.model}", *shlex.split(options.overrides)]
     python = _interpreter()
     os.chdir(PROJECT)
     os.execve(python, [python, "train.py", "-m", *overrides], environment(dict(os.environ)))
 
 
-def environment(variables: dict[str, str]) -> dict[str, str]:
+def environment(variables: Dict[str, str]) -> Dict[str, str]:
     """Return the variables without mlflow's own run, which our runs would else take over and fail.
 
     Nor is mlflow's default store kept, so that the runs are where `train.py` puts them; a store that the user names is.

@@ -19,8 +19,8 @@ def _git() -> dict[str, str]:
     try:
         commit = _ask_git("rev-parse", "HEAD")
         return {"git.commit": commit, "git.dirty": str(bool(_ask_git("status", "--porcelain"))).lower()}
-    except (OSError, subprocess.CalledProcessError):
-        return {}  # no git, or no checkout
+    except (OSError, subprocess.SubprocessError):
+        return {}  # no git, no checkout, or one that is slow to answer
 
 
 def _ask_git(*arguments: str) -> str:

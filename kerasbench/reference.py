@@ -14,10 +14,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from kerasbench import progress
-from kerasbench.config import compose
+from kerasbench import config, progress
 from kerasbench.errors import reporting
-from kerasbench.notes import NOTE
+from kerasbench.notes import COLOUR, NOTE
 from kerasbench.report.colours import colour
 
 FIGURES = Path(__file__).with_suffix(".yaml")
@@ -96,6 +95,8 @@ def _runs(figure: Figure, source: Source) -> Iterator[Reference]:
 
 def _run(name: str, figure: Figure, source: Source, note: str, seconds: float | None = None) -> Reference:
     versions = source.versions.get(figure.backend or "")
+    epochs = ", ".join(f"{accuracy:g} after {epoch} epochs" for epoch, accuracy in figure.accuracy.items())
+    note = " ".join(filter(None, [f"Validation accuracy {epochs}." if epochs else "", note]))
     tags = {
         "kind": "reference",
         _IMPORTED: name,
@@ -108,7 +109,7 @@ def _run(name: str, figure: Figure, source: Source, note: str, seconds: float | 
         "source": source.name,
         "note": note,
         NOTE: f"Published, not measured here. {note}\n\nSource: {source.name}.",
-        "mlflow.runColor": figure.backend and colour(figure.backend),
+        COLOUR: figure.backend and colour(figure.backend),
     }
     metrics = {epoch: {"val_accuracy": accuracy} for epoch, accuracy in figure.accuracy.items()}
     if seconds is not None:
@@ -124,8 +125,7 @@ def import_into(uri: str | None, experiment: str | None) -> tuple[int, int]:
     """
     from kerasbench.tracking import TrackedRun, open_store
 
-    chosen = {"tracking.uri": uri, "tracking.experiment": experiment}
-    store = open_store(compose([f"{key}={value}" for key, value in chosen.items() if value is not None]).tracking)
+    store = open_store(config.store(uri, experiment))
     client, experiment_id = store
     runs = client.search_runs([experiment_id], "tags.kind = 'reference'", max_results=1000)
     held = {run.data.tags.get(_IMPORTED) for run in runs}

@@ -35,12 +35,14 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     """
     competitor = " · ".join([config.backend.name, *job.variant])
     announce = progress.announcing(f"{competitor} · {config.model.name}")
+    progress.job_begins()
     environment = environments.provision(config.backend, Path(config.environments.folder), announce)
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
     outcome = Outcome(config.backend.name, config.model.name, config.seed, task=config.task.value)
     log = folder / "worker.log"
     with Nvml() as nvml:
         busy_gpus = nvml.processes()  # before the worker is one of them
+        announce(f"importing Keras on {config.backend.framework}")
         with start(environment.folder, config.backend, chosen, log) as worker:
             # The worker imports, loads and builds while NumPy and then MLflow, which takes seconds, are imported here.
             from kerasbench import request
@@ -68,7 +70,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 TrackedRun(store, name, tags) as tracked,
                 Telemetry(worker.pid, nvml, config.telemetry.interval_seconds) as telemetry,
             ):
-                outcome.run_id, outcome.experiment_id, outcome.data = tracked.run_id, tracked.experiment_id, data.name
+                outcome.run_id, outcome.experiment_id = tracked.run_id, tracked.experiment_id
                 tracked.params(identity.flat(config))
                 tracked.dataset(data)
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")

@@ -45,9 +45,9 @@ class Session:
             RunFailed: it cannot.
         """
         ready = self.worker.expect(protocol.READY)
-        self.outcome.keras_version = ready["keras_version"]
         self.tracked.tags({f"{what}.version": ready[f"{what}_version"] for what in ("keras", "backend", "python")})
         start_seconds = max(0.0, ready["started_at"] - self.worker.started_at)
         self.tracked.metrics({"start_seconds": start_seconds, "import_seconds": ready["import_seconds"]})
         framework = self.config.backend.framework
-        self.announce(f"Keras {ready['keras_version']} on {framework} {ready['backend_version']} is imported")
+        versions = f"Keras {ready['keras_version']} on {framework} {ready['backend_version']}"
+        self.announce(f"{versions} is imported; building the model")

@@ -1,5 +1,6 @@
 """What is printed, and kept, when the runs of one command have ended."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kerasbench import pages, progress
+from kerasbench.errors import TRACEBACKS
 from kerasbench.outcome import Outcome
 from kerasbench.paths import PROJECT
 from kerasbench.schema import Config, Task
@@ -54,15 +56,21 @@ def _print_comparison(sweep: str, config: Config, page_folder: Path | None, cons
     for table in report.tables(comparison):
         console.print(table)
     if page_folder:
-        _write_page(sweep, config, page_folder)
+        _write_page(sweep, config, page_folder, console)
 
 
-def _write_page(sweep: str, config: Config, folder: Path) -> None:
+def _write_page(sweep: str, config: Config, folder: Path, console: Console) -> None:
     """Write the report's page and keep it in MLflow, in a process of its own, as drawing takes memory."""
     tracking = config.tracking
     command = [sys.executable, "-m", "kerasbench.report", "--sweep", sweep, "--output", str(folder.resolve())]
     command += ["--uri", tracking.uri, "--experiment", tracking.experiment]
-    subprocess.run(command, cwd=PROJECT, check=False)
+    # It stays in the user's folder, which a store's address may be relative to.
+    path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": path}
+    if not TRACEBACKS:
+        environment.pop("HYDRA_FULL_ERROR", None)  # set for Hydra, not by the user
+    if subprocess.run(command, env=environment, check=False).returncode:
+        console.print("[yellow]the page of the comparison was not made; `make report` makes it anew")
 
 
 def _parity_table(outcomes: list[Outcome]) -> Table:

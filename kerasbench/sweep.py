@@ -36,10 +36,17 @@ def sweep_id() -> str:
 
 
 def this_job() -> Job:
-    """Return the place in its sweep of the job that Hydra runs now."""
+    """Return the place in its sweep of the job that Hydra runs now.
+
+    A label and a changed backend make another competitor, too, whether the sweep varies them or not.
+    """
     swept = set(os.environ.get(_SWEPT_VARIABLE, "").split()) - _NO_VARIANT
-    overrides = HydraConfig.get().overrides.task
-    return Job(sweep_id(), tuple(one for one in overrides if one.partition("=")[0].lstrip("+") in swept))
+
+    def tells_apart(override: str) -> bool:
+        key = override.partition("=")[0].lstrip("+~")
+        return key in swept or key == "label" or key.startswith("backend.")
+
+    return Job(sweep_id(), tuple(filter(tells_apart, HydraConfig.get().overrides.task)))
 
 
 class SweepCallback(Callback):

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlparse
 
 from filelock import FileLock
 
@@ -29,6 +28,12 @@ _PARAMS_PER_CALL = 100  # what MLflow takes at most
 _DIGEST_LENGTH = 36  # likewise, in characters
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store; None of another store. What follows a `?` is for the database alone."""
+    scheme, _, path = uri.partition("sqlite:///")
+    return None if scheme or not path else Path(path.partition("?")[0])
+
+
 @uninterrupted()
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     """Return a client of the store and the id of the experiment, both created if they are not there yet.
@@ -39,9 +44,9 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
         UserError: the store cannot be opened or written.
     """
     try:
-        if not config.uri.startswith("sqlite:///"):
+        database = sqlite_file(config.uri)
+        if database is None:
             return _experiment(config, artifacts=None)
-        database = Path(urlparse(config.uri).path[1:] or config.uri.removeprefix("sqlite:///"))
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{database}.lock"):
             return _experiment(config, artifacts=Path(config.artifacts).resolve().as_uri())

@@ -27,6 +27,7 @@ def train(session: Session) -> None:
     probed = worker.expect(protocol.PROBED)
     tracked.metrics({name: probed[name] for name in _PROBE_METRICS})
     tracked.tags({f"in_force.{name}": value for name, value in probed["in_force"].items()})
+    session.announce(f"epoch 1/{epochs}, in which what is used first is compiled", (0, epochs))
 
     for _ in range(epochs):
         epoch = worker.expect(protocol.EPOCH)
@@ -36,7 +37,7 @@ def train(session: Session) -> None:
         metrics |= session.telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
         outcome.epoch_seconds.append(epoch["epoch_seconds"])
-        outcome.last_epoch = metrics
+        outcome.metrics = metrics
         session.announce(
             f"epoch {epoch['epoch']}/{epochs}  {epoch['epoch_seconds']:.2f} s  "
             f"loss {epoch['loss']:.4f}  accuracy {epoch['accuracy']:.4f}  "
@@ -45,11 +46,10 @@ def train(session: Session) -> None:
         )
 
     finished = worker.expect(protocol.FINISHED)
-    tracked.metrics(
-        {name: finished[name] for name in _AT_THE_END}
-        | {"total_seconds": finished["ended_at"] - worker.started_at}
-        | stats.epoch_summary(outcome.epoch_seconds)
-    )
+    of_run = {name: finished[name] for name in _AT_THE_END} | stats.epoch_summary(outcome.epoch_seconds)
+    of_run["total_seconds"] = finished["ended_at"] - worker.started_at
+    tracked.metrics(of_run)
+    outcome.metrics |= of_run
     typical = stats.steady_seconds(outcome.epoch_seconds) or outcome.epoch_seconds[0]
-    accuracy = outcome.last_epoch["val_accuracy"]
+    accuracy = outcome.metrics["val_accuracy"]
     session.announce.done(f"{epochs} epochs of {typical:.2f} s, val_accuracy {accuracy:.4f}")

@@ -164,11 +164,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from kerasbench.config import compose
+    from kerasbench.config import store as configured_store
     from kerasbench.tracking import open_store, set_experiment_tags
 
-    chosen = {"tracking.uri": options.uri, "tracking.experiment": options.experiment}
-    tracking = compose([f"{key}={value}" for key, value in chosen.items() if value is not None]).tracking
+    tracking = configured_store(options.uri, options.experiment)
     opened = open_store(tracking)
     store = Store(tracking.uri, *opened)
     sweep = store.sweep(options.sweep)

@@ -29,7 +29,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Show:
 def _two_jobs(shown: Progress) -> None:
     for backend in ("theano", "cntk"):
         tell = shown.announcing(f"{backend} · mnist_mlp")
-        tell("importing")
+        tell("importing Keras")
         tell("epoch 1/2  3.00 s", (1, 2))
         if backend == "cntk":
             tell.warn("noise: [somebody] else")
@@ -51,6 +51,7 @@ def test_without_a_terminal_each_step_is_a_line_that_names_its_job_and_how_many_
 def test_a_terminal_shows_the_job_its_place_and_the_epoch_and_keeps_only_what_must_not_be_missed(show: Show) -> None:
     shown, written = show(terminal=True)
     shown.announcing("theano · mnist_mlp")("epoch 1/2  3.00 s", (1, 2))
+    shown.job_begins()
     assert shown._bars is not None
     shown._bars.refresh()
     for text in ("job 1 of 2", "theano · mnist_mlp", "epoch 1/2  3.00 s"):

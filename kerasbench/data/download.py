@@ -6,6 +6,7 @@ from typing import Any
 
 import pooch
 import requests
+from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from kerasbench.errors import UserError
@@ -53,15 +54,16 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
         DownloadError: no address gave the file, or what came has another digest.
     """
     failures = []
-    for url in file.urls:
-        try:
-            return Path(
-                pooch.retrieve(
-                    url, known_hash=file.digest, fname=file.name, path=folder, downloader=_Resuming(folder / file.name)
+    target = folder / file.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f".{file.name}.lock"):  # another process may want it, too, and would write to the same part
+        for url in file.urls:
+            try:
+                return Path(
+                    pooch.retrieve(url, file.digest, fname=file.name, path=folder, downloader=_Resuming(target))
                 )
-            )
-        except (requests.RequestException, OSError, ValueError) as error:
-            failures.append(f"{url}: {_short(error)}")
+            except (requests.RequestException, OSError, ValueError) as error:
+                failures.append(f"{url}: {_short(error)}")
     raise DownloadError(f"{file.name} could not be downloaded ({'; '.join(failures)})")
 
 

@@ -22,11 +22,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--format", choices=["html", *FORMATS], default="html", help="all but html are printed")
     parser.add_argument("--no-log", action="store_true", help="do not keep the page in MLflow")
     options = parser.parse_args(arguments)
-    from kerasbench.config import compose  # Hydra: the processes that draw import this module, too
+    from kerasbench.config import store  # Hydra: the processes that draw import this module, too
 
     with uncollected(), reporting():
-        chosen = {"tracking.uri": options.uri, "tracking.experiment": options.experiment}
-        tracking = compose([f"{key}='{value}'" for key, value in chosen.items() if value is not None]).tracking
+        tracking = store(options.uri, options.experiment)
         if options.format != "html":
             print(FORMATS[options.format](collect(tracking.uri, tracking.experiment, options.sweep)), end="")
             return

@@ -1,7 +1,8 @@
 """The parity certificate: do the backends compute the same?"""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -64,20 +65,23 @@ def probes(report: Report) -> list[Probe]:
 
 
 def _probe(ranking: Ranking) -> Probe | None:
-    losses: dict[str, dict[str, float]] = defaultdict(dict)
+    """Compare runs of one seed and one variant, for a variant may change the loss: another precision, another batch."""
+    losses: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
     for run in ranking.runs:
         if run.params.get("trainer.init") == "shared" and _PROBE in run.metrics:
-            losses[run.params.get("seed", "")][run.backend] = run.metrics[_PROBE]
-    shared = [of_seed for of_seed in losses.values() if len(of_seed) > 1]
+            alike = run.params.get("seed", ""), run.tags.get("variant", "")
+            losses[alike].append((run.backend, run.metrics[_PROBE]))
+    shared = {alike: some for alike, some in losses.items() if len({backend for backend, _ in some}) > 1}
     if not shared:
         return None
-    spread = max(_spread(of_seed.values()) for of_seed in shared)
-    backends = len({backend for of_seed in shared for backend in of_seed})
+    spread = max(_spread([loss for _, loss in some]) for some in shared.values())
+    backends = len({backend for some in shared.values() for backend, _ in some})
     tolerance = float(ranking.example.params.get("parity.tolerance", _TOLERANCE))
-    return Probe(ranking.title, backends, len(shared), spread, tolerance)
+    return Probe(ranking.title, backends, len({seed for seed, _ in shared}), spread, tolerance)
 
 
-def _spread(values: Iterable[float]) -> float:
-    found = list(values)
-    middle = abs(median(found))
-    return (max(found) - min(found)) / middle if middle else max(found) - min(found)
+def _spread(values: Sequence[float]) -> float:
+    if any(math.isnan(value) for value in values):
+        return math.inf
+    middle = abs(median(values))
+    return (max(values) - min(values)) / middle if middle else max(values) - min(values)

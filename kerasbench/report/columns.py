@@ -124,10 +124,12 @@ def _accuracy(samples: Sequence[float]) -> Value | None:
 
 
 def _to_target(ranking: Ranking, cell: Cell) -> Value | None:
-    if ranking.target is None or not cell.samples:
+    seconds = cell.seconds_to(ranking.target) if ranking.target else []
+    if not seconds:
         return None
-    seconds = cell.seconds_to(ranking.target)
-    return Value("never") if seconds is None else Value(rounded(seconds), seconds)
+    middle, reached = median(seconds), sum(map(math.isfinite, seconds))
+    some = f"{reached} of {len(seconds)} runs" if 0 < reached < len(seconds) else ""
+    return Value(rounded(middle), middle, detail=some) if math.isfinite(middle) else Value(some or "never")
 
 
 def _busiest_gpu(ending: str, of_epochs: Callable[[Sequence[float]], float]) -> Callable[[Ranking, Cell], Value | None]:

@@ -73,6 +73,7 @@ def _row(ranking: Ranking, cell: Cell) -> dict[str, Any]:
         "hardware.fingerprint": run.tags.get("hardware.fingerprint", ""),
         "ranked_by": ranking.metric,
         "runs": len(cell.runs),
+        "target_val_accuracy": ranking.target,
     }
     for column in COLUMNS:
         value = column.of(ranking, cell)

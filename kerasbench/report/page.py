@@ -39,7 +39,6 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         general=general,
         own=own,
         style=Markup((_HERE / "page.css").read_text()),
-        backends=sorted({cell.backend for ranking in report.rankings for cell in ranking.cells}),
         colour=colours.colour,
         columns=columns,
         sections=sections,

@@ -13,22 +13,25 @@ from kerasbench.report.overview import matrix, speed_against_accuracy
 from kerasbench.report.results import FIRST, PHASES, STEADY, Cell, Ranking, Report
 from kerasbench.report.rounding import interval, rounded
 
-MOST_RANKINGS = 8  # so many have plots of their own, the first on the page
+MOST_RANKINGS = 8  # so many are drawn, those with the newest runs
 _LINE_STYLES = ("-", "--", ":", "-.")
 _BAR = 0.62  # of the room that a bar has
+_LABEL, _LEGEND = 28, 64  # characters beside a bar, and in a legend
 
 
 def draw(report: Report, pool: Executor | None = None) -> tuple[list[Plot], dict[str, list[Plot]]]:
     """Return the plots over all rankings, and each ranking's own, drawn by the pool if there is one, by its slug."""
-    first = report.rankings[:MOST_RANKINGS]
-    own = (pool.map if pool else map)(of_ranking, first)
-    general = of_report(report)
-    return general, {ranking.slug: drawn for ranking, drawn in zip(first, own, strict=True)}
+    newest_first = sorted(report.rankings, key=lambda ranking: -max(run.started_at for run in ranking.runs))
+    chosen = newest_first[:MOST_RANKINGS]
+    drawn = [ranking for ranking in report.rankings if ranking in chosen]  # in the page's order
+    own = (pool.map if pool else map)(of_ranking, drawn)
+    general = over_all(drawn)
+    return general, {ranking.slug: plots for ranking, plots in zip(drawn, own, strict=True)}
 
 
-def of_report(report: Report) -> list[Plot]:
-    """Return the plots over all rankings; first epochs, which carry the compilation, are in none."""
-    ranked = [ranking for ranking in report.rankings[:MOST_RANKINGS] if ranking.measured and ranking.metric == STEADY]
+def over_all(rankings: Sequence[Ranking]) -> list[Plot]:
+    """Return the plots over rankings; first epochs, which carry the compilation, are in none."""
+    ranked = [ranking for ranking in rankings if ranking.measured and ranking.metric == STEADY]
     return [plot for plot in (matrix(ranked), speed_against_accuracy(ranked)) if plot]
 
 
@@ -75,19 +78,29 @@ def time_spent(ranking: Ranking) -> Plot | None:
             spent = [cell.phases[phase] for phase in PHASES]
             left = [sum(spent[:number]) for number in range(len(PHASES))]
             parts = list(zip(left, spent, strict=True))
-            axes.broken_barh(parts, (place - _BAR / 2, _BAR), facecolors=list(colours.PHASES.values()))
+            axes.broken_barh(
+                parts,
+                (place - _BAR / 2, _BAR),
+                facecolors=list(colours.PHASES.values()),
+                edgecolor="white",
+                linewidth=0.5,
+            )
         axes.set_xlim(0, 1.04 * max(sum(cell.phases.values()) for cell in cells))
         axes.set_ylim(-0.5, len(cells) - 0.5)
         _finish_bars(axes, cells, "seconds of a run, from its start to its end (mean)")
         legend(axes, [Patch(color=colours.PHASES[phase], label=phase) for phase in PHASES])
 
-    told = "; ".join(f"{cell.competitor} {rounded(sum(cell.phases.values()))} s in all" for cell in cells)
+    told = "; ".join(
+        f"{cell.competitor} {rounded(sum(cell.phases.values()))} s in all, of which "
+        + ", ".join(f"{phase} {rounded(seconds)}" for phase, seconds in cell.phases.items())
+        for cell in cells
+    )
     return _of_bars(ranking, "time", "Where the time went", told, draw, cells, below=legend_height(PHASES))
 
 
 def _finish_bars(axes: Axes, cells: Sequence[Cell], label: str) -> None:
     axes.set_xlabel(label, loc="right")
-    axes.set_yticks(range(len(cells)), [cell.competitor for cell in cells])
+    axes.set_yticks(range(len(cells)), ["\n".join(name_lines(cell)) for cell in cells])
     axes.invert_yaxis()
     axes.grid(False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -103,32 +116,39 @@ def _of_bars(
     cells: Sequence[Cell],
     below: float = 0.0,
 ) -> Plot:
-    margins = Margins(left=0.2 + 0.075 * max(len(cell.competitor) for cell in cells), bottom=0.5 + below)
-    return _own(ranking, name, title, text, draw, 0.75 + 0.33 * len(cells) + below, margins)
+    labels = [name_lines(cell) for cell in cells]
+    margins = Margins(left=0.2 + 0.075 * max(len(line) for lines in labels for line in lines), bottom=0.5 + below)
+    row = 0.17 + 0.16 * max(map(len, labels))
+    return _own(ranking, name, title, text, draw, 0.75 + row * len(cells) + below, margins)
+
+
+def name_lines(cell: Cell) -> list[str]:
+    """Return a competitor's name in lines that leave room for its bar: the backend, and what its sweep varied."""
+    backend, _, variant = cell.competitor.partition(" \N{MIDDLE DOT} ")
+    parts = [one.partition("=") for one in variant.split()]
+    return [backend, *(_shortened(f"{key.rpartition('.')[2]}={value}", _LABEL) for key, _, value in parts)]
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def accuracy_by_epoch(ranking: Ranking) -> Plot | None:
     """Lines: the median of the runs; a band from the lowest to the highest."""
-    return _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", lambda run_seconds, epoch: epoch)
+    return _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", along=None)
 
 
 def accuracy_by_time(ranking: Ranking) -> Plot | None:
-    """The same over the seconds that were trained until then."""
-    return _accuracy(
-        ranking,
-        "accuracy-time",
-        "Accuracy by training time",
-        "training seconds, validation excluded",
-        lambda run_seconds, epoch: sum(run_seconds[:epoch]),
-    )
+    """The same over the seconds since the run's process was started, all included."""
+    label = "seconds since the start: import, compilation and validation included"
+    return _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along="elapsed_seconds")
 
 
-_Place = Callable[[Sequence[float], int], float]  # where an epoch is drawn, from the seconds of all epochs
 _Curve = tuple[list[float], list[float], list[float], list[float]]
 
 
-def _accuracy(ranking: Ranking, name: str, title: str, label: str, place: _Place) -> Plot | None:
-    curves = {cell: curve for cell in ranking.measured if (curve := _curve(cell, place))}
+def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | None) -> Plot | None:
+    curves = {cell: curve for cell in ranking.measured if (curve := _curve(cell, along))}
     if not curves:
         return None
 
@@ -139,7 +159,7 @@ def _accuracy(ranking: Ranking, name: str, title: str, label: str, place: _Place
             lines += axes.plot(
                 x,
                 middle,
-                label=cell.competitor,
+                label=_shortened(" ".join(name_lines(cell)), _LEGEND),
                 color=colour,
                 marker=marker,
                 linestyle=style,
@@ -150,26 +170,29 @@ def _accuracy(ranking: Ranking, name: str, title: str, label: str, place: _Place
                 axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.set_xlabel(label)
         axes.set_ylabel("validation accuracy")
-        axes.xaxis.set_major_locator(ticks(6, integer=name == "accuracy-epoch"))
+        axes.xaxis.set_major_locator(ticks(6, integer=along is None))
         axes.yaxis.set_major_locator(ticks(5))
         axes.ticklabel_format(useOffset=False)
         axes.set_xlim(left=0)
         legend(axes, lines)
 
     told = "; ".join(f"{cell.competitor} ends at {middle[-1]:.4f}" for cell, (_, middle, _, _) in curves.items())
-    below = legend_height([cell.competitor for cell in curves])
+    below = legend_height([_shortened(" ".join(name_lines(cell)), _LEGEND) for cell in curves])
     return _own(ranking, name, title, told, draw, 2.8 + below, Margins(bottom=0.5 + below))
 
 
-def _curve(cell: Cell, place: _Place) -> _Curve | None:
-    """Return x, and the median, the lowest and the highest accuracy, over the epochs that all runs have."""
-    runs = [run.accuracy_by_time for run in cell.measured if run.accuracy_by_time[0]]
+def _curve(cell: Cell, along: str | None) -> _Curve | None:
+    """Return x, and the median, the lowest and the highest accuracy, over the epochs that all runs have.
+
+    x is the epoch, counted from 1, or, along a metric, its median.
+    """
+    runs = [found for run in cell.measured if (found := run.accuracy_with(along or "val_accuracy"))[0]]
     if not runs:
         return None
     x, middle, low, high = [], [], [], []
     for epoch in range(1, 1 + min(len(accuracy) for _, accuracy in runs)):
         at = [accuracy[epoch - 1] for _, accuracy in runs]
-        x.append(median(place(run_seconds, epoch) for run_seconds, _ in runs))
+        x.append(median(places[epoch - 1] for places, _ in runs) if along else epoch)
         middle.append(median(at))
         low.append(min(at))
         high.append(max(at))

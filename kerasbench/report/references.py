@@ -34,16 +34,15 @@ def published(runs: Sequence[Run]) -> list[Published]:
 
 
 def _published(run: Run) -> Published:
-    seconds = run.metrics.get(STEADY, run.metrics.get("epoch_seconds"))
+    seconds = run.metrics.get(STEADY)
     accuracy = run.metrics.get("val_accuracy")
-    gpu, cpu = (run.tags.get(f"hardware.{what}", "none") for what in ("gpu", "cpu"))
     return Published(
         model=run.model,
         backend=run.tags.get("backend", ""),
         data=run.tags.get("data.name", ""),
         seconds=None if seconds is None else figure([seconds]),
         accuracy=None if accuracy is None else Value(f"{accuracy:.4g}", accuracy),
-        hardware=run.tags.get("hardware") or next((name for name in (gpu, cpu) if name != "none"), ""),
+        hardware=run.tags.get("hardware.gpu", ""),
         versions=", ".join(
             f"{what} {run.tags[tag]}"
             for what, tag in (("Keras", "keras.version"), (run.backend, "backend.version"))

@@ -55,8 +55,8 @@ class Run:
 
     @property
     def measured(self) -> bool:
-        """Whether it trained: a parity run, a published figure and a report did not."""
-        return self.tags.get("task", "train") == "train" and "kind" not in self.tags
+        """Whether it trained: a parity run, a published figure, a report, and a run of another tool did not."""
+        return self.tags.get("task") == "train" and "kind" not in self.tags
 
     @property
     def round(self) -> tuple[str, str]:
@@ -68,12 +68,11 @@ class Run:
         values = self.histories.get(metric, {})
         return tuple(values[epoch] for epoch in sorted(values))
 
-    @cached_property
-    def accuracy_by_time(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """The seconds of each epoch and the validation accuracy after it, where both are known."""
-        seconds, accuracy = self.histories.get("epoch_seconds", {}), self.histories.get("val_accuracy", {})
-        epochs = sorted(seconds.keys() & accuracy.keys())
-        return tuple(seconds[epoch] for epoch in epochs), tuple(accuracy[epoch] for epoch in epochs)
+    def accuracy_with(self, metric: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return a metric's value of each epoch and the validation accuracy after it, where both are known."""
+        values, accuracy = self.histories.get(metric, {}), self.histories.get("val_accuracy", {})
+        epochs = sorted(values.keys() & accuracy.keys())
+        return tuple(values[epoch] for epoch in epochs), tuple(accuracy[epoch] for epoch in epochs)
 
 
 @dataclass(eq=False)
@@ -132,19 +131,14 @@ class Cell:
         known = [run.metrics for run in self.measured if {"examples_per_second", "epoch_seconds"} <= run.metrics.keys()]
         return [one["examples_per_second"] * one["epoch_seconds"] / one[self.metric] for one in known]
 
-    def seconds_to(self, target: float) -> float | None:
-        """Return the median training seconds until an accuracy; None where half of the runs do not reach it.
+    def seconds_to(self, target: float) -> list[float]:
+        """Return each run's training seconds until an accuracy; infinite where it does not reach it.
 
-        A run that does not reach it counts as one that takes for ever: leaving it out would flatter the others.
+        Leaving such runs out would flatter the others.
         """
-        reached = [stats.seconds_to(target, accuracy, seconds) for seconds, accuracy in self._accuracies()]
-        if not reached:
-            return None
-        middle = median(math.inf if seconds is None else seconds for seconds in reached)
-        return middle if math.isfinite(middle) else None
-
-    def _accuracies(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
-        return [run.accuracy_by_time for run in self.measured if run.accuracy_by_time[0]]
+        known = [run.accuracy_with("epoch_seconds") for run in self.measured]
+        reached = [stats.seconds_to(target, accuracy, seconds) for seconds, accuracy in known if seconds]
+        return [math.inf if seconds is None else seconds for seconds in reached]
 
     @cached_property
     def phases(self) -> dict[str, float]:

@@ -10,18 +10,23 @@ def decimals(value: float, noise: float | None) -> int:
     """Return how many decimals of a value mean something; negative: tens, hundreds and so on.
 
     As many as reach the first digit of the noise (the half width of an interval), and one more where that digit is 1;
-    without a noise, three significant digits.
+    without a noise, three significant digits. The value's own first digit stays, however large the noise.
     """
-    if noise:
-        exponent = math.floor(math.log10(noise))
-        digits = -exponent + (1 if noise / 10**exponent < 2 else 0)
+    first = -math.floor(math.log10(abs(value))) if value else 0
+    if not noise:
+        digits = first + _WITHOUT_NOISE - 1
+    elif math.isinf(noise):
+        digits = first
     else:
-        digits = _WITHOUT_NOISE - 1 - (math.floor(math.log10(abs(value))) if value else 0)
+        exponent = math.floor(math.log10(noise))
+        digits = max(first, -exponent + (1 if noise / 10**exponent < 2 else 0))
     return min(digits, _MOST_DECIMALS)
 
 
 def fixed(value: float, digits: int) -> str:
     """Return a number with so many decimals; its thousands apart, by a thin space."""
+    if math.isinf(value):
+        return "\N{INFINITY}"
     return f"{round(value, digits):,.{max(digits, 0)}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 

@@ -1,6 +1,7 @@
 """What stands below the rankings: failures, warnings, machines, and how to do it again."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,7 +35,11 @@ def reasons(cell: Cell) -> list[str]:
 
 
 def _reason(run: Run) -> str:
-    ended = {"KILLED": "interrupted", "RUNNING": "it has not ended, or was lost without a word"}
+    ended = {
+        "KILLED": "interrupted",
+        "RUNNING": "it has not ended, or was lost without a word",
+        "FINISHED": "it has kept no time of an epoch",
+    }
     return run.tags.get("failure") or ended.get(run.status, "no reason was kept")
 
 
@@ -49,9 +54,10 @@ def warnings(report: Report) -> list[str]:
             noise = Counter(run.tags["noise"] for run in cell.runs if "noise" in run.tags)
             for text, count in noise.most_common():
                 lines.append(f"{where}: {text.rstrip('.')} ({count} of {len(cell.runs)} runs).")
-            versions = {run.tags.get("backend.version") for run in cell.runs} - {None}
-            if len(versions) > 1:
-                lines.append(f"{where}: runs of versions {', '.join(sorted(map(str, versions)))} are in one cell.")
+            for what, tag in ((cell.backend, "backend.version"), ("Keras", "keras.version")):
+                versions = {run.tags[tag] for run in cell.runs if tag in run.tags}
+                if len(versions) > 1:
+                    lines.append(f"{where}: runs under {what} {', '.join(sorted(versions))} are in one cell.")
     return lines
 
 
@@ -115,22 +121,23 @@ def day(at: float) -> str:
 
 
 def conditions(ranking: Ranking) -> list[tuple[str, str]]:
-    """Return what all runs of a ranking have in common."""
-    run = ranking.example
-    data = run.tags.get("data.name", "")
-    if run.tags.get("data.source"):
-        data = f"{data} ({run.tags['data.source']})"
-    described: list[tuple[str, str | None]] = [
-        ("data", data),
-        ("examples", _given(run, "data.train_samples")),
-        ("epochs", run.params.get("trainer.epochs")),
-        ("batch size", run.params.get("trainer.batch_size")),
-        ("initial weights", run.params.get("trainer.init")),
-        ("machine", hardware_name(run)),
+    """Return what all runs of a ranking have in common; what its sweep varied is in their names."""
+
+    def common(value: Callable[[Run], str | None]) -> str | None:
+        values = {value(run) for run in ranking.runs}
+        return values.pop() if len(values) == 1 else None
+
+    described = [
+        ("data", common(_data)),
+        ("examples", common(lambda run: run.params.get("data.train_samples"))),
+        ("epochs", common(lambda run: run.params.get("trainer.epochs"))),
+        ("batch size", common(lambda run: run.params.get("trainer.batch_size"))),
+        ("initial weights", common(lambda run: run.params.get("trainer.init"))),
+        ("machine", common(hardware_name)),
     ]
-    return [(name, value) for name, value in described if value]
+    return [(name, value) for name, value in described if value and value != "None"]
 
 
-def _given(run: Run, key: str) -> str | None:
-    value = run.params.get(key)
-    return None if value == "None" else value
+def _data(run: Run) -> str:
+    name, source = run.tags.get("data.name", ""), run.tags.get("data.source")
+    return f"{name} ({source})" if source else name

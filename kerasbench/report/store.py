@@ -1,9 +1,9 @@
 """Reads the runs of an experiment, and the histories that the report needs, in a few calls whatever their number."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
@@ -16,8 +16,9 @@ from kerasbench.errors import UserError
 from kerasbench.report import database
 from kerasbench.report.database import Value
 from kerasbench.report.results import Run
+from kerasbench.tracking import sqlite_file
 
-_BY_EPOCH = ("epoch_seconds", "validation_seconds", "val_accuracy")
+_BY_EPOCH = ("epoch_seconds", "validation_seconds", "val_accuracy", "elapsed_seconds")
 _GPU_BY_EPOCH = ("_utilization_percent", "_memory_mib")
 _RUNS_PER_CALL = 100  # what a server's bulk call takes at most
 _VALUES_PER_CALL = 25_000  # what it gives at most
@@ -58,7 +59,8 @@ def _ask(client: MlflowClient, experiment_id: str, sweeps: Sequence[str]) -> lis
 
 
 def _open(uri: str, experiment: str) -> tuple[MlflowClient, str]:
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    file = sqlite_file(uri)
+    if file and not file.exists():
         raise UserError(f"{uri} does not exist yet: train something first (`make sweep`), or name a store with --uri")
     client = MlflowClient(uri)
     found = client.get_experiment_by_name(experiment)
@@ -100,7 +102,8 @@ def _with_histories(client: MlflowClient, runs: list[Run]) -> list[Run]:
     for metric in [*_BY_EPOCH, *sorted(gpu)]:
         having = [run.id for run in measured if metric in run.metrics]
         for run_id, _, epoch, value in sorted(_values(client, having, metric)):  # of two values the newer stays
-            histories[run_id].setdefault(metric, {})[epoch] = value
+            if not math.isnan(value):
+                histories[run_id].setdefault(metric, {})[epoch] = value
     return [replace(run, histories=histories.get(run.id, {})) for run in runs]
 
 

@@ -48,15 +48,16 @@ def _tie(ranking: Ranking, tied: list[Cell]) -> str:
     single = [cell.competitor for cell in tied if len(cell.samples) < 2]
     several = [cell for cell in tied if len(cell.samples) > 1]
     times = ", ".join(_seconds(cell) for cell in several)
-    names = _and([cell.competitor for cell in several])
-    text = f"A tie: no detectable difference between {names} ({times} per {_epoch(ranking)})"
+    first, *others = (cell.competitor for cell in several)
+    each = "" if len(others) == 1 else "each of "
+    text = f"A tie: no detectable difference between {first} and {each}{_and(others)} ({times} per {_epoch(ranking)})"
     if single:
         text += f"; {_and(single)} ran once, which gives no interval"
     behind = [cell for cell in ranking.measured if cell not in tied]
     if behind:
         found = ranking.ratios[behind[0].competitor]
         times, _ = interval(found.value, found.low, found.high)
-        text += f"; {behind[0].competitor}, the next, takes {times} times as long"
+        text += f"; {behind[0].competitor} takes {times} times as long as {first}"
     return f"{text}."
 
 

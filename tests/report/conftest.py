@@ -63,6 +63,7 @@ class Experiment:
                 tracked.metrics(
                     {
                         "epoch_seconds": spent,
+                        "elapsed_seconds": 3.0 + sum(seconds[:epoch]) + 0.5 * (epoch - 1),
                         "validation_seconds": 0.5,
                         "examples_per_second": 6000 / spent,
                         "val_accuracy": reached,

@@ -1,9 +1,12 @@
 """What is ranked with what, and what a verdict may say."""
 
+import math
+
 import pytest
 
 from kerasbench.errors import UserError
 from kerasbench.report import collect
+from kerasbench.report.columns import COLUMNS
 from kerasbench.report.results import FIRST, Report
 from kerasbench.report.verdicts import OPEN, TIE, WINNER, outcome, sentence
 from tests.report.conftest import Experiment
@@ -70,7 +73,17 @@ def test_a_tie_is_called_a_tie(experiment: Experiment) -> None:
     kind, first = outcome(ranking)
     assert (kind, [cell.competitor for cell in first]) == (TIE, ["jax", "torch"])
     assert "no detectable difference between jax and torch" in sentence(ranking)
-    assert "theano, the next" in sentence(ranking)
+    assert "theano takes 4.5 times as long as jax" in sentence(ranking)
+
+
+def test_a_tie_of_several_is_told_of_the_shortest_and_not_among_the_others(experiment: Experiment) -> None:
+    experiment.repeated("jax", [2.0, 2.02, 1.98])
+    experiment.repeated("torch", [2.5, 2.51, 2.49])  # told apart, and yet faster than one that is not
+    experiment.repeated("theano", [2.0, 3.0, 4.2])
+    experiment.repeated("cntk", [2.0, 3.1, 4.2])
+    (ranking,) = _collect(experiment).rankings
+    assert "no detectable difference between jax and each of theano and cntk" in sentence(ranking)
+    assert sentence(ranking).endswith("torch takes 1.250 times as long as jax.")
 
 
 def test_single_runs_give_no_verdict(experiment: Experiment) -> None:
@@ -119,14 +132,18 @@ def test_the_target_is_the_highest_whole_per_cent_that_most_reach(experiment: Ex
     (ranking,) = _collect(experiment).rankings
     assert ranking.target == 0.98
     found = {cell.competitor: cell.seconds_to(0.98) for cell in ranking.cells}
-    assert found == {"jax": 7.0, "torch": 5.0, "theano": None}
+    assert found == {"jax": [7.0], "torch": [5.0], "theano": [math.inf]}
 
 
 def test_runs_that_miss_the_target_count_as_endless(experiment: Experiment) -> None:
     for seed, last in enumerate((0.99, 0.5, 0.5), start=1):
         experiment.run("jax", accuracy=(0.1, 0.2, last), seed=seed)
-    ((cell,),) = (ranking.cells for ranking in _collect(experiment).rankings)
-    assert cell.seconds_to(0.9) is None
+    (ranking,) = _collect(experiment).rankings
+    (cell,) = ranking.cells
+    assert cell.seconds_to(0.9) == [7.0, math.inf, math.inf]
+    ranking.target = 0.9
+    shown = next(column for column in COLUMNS if column.key == "seconds_to_accuracy").of(ranking, cell)
+    assert (shown.text, shown.exact) == ("1 of 3 runs", None)
 
 
 def test_published_figures_and_reports_are_not_ranked(experiment: Experiment) -> None:

@@ -15,7 +15,9 @@ def configure(settings: Dict[str, Any]) -> None:
     import jax
 
     if settings["matmul_precision"] is not None:
-        jax.config.update("jax_default_matmul_precision", settings["matmul_precision"])
+        names = {"medium": "bfloat16"}  # PyTorch's word, JAX's word
+        chosen = settings["matmul_precision"]
+        jax.config.update("jax_default_matmul_precision", names.get(chosen, chosen))
 
 
 def wait(model: Any) -> None:
