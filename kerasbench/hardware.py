@@ -21,7 +21,7 @@ def physical_cores() -> int:
     if not hasattr(os, "sched_getaffinity"):
         return psutil.cpu_count(logical=False) or os.cpu_count() or 1
     cores = {_core(cpu) for cpu in os.sched_getaffinity(0)}
-    return max(1, math.floor(min(len(cores), _share())))
+    return max(1, math.floor(min(len(cores), share())))
 
 
 def _core(cpu: int) -> str:
@@ -30,7 +30,7 @@ def _core(cpu: int) -> str:
     return siblings.read_text().strip() if siblings.exists() else str(cpu)
 
 
-def _share(cgroups: Path = Path("/sys/fs/cgroup")) -> float:
+def share(cgroups: Path = Path("/sys/fs/cgroup")) -> float:
     """Return how many processors' time this process' control group is given; infinite where it has no limit."""
     try:
         if (cgroups / "cpu.max").exists():  # version 2

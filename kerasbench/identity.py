@@ -62,13 +62,9 @@ def comparison(config: Config, variant: Sequence[str]) -> str:
             apart, not rankings.
     """
     varied = [override.partition("=")[0].lstrip("+") for override in variant]
-    decided_elsewhere = [
-        "parity",
-        "backend",
-        "seed",
-        "data.source",
-    ]  # the data by their digest, wherever they come from
-    return _hash(plain(config), [*_INDIFFERENT, *decided_elsewhere, *varied])
+    # Backend and seed tell competitors and rounds apart, the digest tells the data apart, wherever they come from.
+    elsewhere = ["parity", "backend", "seed", "data.source"]
+    return _hash(plain(config), [*_INDIFFERENT, *elsewhere, *varied])
 
 
 def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ def test_the_hash_depends_on_what_is_computed_and_not_on_where_it_is_kept() -> N
 
 def test_backends_and_seeds_may_be_compared_and_other_settings_may_not() -> None:
     assert _comparison("backend=theano", "seed=4") == _comparison()
+    assert _comparison("data.source=embedded") == _comparison()  # the data are told apart by their digest
     for override in ("trainer.epochs=7", "model=mnist_cnn", "data.train_samples=100", "settings.threads=1"):
         assert _comparison(override) != _comparison()
 

@@ -1,12 +1,15 @@
 """What a sweep consists of, before its first job."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
+from kerasbench import sweep
 from tests.conftest import Train
 
 
@@ -37,10 +40,19 @@ def test_without_repeats_a_sweep_is_hydras_own() -> None:
     assert _jobs(1, {}, "backend=jax,torch", "seed=7") == [["backend=jax", "seed=7"], ["backend=torch", "seed=7"]]
 
 
+def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = ["backend=theano", "label=after", "backend.fixes=[]", "settings.threads=1", "trainer.epochs=2"]
+    told = SimpleNamespace(overrides=SimpleNamespace(task=overrides))
+    monkeypatch.setattr(HydraConfig, "get", lambda: told)
+    monkeypatch.setenv("KERASBENCH_SWEPT", "backend settings.threads")
+    assert sweep.this_job().variant == ("label=after", "backend.fixes=[]", "settings.threads=1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (["repeats=2"], "add -m"),
+        (["objective=val_acc"], "objective=val_acc is no metric of a run; there are: val_accuracy,"),
         (["-m", "repeats=2", "seed=1,2"], "give one seed"),
         (["-m", "repeats=2", "hydra/sweeper=basic"], "needs Hydra's sweeper `rounds`"),
         (["-m", "backend=tensorflow,cntk", "settings.jit_compile=true"], "cntk has no such setting"),

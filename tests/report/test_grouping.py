@@ -8,6 +8,7 @@ from kerasbench.errors import UserError
 from kerasbench.report import collect
 from kerasbench.report.columns import COLUMNS
 from kerasbench.report.results import FIRST, Report
+from kerasbench.report.sections import conditions
 from kerasbench.report.verdicts import OPEN, TIE, WINNER, outcome, sentence
 from tests.report.conftest import Experiment
 
@@ -144,6 +145,30 @@ def test_runs_that_miss_the_target_count_as_endless(experiment: Experiment) -> N
     ranking.target = 0.9
     shown = next(column for column in COLUMNS if column.key == "seconds_to_accuracy").of(ranking, cell)
     assert (shown.text, shown.exact) == ("1 of 3 runs", None)
+
+
+def test_runs_of_other_tools_are_not_ranked(experiment: Experiment) -> None:
+    from kerasbench.tracking import TrackedRun, open_store
+
+    experiment.run("jax")
+    with TrackedRun(open_store(experiment.tracking), "mlflow run .", {"mlflow.project.entryPoint": "main"}):
+        pass
+    (ranking,) = _collect(experiment).rankings
+    assert [cell.competitor for cell in ranking.cells] == ["jax"]
+
+
+def test_conditions_are_those_that_all_runs_share(experiment: Experiment) -> None:
+    experiment.run("jax", (3.0, 2.0), variant="trainer.epochs=2")
+    experiment.run("jax", (3.0, 2.0, 2.0), variant="trainer.epochs=3")
+    (ranking,) = _collect(experiment).rankings
+    assert dict(conditions(ranking)) == {
+        "data": "mnist (real)", "initial weights": "shared", "machine": "a processor, 2 cores",
+    }  # fmt: skip
+
+
+def test_a_store_with_options_in_its_address_is_read(experiment: Experiment) -> None:
+    experiment.run("jax")
+    assert len(collect(f"{experiment.uri}?timeout=60", experiment.name).rankings) == 1
 
 
 def test_published_figures_and_reports_are_not_ranked(experiment: Experiment) -> None:

@@ -12,18 +12,20 @@ from mlflow.entities import Run
 
 from kerasbench import stats
 from kerasbench.report import collect, write
+from kerasbench.report.certificate import probes
 from kerasbench.report.columns import COLUMNS
 from tests.report.conftest import Experiment, Printed
 
 
 class _Cells(HTMLParser):
-    """Collects the numbers of the rankings' tables: (section, competitor, column) -> attributes."""
+    """Collects the numbers of the rankings' tables: (section, competitor, column) -> attributes and visible text."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: dict[tuple[str, str, str], dict[str, str]] = {}
         self.texts: list[str] = []
         self._section = self._competitor = ""
+        self._cell: dict[str, str] = {}
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         of = {name: value or "" for name, value in attributes}
@@ -32,10 +34,16 @@ class _Cells(HTMLParser):
         if tag == "tr":
             self._competitor = of.get("data-competitor", "")
         if tag == "td" and "data-key" in of and self._competitor:
-            self.found[self._section, self._competitor, of["data-key"]] = of
+            self.found[self._section, self._competitor, of["data-key"]] = self._cell = of
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
+        if data.strip():
+            self._cell.setdefault("text", data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "td":
+            self._cell = {}
 
 
 def _cells(page: Path) -> _Cells:
@@ -100,6 +108,18 @@ def test_every_number_is_the_stores(filled: Experiment, page_file: Path, fingerp
         own = shown[section, backend, "steady_epoch_seconds"]
         assert (float(own["data-low"]), float(own["data-high"])) == (interval.low, interval.high)
     assert compared == shown.keys(), "a number that no one compared"
+    for key, of in shown.items():
+        read, last_digit = _read(of["text"])
+        assert abs(read - float(of["data-value"])) <= 0.501 * last_digit, (key, of)
+
+
+def _read(text: str) -> tuple[float, float]:
+    """Return the number that a reader sees, and how much its last digit counts."""
+    digits = re.sub(r"[^0-9.]", "", text.partition(" of ")[0])
+    whole, _, decimals = digits.partition(".")
+    zeros = 0 if decimals else len(whole) - len(whole.rstrip("0"))
+    percent = 0.01 if "%" in text else 1.0
+    return float(digits) * percent, 10.0 ** (zeros - len(decimals)) * percent
 
 
 def test_a_failed_cell_stands_in_its_table_with_its_reason_as_text(page_file: Path) -> None:
@@ -122,6 +142,38 @@ def test_different_losses_of_the_same_weights_are_told(experiment: Experiment, t
     experiment.run("jax", probe=2.3)
     experiment.run("torch", probe=2.4)
     assert "DIFFERENT" in _cells(write(collect(experiment.uri, experiment.name), tmp_path).page).texts
+
+
+def test_a_loss_that_is_no_number_is_no_equal_one_and_a_variant_is_compared_with_its_like(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    experiment.run("jax", probe=2.3)
+    experiment.run("torch", probe=2.3)
+    experiment.run("jax", probe=2.9, variant="settings.precision=mixed_bfloat16")
+    report = collect(experiment.uri, experiment.name)
+    assert [one.passed for one in probes(report)] == [True]
+    experiment.run("theano", probe=float("nan"))
+    assert [one.passed for one in probes(collect(experiment.uri, experiment.name))] == [False]
+
+
+def test_a_long_list_of_what_was_varied_leaves_room_for_its_bar(experiment: Experiment, tmp_path: Path) -> None:
+    varied = "settings.matmul_precision=highest settings.jit_compile=false model.optimizer.learning_rate=0.001"
+    experiment.run("tensorflow", variant=varied)
+    text = write(collect(experiment.uri, experiment.name), tmp_path).page.read_text()
+    assert "learning_rate=0.001" in text
+    assert f"tensorflow · {varied}" in text
+
+
+def test_the_newest_rankings_are_drawn_and_the_others_say_why_not(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kerasbench.report.plots.MOST_RANKINGS", 1)
+    experiment.run("jax", model="babi_rnn")
+    experiment.run("jax", model="mnist_mlp")
+    written = write(collect(experiment.uri, experiment.name), tmp_path)
+    assert {path.name.rpartition("-mlp-")[0] for path in written.plots.glob("mnist*.svg")} == {"mnist"}
+    assert not list(written.plots.glob("babi*"))
+    assert "Without plots: only the 1 rankings with the newest runs" in written.page.read_text()
 
 
 def test_single_runs_are_marked_and_first_epochs_too(experiment: Experiment, tmp_path: Path) -> None:
