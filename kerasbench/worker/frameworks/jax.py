@@ -1,6 +1,7 @@
 """JAX under Keras 3. XLA's own thread pool is as large as NPROC says, else as the machine has cores."""
 
-from typing import Any, Dict
+import glob
+from typing import Any, Dict, List
 
 SETTINGS = ("threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout")
 
@@ -27,16 +28,25 @@ def wait(model: Any) -> None:
     jax.block_until_ready([variable.value for variable in model.variables])
 
 
+def _names_of_threads() -> List[str]:
+    """Return the names of this process's threads; one that ends meanwhile has none."""
+    names = []
+    for path in glob.glob("/proc/self/task/*/comm"):
+        try:
+            with open(path) as file:
+                names.append(file.read().strip())
+        except OSError:
+            continue
+    return names
+
+
 def in_force() -> Dict[str, Any]:
     """Return what JAX says of itself; of its threads it says nothing, but they carry a name."""
-    import glob
-
     import jax
 
-    names = [open(path).read().strip() for path in glob.glob("/proc/self/task/*/comm")]
     devices = jax.devices()
     return {
-        "threads": names.count("tf_XLAEigen"),
+        "threads": _names_of_threads().count("tf_XLAEigen"),
         "matmul_precision": jax.config.jax_default_matmul_precision or "default",
         "device": "cpu" if devices[0].platform == "cpu" else ", ".join(device.device_kind for device in devices),
         "platform_version": devices[0].client.platform_version.splitlines()[0],
