@@ -108,9 +108,9 @@ def test_every_number_is_the_stores(filled: Experiment, page_file: Path, fingerp
         own = shown[section, backend, "steady_epoch_seconds"]
         assert (float(own["data-low"]), float(own["data-high"])) == (interval.low, interval.high)
     assert compared == shown.keys(), "a number that no one compared"
-    for cell, value in shown.items():
-        read, last_digit = _read(value["text"])
-        assert abs(read - float(value["data-value"])) <= 0.501 * last_digit, (cell, value)
+    for cell, told in shown.items():
+        read, last_digit = _read(told["text"])
+        assert abs(read - float(told["data-value"])) <= 0.501 * last_digit, (cell, told)
 
 
 def _read(text: str) -> tuple[float, float]:
