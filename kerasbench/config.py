@@ -12,12 +12,10 @@ from kerasbench import settings
 from kerasbench.errors import UserError
 from kerasbench.paths import CONF, project_path
 from kerasbench.schema import BackendConfig, Config, DataSource, TrackingConfig
+from kerasbench.vocabulary import Metric
 
 # What a run may return to Hydra's sweepers: the last epoch's figures, and those of the whole run.
-OBJECTIVES = (
-    "val_accuracy", "accuracy", "val_loss", "loss", "epoch_seconds", "validation_seconds", "examples_per_second",
-    "elapsed_seconds", "first_epoch_seconds", "steady_epoch_seconds", "total_seconds", "peak_rss_mib",
-)  # fmt: skip
+OBJECTIVES = (*Metric.OF_EPOCH, *Metric.OF_RUN)
 
 
 def _check(config: Config) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from kerasbench.nvml import Gpu
+from kerasbench.vocabulary import Tag
 
 _CPUS = Path("/sys/devices/system/cpu")
 
@@ -53,19 +54,19 @@ def cpu_name() -> str:
 def tags(gpus: list[Gpu]) -> dict[str, str]:
     """Return the hardware tags: names, sizes, and a fingerprint that is equal on equal machines."""
     described = {
-        "hardware.cpu": cpu_name(),
-        "hardware.cores": str(physical_cores()),
-        "hardware.memory_gib": str(round(psutil.virtual_memory().total / 1024**3)),
-        "hardware.gpu": ", ".join(gpu.name for gpu in gpus) or "none",
+        Tag.CPU: cpu_name(),
+        Tag.CORES: str(physical_cores()),
+        Tag.HARDWARE + "memory_gib": str(round(psutil.virtual_memory().total / 1024**3)),
+        Tag.GPU: ", ".join(gpu.name for gpu in gpus) or "none",
     }
     if gpus and os.environ.get("CUDA_VISIBLE_DEVICES") is not None:
-        described["hardware.gpu_visible"] = os.environ["CUDA_VISIBLE_DEVICES"] or "none"  # of those named above
+        described[Tag.GPU + "_visible"] = os.environ["CUDA_VISIBLE_DEVICES"] or "none"  # of those named above
     if gpus:
-        described["hardware.gpu_driver"] = gpus[0].driver
-        described["hardware.gpu_memory_mib"] = ", ".join(str(gpu.memory_mib) for gpu in gpus)
+        described[Tag.GPU + "_driver"] = gpus[0].driver
+        described[Tag.GPU + "_memory_mib"] = ", ".join(str(gpu.memory_mib) for gpu in gpus)
     content = "|".join(f"{key}={value}" for key, value in sorted(described.items()))
     fingerprint = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return described | {"hardware.fingerprint": fingerprint, "hardware.cpu_governor": _governor()}
+    return described | {Tag.FINGERPRINT: fingerprint, Tag.CPU + "_governor": _governor()}
 
 
 def _governor() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from kerasbench.paths import PROJECT
 from kerasbench.schema import Config, Task
 
-# What decides nothing that is computed or measured.
+# Settings, and groups of them, that decide nothing which is computed or measured.
 _INDIFFERENT = (
     "tracking",
     "environments",
@@ -23,6 +23,9 @@ _INDIFFERENT = (
     "report",
     "quiet",
 )
+# What runs of one ranking need not have in common: backend and seed tell competitors and rounds apart, and the digest
+# tells the data apart, wherever they come from.
+NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source")
 
 
 def plain(config: Config) -> dict[str, Any]:
@@ -62,9 +65,7 @@ def comparison(config: Config, variant: Sequence[str]) -> str:
             apart, not rankings.
     """
     varied = [override.partition("=")[0].lstrip("+") for override in variant]
-    # Backend and seed tell competitors and rounds apart, the digest tells the data apart, wherever they come from.
-    elsewhere = ["parity", "backend", "seed", "data.source"]
-    return _hash(plain(config), [*_INDIFFERENT, *elsewhere, *varied])
+    return _hash(plain(config), [*NOT_COMPARED, *varied])
 
 
 def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:

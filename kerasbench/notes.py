@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from kerasbench import provenance
 from kerasbench.report.colours import colour
 from kerasbench.schema import Config
+from kerasbench.vocabulary import Tag
 
 if TYPE_CHECKING:
     from kerasbench.data import PreparedData
@@ -29,9 +30,9 @@ def of_run(config: Config, environment: "Environment", data: "PreparedData") -> 
     versions = f"{config.backend.framework} {proof['backend_version']} under Keras {proof['keras_version']}"
     what = "is compared with the reference" if config.task.value == "parity" else "trains"
     source = provenance.tags()
-    commit = source.get("git.commit", "")[:9]
-    dirty = ", with changes" if source.get("git.dirty") == "true" else ""
+    commit = source.get(Tag.GIT_COMMIT, "")[:9]
+    dirty = ", with changes" if source.get(Tag.GIT_DIRTY) == "true" else ""
     how = f"{trainer.epochs} epochs, batch {trainer.batch_size}, seed {config.seed}"
     note = f"**{config.backend.name}** ({versions}) {what}: `{config.model.name}` on {data.name}, {how}.\n\n"
-    note += f"To repeat: `{source['command']}`"
+    note += f"To repeat: `{source[Tag.COMMAND]}`"
     return {NOTE: note + (f" (commit {commit}{dirty})" if commit else ""), COLOUR: colour(config.backend.name)}

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from kerasbench.vocabulary import Metric, Tag
+
 HOST, PORT = "127.0.0.1", 5000
 _SERVER = f"http://{HOST}:{PORT}"
 _MODEL_TRAINING = "workflowType=machine_learning"  # without it, MLflow shows its pages for language models
@@ -13,14 +15,14 @@ _MODEL_TRAINING = "workflowType=machine_learning"  # without it, MLflow shows it
 # A view's sections, each a row of charts: (kind, metric, what its lines run along: steps or another metric).
 _SECTIONS = {
     "Speed and accuracy": [
-        ("LINE", "epoch_seconds", "step"),
-        ("LINE", "val_accuracy", "step"),
-        ("BAR", "steady_epoch_seconds", ""),
+        ("LINE", Metric.EPOCH_SECONDS, "step"),
+        ("LINE", Metric.VAL_ACCURACY, "step"),
+        ("BAR", Metric.STEADY_EPOCH_SECONDS, ""),
     ],
     "By the clock, and what it cost": [
-        ("LINE", "val_accuracy", "elapsed_seconds"),
-        ("BAR", "compile_seconds", ""),
-        ("BAR", "peak_rss_mib", ""),
+        ("LINE", Metric.VAL_ACCURACY, Metric.ELAPSED_SECONDS),
+        ("BAR", Metric.COMPILE_SECONDS, ""),
+        ("BAR", Metric.PEAK_RSS_MIB, ""),
     ],
 }
 
@@ -57,7 +59,8 @@ def view_tag(sweep: str) -> tuple[str, str]:
     """
     kept = {"display": True, "deleted": False, "isReordered": True, "isGenerated": False}  # where it is, as it is
     state = {
-        "searchFilter": f"tags.sweep = '{sweep}' and tags.kind IS NULL",  # the report's run bears the sweep, too
+        # The report's run bears the sweep, too.
+        "searchFilter": f"tags.{Tag.SWEEP} = '{sweep}' and tags.{Tag.KIND} IS NULL",
         "orderByKey": "attributes.start_time",
         "orderByAsc": True,
         "runsHiddenMode": "SHOW_ALL",

@@ -7,18 +7,19 @@ import sys
 from pathlib import Path
 
 from kerasbench.paths import PROJECT
+from kerasbench.vocabulary import Tag
 
 
 @functools.cache
 def tags() -> dict[str, str]:
     """Return the command line and, in a git checkout, the commit and whether files differ from it."""
-    return {"command": shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])} | _git()
+    return {Tag.COMMAND: shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])} | _git()
 
 
 def _git() -> dict[str, str]:
     try:
         commit = _ask_git("rev-parse", "HEAD")
-        return {"git.commit": commit, "git.dirty": str(bool(_ask_git("status", "--porcelain"))).lower()}
+        return {Tag.GIT_COMMIT: commit, Tag.GIT_DIRTY: str(bool(_ask_git("status", "--porcelain"))).lower()}
     except (OSError, subprocess.SubprocessError):
         return {}  # no git, no checkout, or one that is slow to answer
 

@@ -18,6 +18,7 @@ from kerasbench import config, progress
 from kerasbench.errors import reporting
 from kerasbench.notes import COLOUR, NOTE
 from kerasbench.report.colours import colour
+from kerasbench.vocabulary import Metric, Tag
 
 FIGURES = Path(__file__).with_suffix(".yaml")
 _IMPORTED = "reference"  # the tag by which a figure is known in the store
@@ -98,22 +99,22 @@ def _run(name: str, figure: Figure, source: Source, note: str, seconds: float | 
     epochs = ", ".join(f"{accuracy:g} after {epoch} epochs" for epoch, accuracy in figure.accuracy.items())
     note = " ".join(filter(None, [f"Validation accuracy {epochs}." if epochs else "", note]))
     tags = {
-        "kind": "reference",
+        Tag.KIND: Tag.REFERENCE,
         _IMPORTED: name,
-        "model": figure.model,
-        "data.name": figure.data,
-        "backend": figure.backend,
-        "keras.version": versions and versions.keras,
-        "backend.version": versions and versions.backend,
-        "hardware.gpu": source.gpu,
-        "source": source.name,
-        "note": note,
+        Tag.MODEL: figure.model,
+        Tag.DATA_NAME: figure.data,
+        Tag.BACKEND: figure.backend,
+        Tag.KERAS_VERSION: versions and versions.keras,
+        Tag.BACKEND_VERSION: versions and versions.backend,
+        Tag.GPU: source.gpu,
+        Tag.SOURCE: source.name,
+        Tag.NOTE: note,
         NOTE: f"Published, not measured here. {note}\n\nSource: {source.name}.",
         COLOUR: figure.backend and colour(figure.backend),
     }
-    metrics = {epoch: {"val_accuracy": accuracy} for epoch, accuracy in figure.accuracy.items()}
+    metrics = {epoch: {Metric.VAL_ACCURACY: accuracy} for epoch, accuracy in figure.accuracy.items()}
     if seconds is not None:
-        metrics[0] = {"steady_epoch_seconds": seconds}
+        metrics[0] = {Metric.STEADY_EPOCH_SECONDS: seconds}
     return Reference(name, {key: value for key, value in tags.items() if value}, metrics)
 
 
@@ -127,7 +128,7 @@ def import_into(uri: str | None, experiment: str | None) -> tuple[int, int]:
 
     store = open_store(config.store(uri, experiment))
     client, experiment_id = store
-    runs = client.search_runs([experiment_id], "tags.kind = 'reference'", max_results=1000)
+    runs = client.search_runs([experiment_id], f"tags.{Tag.KIND} = '{Tag.REFERENCE}'", max_results=1000)
     held = {run.data.tags.get(_IMPORTED) for run in runs}
     missing = [reference for reference in references() if reference.name not in held]
     for reference in missing:
@@ -140,7 +141,7 @@ def import_into(uri: str | None, experiment: str | None) -> tuple[int, int]:
 def show(console: Console) -> None:
     """Print the figures, and what is to be said of them."""
     table = Table("model", "data", "backend", "Keras", box=box.SIMPLE_HEAD)
-    for heading in ("s/epoch", "val_accuracy"):
+    for heading in ("s/epoch", Metric.VAL_ACCURACY):
         table.add_column(heading, justify="right")
     table.add_column("remark", overflow="fold")
     file = _read()

@@ -14,6 +14,7 @@ from kerasbench.outcome import Job, Outcome
 from kerasbench.progress import Progress
 from kerasbench.schema import Config, Task
 from kerasbench.telemetry import Telemetry
+from kerasbench.vocabulary import Tag
 from kerasbench.worker_process import start
 
 if TYPE_CHECKING:
@@ -103,22 +104,22 @@ def _tell_noise(session: "Session", busy_gpus: int) -> None:
     on_gpus = f"{busy_gpus} other processes computed on the GPUs when it started" if busy_gpus else None
     noise = "; ".join(filter(None, [session.telemetry.noise(), on_gpus]))
     if noise:
-        session.tracked.tags({"noise": noise})
+        session.tracked.tags({Tag.NOISE: noise})
         session.announce.warn(f"noise: {noise}; the times of this run are not to be trusted")
 
 
 def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:
     tags = {
-        "task": config.task.value,
-        "backend": config.backend.name,
-        "model": config.model.name,
-        "data.name": data.name,
-        "data.digest": data.digest,
-        "data.source": data.source,
-        "config.hash": identity.digest(config),
-        "comparison.hash": identity.comparison(config, job.variant),
-        "sweep": job.sweep,
-        "variant": " ".join(job.variant),
-        "label": config.label or "",
+        Tag.TASK: config.task.value,
+        Tag.BACKEND: config.backend.name,
+        Tag.MODEL: config.model.name,
+        Tag.DATA_NAME: data.name,
+        Tag.DATA_DIGEST: data.digest,
+        Tag.DATA_SOURCE: data.source,
+        Tag.CONFIG_HASH: identity.digest(config),
+        Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
+        Tag.SWEEP: job.sweep,
+        Tag.VARIANT: " ".join(job.variant),
+        Tag.LABEL: config.label or "",
     }
     return {name: value for name, value in tags.items() if value}

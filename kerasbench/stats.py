@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
+from kerasbench.vocabulary import Metric
+
 CONFIDENCE = 0.95
 UNSTEADY = 0.05  # a coefficient of variation above this is warned of
 _MANY = 7  # samples from which on nothing is supposed of their distribution
@@ -48,10 +50,10 @@ def epoch_summary(epoch_seconds: Sequence[float]) -> dict[str, float]:
     """
     if not epoch_seconds:
         return {}
-    summary = {"first_epoch_seconds": epoch_seconds[0]}
+    summary = {Metric.FIRST_EPOCH_SECONDS: epoch_seconds[0]}
     steady = steady_seconds(epoch_seconds)
     if steady is not None:
-        summary |= {"steady_epoch_seconds": steady, "compile_seconds": max(0.0, epoch_seconds[0] - steady)}
+        summary |= {Metric.STEADY_EPOCH_SECONDS: steady, Metric.COMPILE_SECONDS: max(0.0, epoch_seconds[0] - steady)}
     return summary
 
 

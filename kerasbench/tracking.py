@@ -21,6 +21,7 @@ from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
 from kerasbench.interruption import uninterrupted
 from kerasbench.schema import TrackingConfig
+from kerasbench.vocabulary import Tag
 
 logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every table that it creates
 
@@ -152,7 +153,7 @@ class TrackedRun:
 
     def fail(self, reason: str) -> None:
         """End the run as FAILED, the first line of the reason in its tag."""
-        self.tags({"failure": reason.splitlines()[0] if reason else "unknown"})
+        self.tags({Tag.FAILURE: reason.splitlines()[0] if reason else "unknown"})
         self.end("FAILED")
 
     @uninterrupted()

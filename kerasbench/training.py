@@ -2,12 +2,12 @@
 
 from kerasbench import stats
 from kerasbench.session import Session
+from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
 
 _BUILD_METRICS = ("load_seconds", "build_seconds", "parameters")
-_PROBE_METRICS = ("parity_probe_loss", "probe_seconds")
-_EPOCH_METRICS = ("epoch_seconds", "validation_seconds", "loss", "accuracy", "val_loss", "val_accuracy")
-_AT_THE_END = ("peak_rss_mib", "idle_seconds")
+_PROBE_METRICS = (Metric.PARITY_PROBE_LOSS, "probe_seconds")
+_AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds")
 _BETWEEN_EPOCHS = ("shuffle_seconds", "augmentation_seconds")
 
 
@@ -26,17 +26,17 @@ def train(session: Session) -> None:
     tracked.metrics({name: built[name] for name in _BUILD_METRICS})
     probed = worker.expect(protocol.PROBED)
     tracked.metrics({name: probed[name] for name in _PROBE_METRICS})
-    tracked.tags({f"in_force.{name}": value for name, value in probed["in_force"].items()})
+    tracked.tags({f"{Tag.IN_FORCE}{name}": value for name, value in probed["in_force"].items()})
     session.announce(f"epoch 1/{epochs}, in which what is used first is compiled", (0, epochs))
 
     for _ in range(epochs):
         epoch = worker.expect(protocol.EPOCH)
-        metrics = {name: epoch[name] for name in (*_EPOCH_METRICS, *_BETWEEN_EPOCHS) if name in epoch}
-        metrics["elapsed_seconds"] = epoch["ended_at"] - worker.started_at
-        metrics["examples_per_second"] = built["examples"] / epoch["epoch_seconds"]
+        metrics = {name: epoch[name] for name in (*Metric.OF_EPOCH, *_BETWEEN_EPOCHS) if name in epoch}
+        metrics[Metric.ELAPSED_SECONDS] = epoch["ended_at"] - worker.started_at
+        metrics[Metric.EXAMPLES_PER_SECOND] = built["examples"] / metrics[Metric.EPOCH_SECONDS]
         metrics |= session.telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
-        outcome.epoch_seconds.append(epoch["epoch_seconds"])
+        outcome.epoch_seconds.append(metrics[Metric.EPOCH_SECONDS])
         outcome.metrics = metrics
         session.announce(
             f"epoch {epoch['epoch']}/{epochs}  {epoch['epoch_seconds']:.2f} s  "
@@ -47,9 +47,9 @@ def train(session: Session) -> None:
 
     finished = worker.expect(protocol.FINISHED)
     of_run = {name: finished[name] for name in _AT_THE_END} | stats.epoch_summary(outcome.epoch_seconds)
-    of_run["total_seconds"] = finished["ended_at"] - worker.started_at
+    of_run[Metric.TOTAL_SECONDS] = finished["ended_at"] - worker.started_at
     tracked.metrics(of_run)
     outcome.metrics |= of_run
     typical = stats.steady_seconds(outcome.epoch_seconds) or outcome.epoch_seconds[0]
-    accuracy = outcome.metrics["val_accuracy"]
+    accuracy = outcome.metrics[Metric.VAL_ACCURACY]
     session.announce.done(f"{epochs} epochs of {typical:.2f} s, val_accuracy {accuracy:.4f}")

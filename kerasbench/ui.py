@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 from kerasbench import pages
 from kerasbench.errors import UserError, reporting
+from kerasbench.vocabulary import Tag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,9 +48,9 @@ class Store:
             UserError: no run has the named one.
         """
         runs = self.client.search_runs(
-            [self.experiment_id], "tags.sweep IS NOT NULL and tags.kind IS NULL", max_results=1000
+            [self.experiment_id], f"tags.{Tag.SWEEP} IS NOT NULL and tags.{Tag.KIND} IS NULL", max_results=1000
         )
-        sweeps = list(dict.fromkeys(run.data.tags["sweep"] for run in runs))
+        sweeps = list(dict.fromkeys(run.data.tags[Tag.SWEEP] for run in runs))
         if named is None:
             return sweeps[0] if sweeps else None
         if named not in sweeps and not (re.fullmatch(r"[\w.-]+", named) and self._has(named)):
@@ -58,7 +59,7 @@ class Store:
         return named
 
     def _has(self, sweep: str) -> bool:
-        return bool(self.client.search_runs([self.experiment_id], f"tags.sweep = '{sweep}'", max_results=1))
+        return bool(self.client.search_runs([self.experiment_id], f"tags.{Tag.SWEEP} = '{sweep}'", max_results=1))
 
     def is_served_at(self, server: str) -> bool:
         """Tell whether an MLflow server answers there that holds this very experiment and its newest run."""

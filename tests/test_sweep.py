@@ -52,7 +52,7 @@ def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pyte
     ("arguments", "named"),
     [
         (["repeats=2"], "add -m"),
-        (["objective=val_acc"], "objective=val_acc is no metric of a run; there are: val_accuracy,"),
+        (["objective=val_acc"], "objective=val_acc is no metric of a run; there are: loss, accuracy, val_loss,"),
         (["-m", "repeats=2", "seed=1,2"], "give one seed"),
         (["-m", "repeats=2", "hydra/sweeper=basic"], "needs Hydra's sweeper `rounds`"),
         (["-m", "backend=tensorflow,cntk", "settings.jit_compile=true"], "cntk has no such setting"),

@@ -1,13 +1,12 @@
-"""Sampling from outside. NVML's answers are played in the form it gives them, for a test's machine may have no GPU."""
+"""Sampling from outside, with GPUs that are played, for a machine may have none: a recorded one, and two others."""
 
-import math
 import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,9 +14,9 @@ import psutil
 import pynvml
 import pytest
 
-from kerasbench import hardware
 from kerasbench.nvml import Gpu, Nvml
 from kerasbench.telemetry import Telemetry
+from tests.recorded_gpu import Recording
 
 _WATTS = 250.0
 _INTERVAL = 0.05
@@ -119,6 +118,38 @@ def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples
     assert figures["gpu_1_utilization_percent"] == 89.0
 
 
+def test_an_epochs_gpu_figures_are_those_of_a_recorded_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording, readings, played = Recording(), iter(range(1_000_000)), threading.Event()
+    now = 0.0
+
+    def next_reading() -> float:
+        nonlocal now
+        number = next(readings)
+        if number < len(recording.seconds):
+            now = float(recording.seconds[number])
+        else:
+            played.set()
+            now = float(recording.seconds[-1]) + 60  # when all epochs are over
+        return now
+
+    recording.play(monkeypatch, lambda: now)
+    monkeypatch.setattr("kerasbench.telemetry.time", SimpleNamespace(time=next_reading))
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.001) as telemetry:
+        assert played.wait(20)
+    # Idle and loading; an epoch with a gap in the recording; one without.
+    for started, ended in ((0.0, 4.02), (6.5, 20.5), (20.5, 42.0)):
+        figures = telemetry.between(started, ended)
+        there = recording.within(started, ended)
+        assert figures["system/samples"] == there.sum()
+        assert figures["gpu_0_utilization_percent"] == pytest.approx(recording.utilization_percent[there].mean())
+        assert figures["system/gpu_0_utilization_percent_peak"] == recording.utilization_percent[there].max()
+        assert figures["gpu_0_memory_mib"] == pytest.approx(recording.memory_mib[there].mean())
+        assert figures["gpu_0_power_watts"] == pytest.approx(recording.power_watts[there].mean())
+        assert figures["system/gpu_0_power_watts_peak"] == pytest.approx(recording.power_watts[there].max())
+        used = recording.joules(ended) - recording.joules(started)
+        assert figures["system/gpu_0_energy_joules"] == pytest.approx(used, rel=0.03)
+
+
 def test_a_child_that_ends_while_a_sample_is_taken_does_not_end_the_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = subprocess.Popen(["true"])
     ended = psutil.Process(compiler.pid)
@@ -169,49 +200,6 @@ def test_a_busy_process_that_is_not_the_runs_is_noise() -> None:
     assert "% of a core on average" in noise
 
 
-@pytest.mark.parametrize(
-    ("files", "processors"),
-    [
-        ({"cpu.max": "200000 100000\n"}, 2.0),
-        ({"cpu.max": "max 100000\n"}, math.inf),
-        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
-        ({}, math.inf),
-    ],
-)
-def test_a_containers_share_of_the_processors_is_known(
-    tmp_path: Path, files: dict[str, str], processors: float
-) -> None:
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content)
-    assert hardware.share(tmp_path) == processors
-
-
-def test_no_more_cores_are_used_than_the_share_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    for share, cores in ((1.5, 1), (0.5, 1)):
-        monkeypatch.setattr(hardware, "share", lambda share=share: share)
-        assert hardware.physical_cores() == cores
-
-
-def test_two_threads_of_a_core_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
-    for cpu, siblings in enumerate(["0-1", "0-1", "2-3", "2-3"]):
-        topology = tmp_path / f"cpu{cpu}" / "topology"
-        topology.mkdir(parents=True)
-        (topology / "thread_siblings_list").write_text(f"{siblings}\n")
-    monkeypatch.setattr(hardware, "_CPUS", tmp_path)
-    monkeypatch.setattr(hardware, "share", lambda: math.inf)
-    assert hardware.physical_cores() == 2
-
-
-def test_which_gpus_a_worker_sees_is_a_part_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpus = [Gpu("NVIDIA T0", "535.1", 16384)]
-    all_of_them = hardware.tags(gpus)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert hardware.tags(gpus)["hardware.fingerprint"] != all_of_them["hardware.fingerprint"]
-
-
 def test_a_gpu_that_does_not_tell_its_memory_is_still_one(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def unsupported(handle: int) -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
@@ -219,12 +207,3 @@ def test_a_gpu_that_does_not_tell_its_memory_is_still_one(two_gpus: None, monkey
     monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", unsupported)
     with Nvml() as nvml:
         assert [gpu.memory_mib for gpu in nvml.gpus()] == [0, 0]
-
-
-def test_equal_machines_have_equal_fingerprints_and_a_gpu_changes_it() -> None:
-    without = hardware.tags([])
-    assert without["hardware.gpu"] == "none"
-    assert without == hardware.tags([])
-    with_gpu = hardware.tags([Gpu("NVIDIA T0", "535.1", 16384)])
-    assert with_gpu["hardware.gpu"] == "NVIDIA T0"
-    assert with_gpu["hardware.fingerprint"] != without["hardware.fingerprint"]

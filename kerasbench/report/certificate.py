@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from kerasbench.report.results import Parity, Ranking, Report
+from kerasbench.vocabulary import Metric, Tag
 
-_PROBE = "parity_probe_loss"
+_PROBE = Metric.PARITY_PROBE_LOSS
 _TOLERANCE = 1e-4  # where runs name none
 
 
@@ -69,7 +70,7 @@ def _probe(ranking: Ranking) -> Probe | None:
     losses: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
     for run in ranking.runs:
         if run.params.get("trainer.init") == "shared" and _PROBE in run.metrics:
-            alike = run.params.get("seed", ""), run.tags.get("variant", "")
+            alike = run.params.get("seed", ""), run.tags.get(Tag.VARIANT, "")
             losses[alike].append((run.backend, run.metrics[_PROBE]))
     shared = {alike: some for alike, some in losses.items() if len({backend for backend, _ in some}) > 1}
     if not shared:

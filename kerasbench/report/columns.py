@@ -7,6 +7,8 @@ from statistics import fmean, median, stdev
 
 from kerasbench.report.results import FIRST, STEADY, Cell, Ranking
 from kerasbench.report.rounding import interval, rounded
+from kerasbench.stats import Estimate
+from kerasbench.vocabulary import Metric, Tag
 
 NOTHING = "\N{EN DASH}"
 
@@ -39,7 +41,7 @@ class Column:
         key: its name for programs.
         title, unit: its head.
         value: what it shows of a cell of a ranking; None: nothing.
-        brief: whether a narrow table has it, too.
+        brief: how long it stays where a table must be narrow; 0: only the page has it.
         means: what it is, in a sentence.
         numeric, has_interval: what its values are.
     """
@@ -48,7 +50,7 @@ class Column:
     title: str
     unit: str
     value: Callable[[Ranking, Cell], Value | None]
-    brief: bool = False
+    brief: int = 0
     means: str = ""
     numeric: bool = True
     has_interval: bool = False
@@ -73,7 +75,7 @@ class Column:
 
 def columns(ranking: Ranking, brief: bool = False) -> list[Column]:
     """Return the columns that have something to show."""
-    chosen = [column for column in COLUMNS if column.brief or not brief]
+    chosen = [column for column in COLUMNS if column.brief > 0 or not brief]
     return [column for column in chosen if any(column.value(ranking, cell) for cell in ranking.cells)]
 
 
@@ -105,8 +107,13 @@ def _ratio(ranking: Ranking, cell: Cell) -> Value | None:
         return None
     if cell is ranking.measured[0]:
         return Value("1", 1.0, detail="shortest" if len(ranking.measured) > 1 else "")
-    text, between = interval(found.value, found.low, found.high)
-    return Value(f"{text} \N{MULTIPLICATION SIGN}", found.value, found.low, found.high, between)
+    return times(found)
+
+
+def times(ratio: Estimate) -> Value:
+    """Return a ratio as it is shown."""
+    text, between = interval(ratio.value, ratio.low, ratio.high)
+    return Value(f"{text} \N{MULTIPLICATION SIGN}", ratio.value, ratio.low, ratio.high, between)
 
 
 def _variation(ranking: Ranking, cell: Cell) -> Value | None:
@@ -164,8 +171,8 @@ FINAL_ACCURACY = Column(
     "final_val_accuracy",
     "final accuracy",
     "",
-    lambda ranking, cell: _accuracy(cell.last("val_accuracy")),
-    brief=True,
+    lambda ranking, cell: _accuracy(cell.last(Metric.VAL_ACCURACY)),
+    brief=4,
     means="Validation accuracy after the last epoch.",
 )
 COLUMNS = (
@@ -174,7 +181,7 @@ COLUMNS = (
         "epoch",
         "s",
         _seconds,
-        brief=True,
+        brief=7,
         means="Training seconds of a steady epoch, validation excluded: the median of the epochs after the first, and "
         "of the runs; with its 95% interval.",
         has_interval=True,
@@ -184,7 +191,7 @@ COLUMNS = (
         "ratio",
         "",
         _ratio,
-        brief=True,
+        brief=6,
         means="How many times as long as the fastest, with its 95% interval.",
         has_interval=True,
     ),
@@ -193,29 +200,29 @@ COLUMNS = (
         "variation",
         "",
         _variation,
-        brief=True,
+        brief=2,
         means="Coefficient of variation between runs: their standard deviation over their mean.",
     ),
     Column(
-        "examples_per_second",
+        Metric.EXAMPLES_PER_SECOND,
         "examples",
         "1/s",
         lambda ranking, cell: figure(cell.examples_per_second),
-        brief=True,
+        brief=1,
         means="Training examples per second of a steady epoch.",
     ),
     Column(
-        "first_epoch_seconds",
+        Metric.FIRST_EPOCH_SECONDS,
         "first epoch",
         "s",
         lambda ranking, cell: figure(cell.values(FIRST)) if cell.metric == STEADY else None,
         means="It carries what is compiled on first use.",
     ),
     Column(
-        "compile_seconds",
+        Metric.COMPILE_SECONDS,
         "compile",
         "s",
-        lambda ranking, cell: figure(cell.values("compile_seconds")),
+        lambda ranking, cell: figure(cell.values(Metric.COMPILE_SECONDS)),
         means="The first epoch minus a steady one.",
     ),
     FINAL_ACCURACY,
@@ -223,7 +230,7 @@ COLUMNS = (
         "best_val_accuracy",
         "best accuracy",
         "",
-        lambda ranking, cell: _accuracy(cell.best("val_accuracy")),
+        lambda ranking, cell: _accuracy(cell.best(Metric.VAL_ACCURACY)),
         means="The highest validation accuracy after any epoch.",
     ),
     Column(
@@ -235,11 +242,11 @@ COLUMNS = (
         "reach.",
     ),
     Column(
-        "peak_rss_mib",
+        Metric.PEAK_RSS_MIB,
         "peak memory",
         "MiB",
-        lambda ranking, cell: figure(cell.values("peak_rss_mib")),
-        brief=True,
+        lambda ranking, cell: figure(cell.values(Metric.PEAK_RSS_MIB)),
+        brief=3,
         means="The largest resident memory of the training process.",
     ),
     Column(
@@ -252,14 +259,14 @@ COLUMNS = (
     Column(
         "gpu_memory_mib", "GPU memory", "MiB", _busiest_gpu("_memory_mib", max), means="The most in use on one GPU."
     ),
-    Column("keras.version", "Keras", "", _versions("keras.version"), means="Keras' version.", numeric=False),
+    Column(Tag.KERAS_VERSION, "Keras", "", _versions(Tag.KERAS_VERSION), means="Keras' version.", numeric=False),
     Column(
-        "backend.version",
+        Tag.BACKEND_VERSION,
         "version",
         "",
-        _versions("backend.version"),
+        _versions(Tag.BACKEND_VERSION),
         means="The backend's own version.",
         numeric=False,
     ),
-    Column("finished_runs", "runs", "", _runs, brief=True, means="How many finished."),
+    Column("finished_runs", "runs", "", _runs, brief=5, means="How many finished."),
 )

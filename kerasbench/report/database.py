@@ -14,6 +14,8 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import and_, or_, select
 
 from kerasbench.report.results import Run
+from kerasbench.schema import Task
+from kerasbench.vocabulary import Tag
 
 Value = tuple[str, int, int, float]  # run id, timestamp, epoch, value
 
@@ -25,9 +27,9 @@ def runs(store: SqlAlchemyStore, experiment_id: str, sweeps: Sequence[str]) -> l
     )
     if sweeps:
         wanted = or_(
-            and_(SqlTag.key == "sweep", SqlTag.value.in_(sweeps)),
-            and_(SqlTag.key == "task", SqlTag.value == "parity"),
-            and_(SqlTag.key == "kind", SqlTag.value == "reference"),
+            and_(SqlTag.key == Tag.SWEEP, SqlTag.value.in_(sweeps)),
+            and_(SqlTag.key == Tag.TASK, SqlTag.value == Task.parity.value),
+            and_(SqlTag.key == Tag.KIND, SqlTag.value == Tag.REFERENCE),
         )
         chosen = chosen.where(SqlRun.run_uuid.in_(select(SqlTag.run_uuid).where(wanted)))
     with store.ManagedSessionMaker() as session:

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kerasbench.report.results import Ranking, Report
+from kerasbench.vocabulary import Tag
 
-_ASKED, _IN_FORCE = "settings.", "in_force."  # the params, and the tags
+_ASKED, _IN_FORCE = "settings.", Tag.IN_FORCE  # the params, and the tags
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from kerasbench.report import sections, verdicts
+from kerasbench.report import sections, variants, verdicts
 from kerasbench.report.columns import COLUMNS, columns
 from kerasbench.report.results import Cell, Ranking, Report
 from kerasbench.report.rounding import power
+from kerasbench.vocabulary import Metric, Tag
 
 
 def markdown(report: Report) -> str:
@@ -19,6 +20,8 @@ def markdown(report: Report) -> str:
         described = " · ".join(f"{name}: {value}" for name, value in sections.conditions(ranking))
         parts += [f"## {ranking.title}", f"**{verdicts.sentence(ranking)}** {verdicts.accuracy(ranking)}".strip()]
         parts += [described, _markdown_table(ranking)]
+        brought = [f"- {one.sentence}" for one in variants.effects(ranking)]
+        parts += ["\n".join(brought)] if brought else []
     failed = [f"- {one.name} ({one.ranking}): {one.status}, {one.reason}" for one in sections.failures(report)]
     if failed:
         parts += ["## Not finished", "\n".join(failed)]
@@ -69,8 +72,8 @@ def _row(ranking: Ranking, cell: Cell) -> dict[str, Any]:
         "model": ranking.model,
         "backend": cell.backend,
         "competitor": cell.competitor,
-        "data.digest": run.tags.get("data.digest", ""),
-        "hardware.fingerprint": run.tags.get("hardware.fingerprint", ""),
+        Tag.DATA_DIGEST: run.tags.get(Tag.DATA_DIGEST, ""),
+        Tag.FINGERPRINT: run.tags.get(Tag.FINGERPRINT, ""),
         "ranked_by": ranking.metric,
         "runs": len(cell.runs),
         "target_val_accuracy": ranking.target,
@@ -81,7 +84,7 @@ def _row(ranking: Ranking, cell: Cell) -> dict[str, Any]:
         if column.has_interval:
             row |= {f"{column.key}.low": value.low, f"{column.key}.high": value.high}
     if ranking.metric != COLUMNS[0].key:  # a first epoch is no steady one
-        row |= {"first_epoch_seconds": row["steady_epoch_seconds"], "steady_epoch_seconds": None}
+        row |= {Metric.FIRST_EPOCH_SECONDS: row[Metric.STEADY_EPOCH_SECONDS], Metric.STEADY_EPOCH_SECONDS: None}
         row |= {"steady_epoch_seconds.low": None, "steady_epoch_seconds.high": None}
     return row
 
@@ -115,6 +118,10 @@ def _ranking(ranking: Ranking) -> dict[str, Any]:
             "sentence": verdicts.sentence(ranking),
         },
         "target_val_accuracy": ranking.target,
+        "variants": [
+            {"variant": one.variant, "baseline": one.baseline, "outcome": one.outcome, "ratio": vars(one.ratio)}
+            for one in variants.effects(ranking)
+        ],
         "cells": [_row(ranking, cell) | {"samples": cell.samples, "phases": cell.phases} for cell in ranking.cells],
     }
 

@@ -5,11 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from kerasbench.identity import NOT_COMPARED
 from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report, Run
-
-# Params that decide nothing which a ranking must have in common, for runs without the tag comparison.hash.
-_FREE = ("seed", "objective", "task", "repeats", "label", "quiet", "data.root", "data.cache", "data.source")
-_FREE_PREFIXES = ("backend.", "tracking.", "environments.", "parity.", "report")
+from kerasbench.schema import Task
+from kerasbench.vocabulary import Tag
 
 
 class _Key(NamedTuple):
@@ -38,7 +37,7 @@ def collect(uri: str, experiment: str, sweeps: Sequence[str] = ()) -> Report:
     from kerasbench.report.store import read  # MLflow takes seconds to import
 
     runs = read(uri, experiment, sweeps)
-    references = [run for run in runs if run.tags.get("kind") == "reference"]
+    references = [run for run in runs if run.tags.get(Tag.KIND) == Tag.REFERENCE]
     report = Report(
         uri,
         experiment,
@@ -70,15 +69,15 @@ def rankings(runs: Iterable[Run], references: Sequence[Run] = ()) -> list[Rankin
 
 
 def _key(run: Run) -> _Key:
-    settings = run.tags.get("comparison.hash") or str(sorted(_common(run).items()))
-    return _Key(run.model, run.tags.get("hardware.fingerprint", ""), run.tags.get("data.digest", ""), settings)
+    settings = run.tags.get(Tag.COMPARISON_HASH) or str(sorted(_common(run).items()))
+    return _Key(run.model, run.tags.get(Tag.FINGERPRINT, ""), run.tags.get(Tag.DATA_DIGEST, ""), settings)
 
 
 def _common(run: Run) -> dict[str, str]:
     """Return the params that all runs of a ranking share."""
-    varied = {part.partition("=")[0] for part in re.split(r"[, ]+", run.tags.get("variant", ""))}
-    free = {*_FREE, *varied}
-    return {key: value for key, value in run.params.items() if key not in free and not key.startswith(_FREE_PREFIXES)}
+    varied = {part.partition("=")[0] for part in re.split(r"[, ]+", run.tags.get(Tag.VARIANT, ""))}
+    apart = tuple(f"{name}." for name in (*NOT_COMPARED, *varied))
+    return {key: value for key, value in run.params.items() if not f"{key}.".startswith(apart)}
 
 
 def _by_metric(runs: list[Run]) -> list[tuple[str, list[Run]]]:
@@ -137,11 +136,11 @@ def _hardware_name(example: Run, key: _Key, alike: list[_Group]) -> str:
 
 def hardware_name(run: Run) -> str:
     """Return a machine in a few words: its GPU, or else its processor and cores."""
-    gpu = run.tags.get("hardware.gpu", "none")
+    gpu = run.tags.get(Tag.GPU, "none")
     if gpu != "none":
         return gpu
-    cpu = re.sub(r"\((R|TM)\)| CPU| Processor| @ .*", "", run.tags.get("hardware.cpu", "unknown machine"))
-    cores = run.tags.get("hardware.cores")
+    cpu = re.sub(r"\((R|TM)\)| CPU| Processor| @ .*", "", run.tags.get(Tag.CPU, "unknown machine"))
+    cores = run.tags.get(Tag.CORES)
     return f"{cpu}, {cores} cores" if cores else cpu
 
 
@@ -166,7 +165,7 @@ def certificate(runs: Iterable[Run]) -> list[Parity]:
     """Return the newest parity run that ended of each backend and model."""
     newest: dict[tuple[str, str], Run] = {}
     for run in sorted(runs, key=lambda run: run.started_at):
-        if run.tags.get("task") == "parity" and run.status in ("FINISHED", "FAILED"):
+        if run.tags.get(Tag.TASK) == Task.parity.value and run.status in ("FINISHED", "FAILED"):
             newest[run.model, run.backend] = run
     return [_parity(run) for _, run in sorted(newest.items())]
 
@@ -179,6 +178,6 @@ def _parity(run: Run) -> Parity:
         deviation=run.metrics.get("parity_max_deviation"),
         reference=run.params.get("parity.reference", ""),
         tolerance=run.params.get("parity.tolerance", ""),
-        reason=run.tags.get("failure", ""),
+        reason=run.tags.get(Tag.FAILURE, ""),
         at=run.started_at,
     )

@@ -13,6 +13,7 @@ from kerasbench.report.columns import NOTHING
 from kerasbench.report.drawing import Margins, Plot, legend, legend_height, render, ticks
 from kerasbench.report.results import Cell, Ranking
 from kerasbench.report.rounding import interval, rounded
+from kerasbench.vocabulary import Metric
 
 _TITLE = 25  # characters of a title that fit beside the matrix
 
@@ -61,7 +62,7 @@ def _points(ranking: Ranking) -> list[tuple[Cell, float, float]]:
     return [
         (cell, cell.seconds.value, median(accuracy))
         for cell in ranking.measured
-        if cell.seconds and (accuracy := cell.last("val_accuracy"))
+        if cell.seconds and (accuracy := cell.last(Metric.VAL_ACCURACY))
     ]
 
 

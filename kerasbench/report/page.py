@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from kerasbench.report import certificate, colours, columns, fairness, sections, verdicts
+from kerasbench.report import certificate, colours, columns, fairness, sections, variants, verdicts
 from kerasbench.report.drawing import Plot
 from kerasbench.report.references import published
 from kerasbench.report.results import Report
@@ -44,6 +44,7 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         sections=sections,
         certificates=certificate,
         fairness=fairness,
+        variants=variants,
         verdicts=verdicts,
         published=published,
         NOTHING=columns.NOTHING,

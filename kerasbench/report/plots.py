@@ -12,6 +12,7 @@ from kerasbench.report.drawing import INK, Margins, Plot, legend, legend_height,
 from kerasbench.report.overview import matrix, speed_against_accuracy
 from kerasbench.report.results import FIRST, PHASES, STEADY, Cell, Ranking, Report
 from kerasbench.report.rounding import interval, rounded
+from kerasbench.vocabulary import Metric
 
 MOST_RANKINGS = 8  # so many are drawn, those with the newest runs
 _LINE_STYLES = ("-", "--", ":", "-.")
@@ -141,7 +142,7 @@ def accuracy_by_epoch(ranking: Ranking) -> Plot | None:
 def accuracy_by_time(ranking: Ranking) -> Plot | None:
     """The same over the seconds since the run's process was started, all included."""
     label = "seconds since the start: import, compilation and validation included"
-    return _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along="elapsed_seconds")
+    return _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along=Metric.ELAPSED_SECONDS)
 
 
 _Curve = tuple[list[float], list[float], list[float], list[float]]
@@ -186,7 +187,7 @@ def _curve(cell: Cell, along: str | None) -> _Curve | None:
 
     x is the epoch, counted from 1, or, along a metric, its median.
     """
-    runs = [found for run in cell.measured if (found := run.accuracy_with(along or "val_accuracy"))[0]]
+    runs = [found for run in cell.measured if (found := run.accuracy_with(along or Metric.VAL_ACCURACY))[0]]
     if not runs:
         return None
     x, middle, low, high = [], [], [], []

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from kerasbench.report.columns import Value, figure
 from kerasbench.report.results import STEADY, Run
+from kerasbench.vocabulary import Metric, Tag
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,19 @@ def published(runs: Sequence[Run]) -> list[Published]:
 
 def _published(run: Run) -> Published:
     seconds = run.metrics.get(STEADY)
-    accuracy = run.metrics.get("val_accuracy")
+    accuracy = run.metrics.get(Metric.VAL_ACCURACY)
     return Published(
         model=run.model,
-        backend=run.tags.get("backend", ""),
-        data=run.tags.get("data.name", ""),
+        backend=run.tags.get(Tag.BACKEND, ""),
+        data=run.tags.get(Tag.DATA_NAME, ""),
         seconds=None if seconds is None else figure([seconds]),
         accuracy=None if accuracy is None else Value(f"{accuracy:.4g}", accuracy),
-        hardware=run.tags.get("hardware.gpu", ""),
+        hardware=run.tags.get(Tag.GPU, ""),
         versions=", ".join(
             f"{what} {run.tags[tag]}"
-            for what, tag in (("Keras", "keras.version"), (run.backend, "backend.version"))
+            for what, tag in (("Keras", Tag.KERAS_VERSION), (run.backend, Tag.BACKEND_VERSION))
             if tag in run.tags
         ),
-        source=run.tags.get("source", ""),
-        note=run.tags.get("note", ""),
+        source=run.tags.get(Tag.SOURCE, ""),
+        note=run.tags.get(Tag.NOTE, ""),
     )

@@ -7,9 +7,11 @@ from functools import cached_property
 from statistics import fmean, median
 
 from kerasbench import stats
+from kerasbench.schema import Task
 from kerasbench.stats import Estimate
+from kerasbench.vocabulary import Metric, Tag
 
-STEADY, FIRST = "steady_epoch_seconds", "first_epoch_seconds"
+STEADY, FIRST = Metric.STEADY_EPOCH_SECONDS, Metric.FIRST_EPOCH_SECONDS
 PHASES = ("start", "import", "load", "build", "compile", "train", "validate", "other")
 
 
@@ -35,17 +37,17 @@ class Run:
     @property
     def backend(self) -> str:
         """The backend's name."""
-        return self.tags.get("backend", "unknown")
+        return self.tags.get(Tag.BACKEND, "unknown")
 
     @property
     def model(self) -> str:
         """The model's name."""
-        return self.tags.get("model", "unknown")
+        return self.tags.get(Tag.MODEL, "unknown")
 
     @property
     def competitor(self) -> str:
         """What it is in a ranking: its backend, and what else its sweep varied."""
-        variant = self.tags.get("variant")
+        variant = self.tags.get(Tag.VARIANT)
         return f"{self.backend} · {variant}" if variant else self.backend
 
     @property
@@ -56,12 +58,12 @@ class Run:
     @property
     def measured(self) -> bool:
         """Whether it trained: a parity run, a published figure, a report, and a run of another tool did not."""
-        return self.tags.get("task") == "train" and "kind" not in self.tags
+        return self.tags.get(Tag.TASK) == Task.train.value and Tag.KIND not in self.tags
 
     @property
     def round(self) -> tuple[str, str]:
         """What it shares with the runs that it is paired with."""
-        return self.tags.get("sweep", ""), self.params.get("seed", "")
+        return self.tags.get(Tag.SWEEP, ""), self.params.get("seed", "")
 
     def by_epoch(self, metric: str) -> tuple[float, ...]:
         """Return a metric's values, in the order of the epochs."""
@@ -70,7 +72,7 @@ class Run:
 
     def accuracy_with(self, metric: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return a metric's value of each epoch and the validation accuracy after it, where both are known."""
-        values, accuracy = self.histories.get(metric, {}), self.histories.get("val_accuracy", {})
+        values, accuracy = self.histories.get(metric, {}), self.histories.get(Metric.VAL_ACCURACY, {})
         epochs = sorted(values.keys() & accuracy.keys())
         return tuple(values[epoch] for epoch in epochs), tuple(accuracy[epoch] for epoch in epochs)
 
@@ -128,30 +130,31 @@ class Cell:
     @property
     def examples_per_second(self) -> list[float]:
         """The training examples of an epoch over the ranked seconds, of every run; the last epoch tells how many."""
-        known = [run.metrics for run in self.measured if {"examples_per_second", "epoch_seconds"} <= run.metrics.keys()]
-        return [one["examples_per_second"] * one["epoch_seconds"] / one[self.metric] for one in known]
+        speed, seconds = Metric.EXAMPLES_PER_SECOND, Metric.EPOCH_SECONDS
+        known = [run.metrics for run in self.measured if {speed, seconds} <= run.metrics.keys()]
+        return [one[speed] * one[seconds] / one[self.metric] for one in known]
 
     def seconds_to(self, target: float) -> list[float]:
         """Return each run's training seconds until an accuracy; infinite where it does not reach it.
 
         Leaving such runs out would flatter the others.
         """
-        known = [run.accuracy_with("epoch_seconds") for run in self.measured]
+        known = [run.accuracy_with(Metric.EPOCH_SECONDS) for run in self.measured]
         reached = [stats.seconds_to(target, accuracy, seconds) for seconds, accuracy in known if seconds]
         return [math.inf if seconds is None else seconds for seconds in reached]
 
     @cached_property
     def phases(self) -> dict[str, float]:
         """Where the time of a run went, in seconds: means over the runs, for only they add up."""
-        parts = [_phases(run) for run in self.measured if "total_seconds" in run.metrics]
+        parts = [_phases(run) for run in self.measured if Metric.TOTAL_SECONDS in run.metrics]
         return {name: fmean(part[name] for part in parts) for name in PHASES} if parts else {}
 
 
 def _phases(run: Run) -> dict[str, float]:
     spent = {name: run.metrics.get(f"{name}_seconds", 0.0) for name in ("start", "import", "load", "build", "compile")}
-    spent["train"] = max(0.0, sum(run.by_epoch("epoch_seconds")) - spent["compile"])
-    spent["validate"] = sum(run.by_epoch("validation_seconds"))
-    return spent | {"other": max(0.0, run.metrics["total_seconds"] - sum(spent.values()))}
+    spent["train"] = max(0.0, sum(run.by_epoch(Metric.EPOCH_SECONDS)) - spent["compile"])
+    spent["validate"] = sum(run.by_epoch(Metric.VALIDATION_SECONDS))
+    return spent | {"other": max(0.0, run.metrics[Metric.TOTAL_SECONDS] - sum(spent.values()))}
 
 
 @dataclass(eq=False)
@@ -192,28 +195,32 @@ class Ranking:
     @cached_property
     def ratios(self) -> dict[str, Estimate]:
         """How many times as long as the fastest each takes; paired by round where the rounds are complete."""
-        return {cell.competitor: _ratio(cell, self.measured[0]) for cell in self.measured}
+        if not self.measured:
+            return {}
+        fastest, *others = self.measured
+        own = Estimate(1.0, None, None, len(fastest.samples))
+        return {fastest.competitor: own} | {cell.competitor: ratio(cell, fastest) for cell in others}
 
     @cached_property
     def target(self) -> float | None:
         """The highest whole per cent of validation accuracy that more than half of the cells reach."""
-        best = sorted((median(values) for cell in self.measured if (values := cell.best("val_accuracy"))), reverse=True)
+        reached = (values for cell in self.measured if (values := cell.best(Metric.VAL_ACCURACY)))
+        best = sorted(map(median, reached), reverse=True)
         if not best:
             return None
         percent = math.floor(best[len(best) // 2] * 100 + 1e-9)
         return percent / 100 if percent > 0 else None
 
 
-def _ratio(cell: Cell, fastest: Cell) -> Estimate:
-    if cell is fastest:
-        return Estimate(1.0, None, None, len(cell.samples))
+def ratio(cell: Cell, other: Cell) -> Estimate:
+    """Return how many times as long as another a cell takes; paired by round where the rounds are complete."""
     ours, theirs = (
-        {run.round: seconds for run, seconds in zip(one.measured, one.samples, strict=True)} for one in (cell, fastest)
+        {run.round: seconds for run, seconds in zip(one.measured, one.samples, strict=True)} for one in (cell, other)
     )
-    paired = ours.keys() == theirs.keys() and len(ours) == len(cell.samples) and len(theirs) == len(fastest.samples)
+    paired = ours.keys() == theirs.keys() and len(ours) == len(cell.samples) and len(theirs) == len(other.samples)
     if paired and len(ours) > 1:
         return stats.paired_ratio(list(ours.values()), [theirs[pair] for pair in ours])
-    return stats.ratio(cell.samples, fastest.samples)
+    return stats.ratio(cell.samples, other.samples)
 
 
 @dataclass(frozen=True)

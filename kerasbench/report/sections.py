@@ -7,6 +7,7 @@ from datetime import datetime
 
 from kerasbench.report.grouping import hardware_name
 from kerasbench.report.results import Cell, Ranking, Report, Run
+from kerasbench.vocabulary import Tag
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def _reason(run: Run) -> str:
         "RUNNING": "it has not ended, or was lost without a word",
         "FINISHED": "it has kept no time of an epoch",
     }
-    return run.tags.get("failure") or ended.get(run.status, "no reason was kept")
+    return run.tags.get(Tag.FAILURE) or ended.get(run.status, "no reason was kept")
 
 
 def warnings(report: Report) -> list[str]:
@@ -51,10 +52,10 @@ def warnings(report: Report) -> list[str]:
             where = f"{ranking.title}, {cell.competitor}"
             if cell.unsteady:
                 lines.append(f"{where}: its runs differ by {cell.variation or 0:.1%} (coefficient of variation).")
-            noise = Counter(run.tags["noise"] for run in cell.runs if "noise" in run.tags)
+            noise = Counter(run.tags[Tag.NOISE] for run in cell.runs if Tag.NOISE in run.tags)
             for text, count in noise.most_common():
                 lines.append(f"{where}: {text.rstrip('.')} ({count} of {len(cell.runs)} runs).")
-            for what, tag in ((cell.backend, "backend.version"), ("Keras", "keras.version")):
+            for what, tag in ((cell.backend, Tag.BACKEND_VERSION), ("Keras", Tag.KERAS_VERSION)):
                 versions = {run.tags[tag] for run in cell.runs if tag in run.tags}
                 if len(versions) > 1:
                     lines.append(f"{where}: runs under {what} {', '.join(sorted(versions))} are in one cell.")
@@ -77,7 +78,7 @@ def machines(report: Report) -> list[dict[str, str]]:
     """Return each machine's tags, under the part of their names after `hardware.`."""
     seen: dict[str, dict[str, str]] = {}
     for run in report.runs:
-        tags = ((key.partition("hardware.")[2], value) for key, value in run.tags.items())
+        tags = ((key.partition(Tag.HARDWARE)[2], value) for key, value in run.tags.items())
         described = {key: value for key, value in tags if key}
         if described:
             seen.setdefault(described.get("fingerprint", hardware_name(run)), described)
@@ -86,8 +87,8 @@ def machines(report: Report) -> list[dict[str, str]]:
 
 def versions(report: Report) -> list[tuple[str, str, str, str]]:
     """Return backend, Keras, framework and Python version of every combination that was used."""
-    tags = ("backend", "keras.version", "backend.version", "python.version")
-    found = {tuple(run.tags.get(tag, "") for tag in tags) for run in report.runs if "keras.version" in run.tags}
+    tags = (Tag.BACKEND, Tag.KERAS_VERSION, Tag.BACKEND_VERSION, Tag.PYTHON_VERSION)
+    found = {tuple(run.tags.get(tag, "") for tag in tags) for run in report.runs if Tag.KERAS_VERSION in run.tags}
     return sorted(found)  # type: ignore[arg-type]
 
 
@@ -106,8 +107,9 @@ class Origin:
 def origins(report: Report) -> list[Origin]:
     """Return the commands that the runs came from, the newest first."""
     groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    tags = (Tag.SWEEP, Tag.COMMAND, Tag.GIT_COMMIT, Tag.GIT_DIRTY)
     for run in report.runs:
-        groups[tuple(run.tags.get(tag, "") for tag in ("sweep", "command", "git.commit", "git.dirty"))].append(run)
+        groups[tuple(run.tags.get(tag, "") for tag in tags)].append(run)
     newest_first = sorted(groups.items(), key=lambda group: -max(run.started_at for run in group[1]))
     return [
         Origin(sweep, command, commit, dirty == "true", day(min(run.started_at for run in runs)), len(runs))
@@ -139,5 +141,5 @@ def conditions(ranking: Ranking) -> list[tuple[str, str]]:
 
 
 def _data(run: Run) -> str:
-    name, source = run.tags.get("data.name", ""), run.tags.get("data.source")
+    name, source = run.tags.get(Tag.DATA_NAME, ""), run.tags.get(Tag.DATA_SOURCE)
     return f"{name} ({source})" if source else name

@@ -16,9 +16,11 @@ from kerasbench.errors import UserError
 from kerasbench.report import database
 from kerasbench.report.database import Value
 from kerasbench.report.results import Run
+from kerasbench.schema import Task
 from kerasbench.tracking import sqlite_file
+from kerasbench.vocabulary import Metric, Tag
 
-_BY_EPOCH = ("epoch_seconds", "validation_seconds", "val_accuracy", "elapsed_seconds")
+_BY_EPOCH = (Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, Metric.VAL_ACCURACY, Metric.ELAPSED_SECONDS)
 _GPU_BY_EPOCH = ("_utilization_percent", "_memory_mib")
 _RUNS_PER_CALL = 100  # what a server's bulk call takes at most
 _VALUES_PER_CALL = 25_000  # what it gives at most
@@ -51,9 +53,9 @@ def _read(client: MlflowClient, experiment_id: str, experiment: str, sweeps: Seq
 
 def _ask(client: MlflowClient, experiment_id: str, sweeps: Sequence[str]) -> list[Run]:
     """Return the runs that a server knows."""
-    filters = [f"tags.sweep = '{sweep}'" for sweep in sweeps]
+    filters = [f"tags.{Tag.SWEEP} = '{sweep}'" for sweep in sweeps]
     if sweeps:
-        filters += ["tags.task = 'parity'", "tags.kind = 'reference'"]
+        filters += [f"tags.{Tag.TASK} = '{Task.parity.value}'", f"tags.{Tag.KIND} = '{Tag.REFERENCE}'"]
     stored = {run.info.run_id: run for text in filters or [""] for run in _search(client, experiment_id, text)}
     return [_run(run) for run in stored.values()]
 
@@ -88,7 +90,7 @@ def _run(stored: StoredRun) -> Run:
 
 
 def _check_sweeps(runs: list[Run], experiment: str, sweeps: Sequence[str]) -> None:
-    there = {run.tags["sweep"] for run in runs if "sweep" in run.tags and run.tags.get("kind") != "report"}
+    there = {run.tags[Tag.SWEEP] for run in runs if Tag.SWEEP in run.tags and run.tags.get(Tag.KIND) != Tag.REPORT}
     missing = [sweep for sweep in sweeps if sweep not in there]
     if missing:
         raise UserError(f"{experiment} has no run of sweep {', '.join(missing)}; --sweep takes the tag `sweep` of runs")

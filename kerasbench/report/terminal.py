@@ -1,18 +1,24 @@
 """The report in a terminal: one table a ranking."""
 
+from collections.abc import Iterator
+
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from kerasbench.report import colours, sections, verdicts
-from kerasbench.report.columns import columns
+from kerasbench.report import colours, sections, variants, verdicts
+from kerasbench.report.columns import Column, columns
 from kerasbench.report.results import Ranking, Report
 
 
 def tables(report: Report) -> list[RenderableType]:
     """Return what to print: for each ranking its verdict and its table, and then what did not finish."""
-    shown: list[RenderableType] = [Group(_head(ranking), _table(ranking)) for ranking in report.rankings]
+    shown: list[RenderableType] = [
+        Group(_head(ranking), _Fitted(ranking), *(Text(one.sentence) for one in variants.effects(ranking)))
+        for ranking in report.rankings
+    ]
     lines = [Text(line, style="yellow") for line in [*sections.separations(report), *sections.warnings(report)]]
     lines += [Text(f"{one.name}: {one.reason}", style="red") for one in sections.failures(report)]
     return [*shown, *lines]
@@ -25,17 +31,39 @@ def _head(ranking: Ranking) -> Text:
     return head.append(f"\n{accuracy}") if accuracy else head
 
 
-def _table(ranking: Ranking) -> Table:
+class _Fitted:
+    """A ranking's table in the room that the terminal has."""
+
+    def __init__(self, ranking: Ranking) -> None:
+        self._ranking = ranking
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        tables = list(_narrower(self._ranking))
+        wide = options.update(max_width=10_000)
+        fitting = (one for one in tables if Measurement.get(console, wide, one).maximum <= options.max_width)
+        yield next(fitting, tables[-1])
+
+
+def _narrower(ranking: Ranking) -> Iterator[Table]:
+    """Yield the table ever narrower: names break first, and then the columns go that matter least."""
     shown = columns(ranking, brief=True)
+    yield _table(ranking, shown, " ")
+    while shown:
+        yield _table(ranking, shown, "\n  ")
+        shown.remove(min(shown, key=lambda column: column.brief))
+
+
+def _table(ranking: Ranking, shown: list[Column], between: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("backend", no_wrap=True)
     for column in shown:
-        table.add_column(column.head(ranking), justify="right", no_wrap=True)
+        table.add_column(column.head(ranking).replace(" ", "\n"), justify="right", no_wrap=True)
     for cell in ranking.cells:
-        name = Text.assemble(("\N{BLACK SQUARE} ", colours.colour(cell.backend)), cell.competitor)
+        name = cell.competitor.replace(" \N{MIDDLE DOT} ", f" \N{MIDDLE DOT}{between}")
         values = [column.of(ranking, cell) for column in shown]
         texts = [Text.assemble(value.text, (f" {value.detail}" if value.detail else "", "dim")) for value in values]
         for text, value in zip(texts, values, strict=True):
             text.stylize("yellow" if value.warning else "")
-        table.add_row(name, *texts, style="" if cell.samples else "red")
+        square = ("\N{BLACK SQUARE} ", colours.colour(cell.backend))
+        table.add_row(Text.assemble(square, name), *texts, style="" if cell.samples else "red")
     return table

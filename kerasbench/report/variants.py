@@ -1,0 +1,53 @@
+"""What a variant brings: where a sweep varied more than the backend, each backend's variants beside its first one."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from kerasbench.report.results import Cell, Ranking, ratio
+from kerasbench.report.rounding import interval
+from kerasbench.stats import Estimate
+
+FASTER, SLOWER, SAME, OPEN = "faster", "slower", "no detectable difference", "no verdict: ran once"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One variant of a backend.
+
+    Attributes:
+        variant, baseline: the competitors' names; the baseline is the backend's that was run first.
+        ratio: how many times as long as the baseline it takes.
+    """
+
+    backend: str
+    variant: str
+    baseline: str
+    ratio: Estimate
+
+    @property
+    def outcome(self) -> str:
+        """What can be said of it: FASTER or SLOWER only if the interval leaves no doubt."""
+        if self.ratio.low is None or self.ratio.high is None:
+            return OPEN
+        if self.ratio.high < 1:
+            return FASTER
+        return SLOWER if self.ratio.low > 1 else SAME
+
+    @property
+    def sentence(self) -> str:
+        """The same in a sentence."""
+        times, between = interval(self.ratio.value, self.ratio.low, self.ratio.high)
+        sure = f" (95% interval {between})" if between else ""
+        return f"{self.variant} takes {times} times as long as {self.baseline}{sure}: {self.outcome}."
+
+
+def effects(ranking: Ranking) -> list[Effect]:
+    """Return what the variants of each backend bring; nothing of a backend that has a single one."""
+    of_backend: dict[str, list[Cell]] = defaultdict(list)
+    for cell in ranking.measured:
+        of_backend[cell.backend].append(cell)
+    found = []
+    for backend in sorted(of_backend):
+        baseline, *others = sorted(of_backend[backend], key=lambda cell: min(run.started_at for run in cell.runs))
+        found += [Effect(backend, cell.competitor, baseline.competitor, ratio(cell, baseline)) for cell in others]
+    return found

@@ -1,0 +1,60 @@
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from kerasbench import hardware
+from kerasbench.nvml import Gpu
+
+
+@pytest.mark.parametrize(
+    ("files", "processors"),
+    [
+        ({"cpu.max": "200000 100000\n"}, 2.0),
+        ({"cpu.max": "max 100000\n"}, math.inf),
+        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
+        ({}, math.inf),
+    ],
+)
+def test_a_containers_share_of_the_processors_is_known(
+    tmp_path: Path, files: dict[str, str], processors: float
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert hardware.share(tmp_path) == processors
+
+
+def test_no_more_cores_are_used_than_the_share_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    for share, cores in ((1.5, 1), (0.5, 1)):
+        monkeypatch.setattr(hardware, "share", lambda share=share: share)
+        assert hardware.physical_cores() == cores
+
+
+def test_two_threads_of_a_core_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
+    for cpu, siblings in enumerate(["0-1", "0-1", "2-3", "2-3"]):
+        topology = tmp_path / f"cpu{cpu}" / "topology"
+        topology.mkdir(parents=True)
+        (topology / "thread_siblings_list").write_text(f"{siblings}\n")
+    monkeypatch.setattr(hardware, "_CPUS", tmp_path)
+    monkeypatch.setattr(hardware, "share", lambda: math.inf)
+    assert hardware.physical_cores() == 2
+
+
+def test_which_gpus_a_worker_sees_is_a_part_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = [Gpu("NVIDIA T0", "535.1", 16384)]
+    all_of_them = hardware.tags(gpus)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert hardware.tags(gpus)["hardware.fingerprint"] != all_of_them["hardware.fingerprint"]
+
+
+def test_equal_machines_have_equal_fingerprints_and_a_gpu_changes_it() -> None:
+    without = hardware.tags([])
+    assert without["hardware.gpu"] == "none"
+    assert without == hardware.tags([])
+    with_gpu = hardware.tags([Gpu("NVIDIA T0", "535.1", 16384)])
+    assert with_gpu["hardware.gpu"] == "NVIDIA T0"
+    assert with_gpu["hardware.fingerprint"] != without["hardware.fingerprint"]
