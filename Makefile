@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity report ui reference pictures test check bench lock clean
+.PHONY: help setup sweep parity report ui reference pictures test fast check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -45,6 +45,9 @@ reference: setup ## put the figures published in 2017 into the store, beside tod
 
 test: $(BIN)/.ready-dev ## set up and run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+fast: $(BIN)/.ready-dev ## run the tests that train, install and serve nothing, on all cores: under a minute
+	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
 check: $(BIN)/.ready-dev ## lint and types
 	$(BIN)/ruff format --check .

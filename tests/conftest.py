@@ -77,6 +77,22 @@ def store(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store's database without a run: MLflow takes a second to make one."""
+    database = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database
+
+
+@pytest.fixture
+def ready_store(tmp_path: Path, empty_store: Path) -> str:
+    """The URI of an MLflow store of the test's own that is there already."""
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(empty_store, tmp_path / "mlruns")
+    return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+
+
 @pytest.fixture
 def shrunk(tmp_path: Path, store: str, data_cache: Path) -> list[str]:
     """Overrides that shrink a run to a second or two, and keep what it writes in the test's own folder."""

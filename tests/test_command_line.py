@@ -1,6 +1,5 @@
 """What train.py says to wrong input, before anything is installed or trained."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,7 @@ from tests.conftest import Train
     ],
 )
 def test_wrong_input_is_one_line_that_names_it(train: Train, tmp_path: Path, arguments: list[str], named: str) -> None:
-    started = time.perf_counter()
     done = train(*arguments)
-    assert time.perf_counter() - started < 3
     assert done.returncode != 0
     assert len(done.stderr.splitlines()) == 1, done.stderr
     line = done.stderr.strip()

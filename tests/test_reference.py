@@ -65,17 +65,17 @@ def test_documented_accuracies_stand_at_their_epoch_and_name_no_backend(imported
 
 
 def test_importing_twice_adds_nothing_and_lost_ones_come_back(
-    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ready_store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, *others = reference.references()
-    opened = open_store(TrackingConfig(store, str(tmp_path), "keras-backends"))
+    opened = open_store(TrackingConfig(ready_store, str(tmp_path), "keras-backends"))
     for one in others:
         with TrackedRun(opened, one.name, one.tags):
             pass
     for written in (1, 0):
-        reference.main(["import", "--uri", store])
+        reference.main(["import", "--uri", ready_store])
         assert f"{written} published figures imported" in capsys.readouterr().out
-    assert sorted(run.info.run_name or "" for run in runs_in(store, chosen="")) == sorted(
+    assert sorted(run.info.run_name or "" for run in runs_in(ready_store, chosen="")) == sorted(
         one.name for one in (first, *others)
     )
 

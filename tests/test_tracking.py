@@ -19,6 +19,11 @@ def tracking(store: str, tmp_path: Path) -> TrackingConfig:
     return TrackingConfig(uri=store, artifacts=str(tmp_path / "artifacts"), experiment="tests")
 
 
+@pytest.fixture
+def ready(ready_store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(uri=ready_store, artifacts=str(tmp_path / "artifacts"), experiment="tests")
+
+
 def _only_run(config: TrackingConfig) -> Run:
     (run,) = runs_in(config.uri, "tests")
     return run
@@ -47,17 +52,17 @@ def test_metrics_params_tags_data_set_and_artifacts_are_kept(tracking: TrackingC
     assert (tmp_path / "artifacts").is_dir()
 
 
-def test_an_interrupted_run_is_killed_and_a_defect_fails_it(tracking: TrackingConfig) -> None:
-    with pytest.raises(KeyboardInterrupt), TrackedRun(open_store(tracking), "run", {}):
+def test_an_interrupted_run_is_killed(ready: TrackingConfig) -> None:
+    with pytest.raises(KeyboardInterrupt), TrackedRun(open_store(ready), "run", {}):
         raise KeyboardInterrupt
-    assert _only_run(tracking).info.status == "KILLED"
+    assert _only_run(ready).info.status == "KILLED"
 
 
-def test_a_defect_fails_the_run_and_is_its_reason(tracking: TrackingConfig) -> None:
-    with pytest.raises(ZeroDivisionError), TrackedRun(open_store(tracking), "run", {}):
+def test_a_defect_fails_the_run_and_is_its_reason(ready: TrackingConfig) -> None:
+    with pytest.raises(ZeroDivisionError), TrackedRun(open_store(ready), "run", {}):
         raise ZeroDivisionError("two\nlines")
-    assert _only_run(tracking).info.status == "FAILED"
-    assert _only_run(tracking).data.tags["failure"] == "ZeroDivisionError: two"
+    assert _only_run(ready).info.status == "FAILED"
+    assert _only_run(ready).data.tags["failure"] == "ZeroDivisionError: two"
 
 
 def test_a_store_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:

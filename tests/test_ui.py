@@ -20,8 +20,8 @@ from kerasbench.tracking import TrackedRun, open_store
 
 
 @pytest.fixture
-def tracking(store: str, tmp_path: Path) -> TrackingConfig:
-    return TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends")
+def tracking(ready_store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(ready_store, str(tmp_path / "artifacts"), "keras-backends")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 from kerasbench.report import sections, variants, verdicts
 from kerasbench.report.columns import COLUMNS, columns
+from kerasbench.report.learning import learning
 from kerasbench.report.results import Cell, Ranking, Report
 from kerasbench.report.rounding import power
 from kerasbench.vocabulary import Metric, Tag
@@ -98,6 +99,7 @@ def as_json(report: Report) -> str:
         "not_finished": [vars(one) for one in sections.failures(report)],
         "warnings": sections.warnings(report),
         "parity": [vars(one) for one in report.certificate],
+        "learning": [vars(one) | {"alike": one.alike} for one in learning(report)],
         "origins": [vars(one) for one in sections.origins(report)],
         "hardware": sections.machines(report),
     }

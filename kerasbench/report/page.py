@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from kerasbench.report import certificate, colours, columns, fairness, sections, variants, verdicts
 from kerasbench.report.drawing import Plot
+from kerasbench.report.learning import learning
 from kerasbench.report.references import published
 from kerasbench.report.results import Report
 from kerasbench.report.rounding import power
@@ -44,6 +45,7 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         sections=sections,
         certificates=certificate,
         fairness=fairness,
+        learning=learning(report),
         variants=variants,
         verdicts=verdicts,
         published=published,

@@ -20,7 +20,9 @@ from kerasbench.schema import Task
 from kerasbench.tracking import sqlite_file
 from kerasbench.vocabulary import Metric, Tag
 
-_BY_EPOCH = (Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, Metric.VAL_ACCURACY, Metric.ELAPSED_SECONDS)
+_BY_EPOCH = (
+    Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, Metric.ELAPSED_SECONDS, Metric.LOSS, Metric.VAL_ACCURACY,
+)  # fmt: skip
 _GPU_BY_EPOCH = ("_utilization_percent", "_memory_mib")
 _RUNS_PER_CALL = 100  # what a server's bulk call takes at most
 _VALUES_PER_CALL = 25_000  # what it gives at most

@@ -1,0 +1,62 @@
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from scipy.stats import friedmanchisquare
+
+from kerasbench.report import collect, write
+from kerasbench.report.learning import Learning, learning
+from tests.report.conftest import Experiment, Printed
+
+
+def _write(experiment: Experiment, of_seeds: Mapping[str, Sequence[float]], **tags: str) -> None:
+    """Write runs of three epochs, a list's numbers being the last losses with the seeds 1, 2, ..."""
+    for backend, last in of_seeds.items():
+        for seed, loss in enumerate(last, start=1):
+            experiment.run(backend, seed=seed, losses=(0.5, 0.2, loss), **tags)  # type: ignore[arg-type]
+
+
+def _found(experiment: Experiment) -> list[Learning]:
+    return learning(collect(experiment.uri, experiment.name))
+
+
+def test_losses_are_compared_by_their_means_over_the_seeds_that_all_have_finished(experiment: Experiment) -> None:
+    _write(experiment, {"jax": [0.10, 0.12], "torch": [0.11, 0.13, 0.9]})
+    (one,) = _found(experiment)
+    assert one.seeds == 2
+    assert one.losses["torch"] == pytest.approx([0.5, 0.2, 0.12])
+    assert one.spreads == pytest.approx([0, 0, 0.12 / 0.11 - 1])
+    assert one.widest == 3
+    assert (one.chance, one.alike) == (None, None)  # of two backends nothing can be told
+
+
+def test_a_backend_that_learns_otherwise_under_every_seed_is_told_and_chance_is_not(experiment: Experiment) -> None:
+    by_chance = {"jax": [0.10, 0.12, 0.11, 0.10], "torch": [0.11, 0.10, 0.12, 0.11], "theano": [0.12, 0.11, 0.10, 0.12]}
+    _write(experiment, by_chance)
+    otherwise = by_chance | {"mxnet": [0.21, 0.22, 0.20, 0.23], "cntk": [0.31, 0.32, 0.30, 0.33]}
+    _write(experiment, otherwise, data__digest="another")
+    found = {len(one.losses): one for one in _found(experiment)}
+    assert found[3].alike is True
+    assert found[5].alike is False
+    assert found[5].chance == pytest.approx(friedmanchisquare(*otherwise.values()).pvalue)
+
+
+def test_equal_losses_are_alike(experiment: Experiment) -> None:
+    _write(experiment, {name: [0.1, 0.2, 0.3] for name in ("jax", "torch", "cntk")})
+    (one,) = _found(experiment)
+    assert (one.spreads, one.chance, one.alike) == ([0, 0, 0], 1.0, True)
+
+
+def test_variants_are_compared_with_their_like_for_another_batch_has_another_loss(experiment: Experiment) -> None:
+    _write(experiment, {"jax": [0.1], "torch": [0.1]}, variant="trainer.batch_size=32")
+    _write(experiment, {"jax": [0.3], "torch": [0.3]}, variant="trainer.batch_size=512")
+    assert [max(one.spreads) for one in _found(experiment)] == [0, 0]
+
+
+def test_page_and_json_tell_it(experiment: Experiment, printed: Printed, tmp_path: Path) -> None:
+    _write(experiment, {name: [0.1, 0.1, 0.1 + extra] for name, extra in (("jax", 0), ("torch", 0.01), ("cntk", 0.02))})
+    assert "their training losses" in write(collect(experiment.uri, experiment.name), tmp_path).page.read_text()
+    (told,) = json.loads(printed(experiment, "--format", "json"))["learning"]
+    assert told["alike"] is True
+    assert told["losses"]["cntk"][-1] == pytest.approx(0.32 / 3)
