@@ -20,6 +20,7 @@ from kerasbench.errors import RunFailed
 from kerasbench.schema import BackendConfig, ParityOptimizer, SettingsConfig
 from kerasbench.session import Session
 from kerasbench.settings import Resolved
+from kerasbench.vocabulary import Metric
 from kerasbench.worker import dataset, initializers, protocol
 from kerasbench.worker_process import WorkerDied, WorkerProcess, start
 
@@ -45,7 +46,7 @@ def certify(session: Session) -> None:
         of_step = {f"parity_deviation_{name}": found[step - 1] for name, found in deviations.items()}
         session.tracked.metrics({"parity_loss": loss, **of_step}, step=step)
     session.outcome.deviation = max(max(found) for found in deviations.values())
-    session.tracked.metrics({"parity_max_deviation": session.outcome.deviation})
+    session.tracked.metrics({Metric.PARITY_MAX_DEVIATION: session.outcome.deviation})
     worst = ", ".join(f"{max(found):.1e} from {name}" for name, found in deviations.items())
     session.announce(f"{len(losses)} steps, largest relative deviation of a loss: {worst}")
     for name, found in deviations.items():

@@ -18,7 +18,7 @@ from kerasbench import config, progress
 from kerasbench.errors import reporting
 from kerasbench.notes import COLOUR, NOTE
 from kerasbench.report.colours import colour
-from kerasbench.vocabulary import Metric, Tag
+from kerasbench.vocabulary import Kind, Metric, Tag
 
 FIGURES = Path(__file__).with_suffix(".yaml")
 _IMPORTED = "reference"  # the tag by which a figure is known in the store
@@ -99,7 +99,7 @@ def _run(name: str, figure: Figure, source: Source, note: str, seconds: float | 
     epochs = ", ".join(f"{accuracy:g} after {epoch} epochs" for epoch, accuracy in figure.accuracy.items())
     note = " ".join(filter(None, [f"Validation accuracy {epochs}." if epochs else "", note]))
     tags = {
-        Tag.KIND: Tag.REFERENCE,
+        Tag.KIND: Kind.REFERENCE,
         _IMPORTED: name,
         Tag.MODEL: figure.model,
         Tag.DATA_NAME: figure.data,
@@ -128,7 +128,7 @@ def import_into(uri: str | None, experiment: str | None) -> tuple[int, int]:
 
     store = open_store(config.store(uri, experiment))
     client, experiment_id = store
-    runs = client.search_runs([experiment_id], f"tags.{Tag.KIND} = '{Tag.REFERENCE}'", max_results=1000)
+    runs = client.search_runs([experiment_id], f"tags.{Tag.KIND} = '{Kind.REFERENCE}'", max_results=1000)
     held = {run.data.tags.get(_IMPORTED) for run in runs}
     missing = [reference for reference in references() if reference.name not in held]
     for reference in missing:

@@ -11,7 +11,7 @@ from kerasbench.schema import Config
 from kerasbench.settings import Resolved
 from kerasbench.telemetry import Telemetry
 from kerasbench.tracking import TrackedRun
-from kerasbench.vocabulary import Tag
+from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
 from kerasbench.worker_process import WorkerProcess
 
@@ -49,7 +49,7 @@ class Session:
         versions = {"keras": Tag.KERAS_VERSION, "backend": Tag.BACKEND_VERSION, "python": Tag.PYTHON_VERSION}
         self.tracked.tags({tag: ready[f"{what}_version"] for what, tag in versions.items()})
         start_seconds = max(0.0, ready["started_at"] - self.worker.started_at)
-        self.tracked.metrics({"start_seconds": start_seconds, "import_seconds": ready["import_seconds"]})
+        self.tracked.metrics({Metric.START_SECONDS: start_seconds, Metric.IMPORT_SECONDS: ready["import_seconds"]})
         framework = self.config.backend.framework
         told = f"Keras {ready['keras_version']} on {framework} {ready['backend_version']}"
         self.announce(f"{told} is imported; building the model")

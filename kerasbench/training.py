@@ -5,7 +5,7 @@ from kerasbench.session import Session
 from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
 
-_BUILD_METRICS = ("load_seconds", "build_seconds", "parameters")
+_BUILD_METRICS = (Metric.LOAD_SECONDS, Metric.BUILD_SECONDS, "parameters")
 _PROBE_METRICS = (Metric.PARITY_PROBE_LOSS, "probe_seconds")
 _AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds")
 _BETWEEN_EPOCHS = ("shuffle_seconds", "augmentation_seconds")

@@ -1,6 +1,7 @@
 """The names under which a store keeps what was measured: stable, for other tools and saved stores read them.
 
-A name that one module writes and another reads is written here, and nowhere else.
+Those that one module writes and another reads; a GPU's metrics, which have its number in them, are named in nvml.py and
+telemetry.py.
 """
 
 
@@ -16,12 +17,17 @@ class Metric:
     ELAPSED_SECONDS = "elapsed_seconds"  # since the worker was started
     EXAMPLES_PER_SECOND = "examples_per_second"
 
+    START_SECONDS = "start_seconds"  # of the worker's interpreter
+    IMPORT_SECONDS = "import_seconds"
+    LOAD_SECONDS = "load_seconds"
+    BUILD_SECONDS = "build_seconds"
     FIRST_EPOCH_SECONDS = "first_epoch_seconds"
     STEADY_EPOCH_SECONDS = "steady_epoch_seconds"  # the median of the epochs after the first
     COMPILE_SECONDS = "compile_seconds"  # the first epoch minus a steady one
     TOTAL_SECONDS = "total_seconds"
     PEAK_RSS_MIB = "peak_rss_mib"
     PARITY_PROBE_LOSS = "parity_probe_loss"  # of the initial weights, on a fixed batch
+    PARITY_MAX_DEVIATION = "parity_max_deviation"  # of a loss from the reference backend's, relative
 
     OF_EPOCH = (
         LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY,
@@ -41,9 +47,7 @@ class Tag:
     LABEL = "label"
     FAILURE = "failure"  # of a run that FAILED: one line
     NOISE = "noise"
-    KIND = "kind"  # of a run that measured nothing: one of the two below
-    REFERENCE = "reference"
-    REPORT = "report"
+    KIND = "kind"  # of a run that measured nothing: a `Kind`
     SOURCE = "source"  # of a published figure
     NOTE = "note"  # on a published figure
 
@@ -64,3 +68,10 @@ class Tag:
     COMMAND = "command"
     GIT_COMMIT = "git.commit"
     GIT_DIRTY = "git.dirty"
+
+
+class Kind:
+    """What a run is that measured nothing."""
+
+    REFERENCE = "reference"  # a published figure
+    REPORT = "report"

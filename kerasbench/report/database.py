@@ -15,7 +15,7 @@ from sqlalchemy import and_, or_, select
 
 from kerasbench.report.results import Run
 from kerasbench.schema import Task
-from kerasbench.vocabulary import Tag
+from kerasbench.vocabulary import Kind, Tag
 
 Value = tuple[str, int, int, float]  # run id, timestamp, epoch, value
 
@@ -29,7 +29,7 @@ def runs(store: SqlAlchemyStore, experiment_id: str, sweeps: Sequence[str]) -> l
         wanted = or_(
             and_(SqlTag.key == Tag.SWEEP, SqlTag.value.in_(sweeps)),
             and_(SqlTag.key == Tag.TASK, SqlTag.value == Task.parity.value),
-            and_(SqlTag.key == Tag.KIND, SqlTag.value == Tag.REFERENCE),
+            and_(SqlTag.key == Tag.KIND, SqlTag.value == Kind.REFERENCE),
         )
         chosen = chosen.where(SqlRun.run_uuid.in_(select(SqlTag.run_uuid).where(wanted)))
     with store.ManagedSessionMaker() as session:

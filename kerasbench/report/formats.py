@@ -9,7 +9,7 @@ from typing import Any
 from kerasbench.report import sections, variants, verdicts
 from kerasbench.report.columns import COLUMNS, columns
 from kerasbench.report.learning import learning
-from kerasbench.report.results import Cell, Ranking, Report
+from kerasbench.report.results import STEADY, Cell, Ranking, Report
 from kerasbench.report.rounding import power
 from kerasbench.vocabulary import Metric, Tag
 
@@ -86,7 +86,7 @@ def _row(ranking: Ranking, cell: Cell) -> dict[str, Any]:
             row |= {f"{column.key}.low": value.low, f"{column.key}.high": value.high}
     if ranking.metric != COLUMNS[0].key:  # a first epoch is no steady one
         row |= {Metric.FIRST_EPOCH_SECONDS: row[Metric.STEADY_EPOCH_SECONDS], Metric.STEADY_EPOCH_SECONDS: None}
-        row |= {"steady_epoch_seconds.low": None, "steady_epoch_seconds.high": None}
+        row |= {f"{STEADY}.low": None, f"{STEADY}.high": None}
     return row
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kerasbench.identity import NOT_COMPARED
 from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report, Run
 from kerasbench.schema import Task
-from kerasbench.vocabulary import Tag
+from kerasbench.vocabulary import Kind, Metric, Tag
 
 
 class _Key(NamedTuple):
@@ -37,7 +37,7 @@ def collect(uri: str, experiment: str, sweeps: Sequence[str] = ()) -> Report:
     from kerasbench.report.store import read  # MLflow takes seconds to import
 
     runs = read(uri, experiment, sweeps)
-    references = [run for run in runs if run.tags.get(Tag.KIND) == Tag.REFERENCE]
+    references = [run for run in runs if run.tags.get(Tag.KIND) == Kind.REFERENCE]
     report = Report(
         uri,
         experiment,
@@ -75,7 +75,7 @@ def _key(run: Run) -> _Key:
 
 def _common(run: Run) -> dict[str, str]:
     """Return the params that all runs of a ranking share."""
-    varied = {part.partition("=")[0] for part in re.split(r"[, ]+", run.tags.get(Tag.VARIANT, ""))}
+    varied = {part.partition("=")[0].lstrip("+") for part in re.split(r"[, ]+", run.tags.get(Tag.VARIANT, ""))}
     apart = tuple(f"{name}." for name in (*NOT_COMPARED, *varied))
     return {key: value for key, value in run.params.items() if not f"{key}.".startswith(apart)}
 
@@ -109,7 +109,7 @@ def _distinction(group: _Group, alike: list[_Group]) -> tuple[list[str], list[st
         title.append(_hardware_name(example, key, alike))
     if len({other.data for other, _, _ in alike}) > 1:
         what.append("data")
-        title.append(f"{example.tags.get('data.name', 'data')} {key.data[:6]}".strip())
+        title.append(f"{example.tags.get(Tag.DATA_NAME, 'data')} {key.data[:6]}".strip())
     if len({other.settings for other, _, _ in alike}) > 1:
         settings = [_common(members[0]) for _, _, members in alike]
         own = _common(example)
@@ -175,7 +175,7 @@ def _parity(run: Run) -> Parity:
         backend=run.backend,
         model=run.model,
         passed=run.finished,
-        deviation=run.metrics.get("parity_max_deviation"),
+        deviation=run.metrics.get(Metric.PARITY_MAX_DEVIATION),
         reference=run.params.get("parity.reference", ""),
         tolerance=run.params.get("parity.tolerance", ""),
         reason=run.tags.get(Tag.FAILURE, ""),

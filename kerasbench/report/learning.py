@@ -1,10 +1,12 @@
 """Do the backends learn alike? Their training losses, from the same weights and the same order of the examples.
 
-Each framework draws dropout masks of its own, so that losses which start equal drift apart: whether by more than chance
-is asked of the last epoch, over the seeds.
+Where a model has dropout, each framework draws masks of its own, and losses that start equal drift apart: whether by
+more than chance is asked of the last epoch, over the seeds.
 """
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -12,6 +14,11 @@ from kerasbench.report.results import Cell, Ranking, Report, Run
 from kerasbench.vocabulary import Metric, Tag
 
 _SIGNIFICANT = 0.05
+_EQUAL = 1e-4  # relative: what rounding alone makes of a loss
+_ENDLESS = 1e300  # MLflow keeps an infinite value as the largest number there is
+_LEAST = 3  # backends, and seeds, of which something can be told
+
+_Losses = dict[str, tuple[float, ...]]  # seed -> the loss of each epoch
 
 
 @dataclass(frozen=True)
@@ -20,26 +27,35 @@ class Learning:
 
     Attributes:
         ranking: its title, and the variant where there are several.
-        seeds: how many of them every backend has finished.
-        losses: backend -> the mean over the seeds, after each epoch.
+        seeds: those that more than half of the backends have finished.
+        losses: backend -> the mean over these seeds, in each epoch; of every backend that has finished all of them.
+        astray: the backends whose loss was no finite number in some epoch; they have no mean.
         spreads: for each epoch, by how much the largest mean exceeds the smallest, relative to it.
-        chance: how likely as different ranks are by chance alone in the last epoch; None of too few backends or seeds.
+        chance: how likely ranks as different as these are by chance alone, in the last epoch; None if it is unknown.
     """
 
     ranking: str
-    seeds: int
+    seeds: Sequence[str]
     losses: dict[str, list[float]]
+    astray: list[str]
     spreads: list[float]
     chance: float | None
 
     @property
+    def spread(self) -> float:
+        """The largest spread of an epoch."""
+        return max(self.spreads, default=0.0)
+
+    @property
     def widest(self) -> int:
         """The epoch, counted from 1, with the largest spread."""
-        return self.spreads.index(max(self.spreads)) + 1
+        return self.spreads.index(self.spread) + 1 if self.spreads else 0
 
     @property
     def alike(self) -> bool | None:
         """Whether chance explains the differences; None where it cannot be told."""
+        if self.astray:
+            return False
         return None if self.chance is None else self.chance >= _SIGNIFICANT
 
 
@@ -56,36 +72,49 @@ def _variants(ranking: Ranking) -> list[list[Cell]]:
 
 
 def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
-    by_seed = {cell.backend: _by_seed(cell) for cell in cells}
-    seeds = sorted(set.intersection(*map(set, by_seed.values())))
-    if len(by_seed) < 2 or not seeds:
+    known = {cell.backend: losses for cell in cells if (losses := _by_seed(cell))}
+    having = Counter(seed for losses in known.values() for seed in losses)
+    seeds = sorted(seed for seed, backends in having.items() if 2 * backends > len(known))
+    whole = {backend: losses for backend, losses in known.items() if seeds and losses.keys() >= set(seeds)}
+    if len(whole) < 2:
         return None
-    epochs = range(min(len(by_seed[backend][seed]) for backend in by_seed for seed in seeds))
-    losses = {
-        backend: [fmean(found[seed][epoch] for seed in seeds) for epoch in epochs] for backend, found in by_seed.items()
+    astray = [backend for backend, losses in whole.items() if not all(map(_finite, losses.values()))]
+    finite = {backend: losses for backend, losses in whole.items() if backend not in astray}
+    epochs = range(min((len(losses[seed]) for losses in finite.values() for seed in seeds), default=0))
+    means = {
+        backend: [fmean(losses[seed][epoch] for seed in seeds) for epoch in epochs]
+        for backend, losses in finite.items()
     }
-    spreads = [max(means) / min(means) - 1 for means in zip(*losses.values(), strict=True) if min(means) > 0]
-    if len(spreads) < len(epochs) or not spreads:
-        return None
-    last = [[found[seed][epochs[-1]] for seed in seeds] for found in by_seed.values()]
-    variant = cells[0].measured[0].tags.get(Tag.VARIANT)
-    title = " · ".join(filter(None, [ranking.title, variant]))
-    return Learning(title, len(seeds), losses, spreads, _chance(last))
+    spreads = [(max(some) - min(some)) / (min(some) or 1.0) for some in zip(*means.values(), strict=True)]
+    last = [[losses[seed][epochs[-1]] for seed in seeds] for losses in finite.values()]
+    title = " · ".join(filter(None, [ranking.title, cells[0].measured[0].tags.get(Tag.VARIANT)]))
+    return Learning(title, seeds, means, astray, spreads, _chance(last))
 
 
-def _by_seed(cell: Cell) -> dict[str, tuple[float, ...]]:
-    def comparable(run: Run) -> bool:
-        return run.params.get("trainer.init") == "shared" and bool(run.by_epoch(Metric.LOSS))
+def _by_seed(cell: Cell) -> _Losses:
+    """Return the losses of the runs that started from shared weights; NaN, which a history leaves out, is put back."""
 
-    return {run.params.get("seed", ""): run.by_epoch(Metric.LOSS) for run in cell.measured if comparable(run)}
+    def losses(run: Run) -> tuple[float, ...]:
+        kept = run.histories.get(Metric.LOSS, {})
+        return tuple(kept.get(epoch, math.nan) for epoch in sorted(run.histories.get(Metric.EPOCH_SECONDS, {})))
+
+    comparable = [run for run in cell.measured if run.params.get("trainer.init") == "shared"]
+    return {run.params.get("seed", ""): losses(run) for run in comparable if Metric.LOSS in run.metrics}
+
+
+def _finite(losses: Sequence[float]) -> bool:
+    return bool(losses) and all(abs(loss) < _ENDLESS for loss in losses)
 
 
 def _chance(losses: list[list[float]]) -> float | None:
-    """Return the p-value of Friedman's test, each seed being a block (Friedman, JASA 32, 1937)."""
-    if len(losses) < 3 or len(losses[0]) < 3:
+    """Return the p-value of Friedman's test, each seed being a block (Friedman, JASA 32, 1937).
+
+    It sees ranks alone, so that what rounding makes different must be equal before.
+    """
+    if len(losses) < _LEAST or len(losses[0]) < _LEAST:
         return None
-    if all(len(set(of_seed)) == 1 for of_seed in zip(*losses, strict=True)):
-        return 1.0  # the test divides by the differences of their ranks
+    if all(max(of_seed) <= min(of_seed) * (1 + _EQUAL) for of_seed in zip(*losses, strict=True)):
+        return 1.0
     from scipy.stats import friedmanchisquare  # takes half a second to import
 
     return float(friedmanchisquare(*losses).pvalue)

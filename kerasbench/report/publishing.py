@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kerasbench.report import verdicts
 from kerasbench.report.results import Report
-from kerasbench.vocabulary import Tag
+from kerasbench.vocabulary import Kind, Tag
 
 if TYPE_CHECKING:
     from kerasbench.schema import TrackingConfig
@@ -64,7 +64,7 @@ def log(report: Report, written: Written, tracking: "TrackingConfig") -> str:
     from kerasbench.notes import NOTE
     from kerasbench.tracking import TrackedRun, open_store
 
-    tags = {Tag.KIND: Tag.REPORT, NOTE: _note(report)}
+    tags = {Tag.KIND: Kind.REPORT, NOTE: _note(report)}
     if len(report.sweeps) == 1:
         tags[Tag.SWEEP] = report.sweeps[0]
     with TrackedRun(open_store(tracking), f"report · {report.subject}", tags) as tracked:

@@ -12,7 +12,14 @@ from kerasbench.stats import Estimate
 from kerasbench.vocabulary import Metric, Tag
 
 STEADY, FIRST = Metric.STEADY_EPOCH_SECONDS, Metric.FIRST_EPOCH_SECONDS
-PHASES = ("start", "import", "load", "build", "compile", "train", "validate", "other")
+_ONCE = {
+    "start": Metric.START_SECONDS,
+    "import": Metric.IMPORT_SECONDS,
+    "load": Metric.LOAD_SECONDS,
+    "build": Metric.BUILD_SECONDS,
+    "compile": Metric.COMPILE_SECONDS,
+}
+PHASES = (*_ONCE, "train", "validate", "other")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +158,7 @@ class Cell:
 
 
 def _phases(run: Run) -> dict[str, float]:
-    spent = {name: run.metrics.get(f"{name}_seconds", 0.0) for name in ("start", "import", "load", "build", "compile")}
+    spent = {name: run.metrics.get(metric, 0.0) for name, metric in _ONCE.items()}
     spent["train"] = max(0.0, sum(run.by_epoch(Metric.EPOCH_SECONDS)) - spent["compile"])
     spent["validate"] = sum(run.by_epoch(Metric.VALIDATION_SECONDS))
     return spent | {"other": max(0.0, run.metrics[Metric.TOTAL_SECONDS] - sum(spent.values()))}

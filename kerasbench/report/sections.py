@@ -59,7 +59,19 @@ def warnings(report: Report) -> list[str]:
                 versions = {run.tags[tag] for run in cell.runs if tag in run.tags}
                 if len(versions) > 1:
                     lines.append(f"{where}: runs under {what} {', '.join(sorted(versions))} are in one cell.")
+            for name, values in _in_force(cell).items():
+                if len(values) > 1:
+                    lines.append(f"{where}: runs with {name} {', '.join(sorted(values))} in force are in one cell.")
     return lines
+
+
+def _in_force(cell: Cell) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for run in cell.runs:
+        for tag, value in run.tags.items():
+            if tag.startswith(Tag.IN_FORCE):
+                found[tag.removeprefix(Tag.IN_FORCE)].add(value)
+    return found
 
 
 def separations(report: Report) -> list[str]:

@@ -18,7 +18,7 @@ from kerasbench.report.database import Value
 from kerasbench.report.results import Run
 from kerasbench.schema import Task
 from kerasbench.tracking import sqlite_file
-from kerasbench.vocabulary import Metric, Tag
+from kerasbench.vocabulary import Kind, Metric, Tag
 
 _BY_EPOCH = (
     Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, Metric.ELAPSED_SECONDS, Metric.LOSS, Metric.VAL_ACCURACY,
@@ -57,7 +57,7 @@ def _ask(client: MlflowClient, experiment_id: str, sweeps: Sequence[str]) -> lis
     """Return the runs that a server knows."""
     filters = [f"tags.{Tag.SWEEP} = '{sweep}'" for sweep in sweeps]
     if sweeps:
-        filters += [f"tags.{Tag.TASK} = '{Task.parity.value}'", f"tags.{Tag.KIND} = '{Tag.REFERENCE}'"]
+        filters += [f"tags.{Tag.TASK} = '{Task.parity.value}'", f"tags.{Tag.KIND} = '{Kind.REFERENCE}'"]
     stored = {run.info.run_id: run for text in filters or [""] for run in _search(client, experiment_id, text)}
     return [_run(run) for run in stored.values()]
 
@@ -92,7 +92,7 @@ def _run(stored: StoredRun) -> Run:
 
 
 def _check_sweeps(runs: list[Run], experiment: str, sweeps: Sequence[str]) -> None:
-    there = {run.tags[Tag.SWEEP] for run in runs if Tag.SWEEP in run.tags and run.tags.get(Tag.KIND) != Tag.REPORT}
+    there = {run.tags[Tag.SWEEP] for run in runs if Tag.SWEEP in run.tags and run.tags.get(Tag.KIND) != Kind.REPORT}
     missing = [sweep for sweep in sweeps if sweep not in there]
     if missing:
         raise UserError(f"{experiment} has no run of sweep {', '.join(missing)}; --sweep takes the tag `sweep` of runs")

@@ -47,19 +47,20 @@ class _Fitted:
 def _narrower(ranking: Ranking) -> Iterator[Table]:
     """Yield the table ever narrower: names break first, and then the columns go that matter least."""
     shown = columns(ranking, brief=True)
-    yield _table(ranking, shown, " ")
+    yield _table(ranking, shown, broken=False)
     while shown:
-        yield _table(ranking, shown, "\n  ")
+        yield _table(ranking, shown, broken=True)
         shown.remove(min(shown, key=lambda column: column.brief))
 
 
-def _table(ranking: Ranking, shown: list[Column], between: str) -> Table:
+def _table(ranking: Ranking, shown: list[Column], broken: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("backend", no_wrap=True)
     for column in shown:
         table.add_column(column.head(ranking).replace(" ", "\n"), justify="right", no_wrap=True)
     for cell in ranking.cells:
-        name = cell.competitor.replace(" \N{MIDDLE DOT} ", f" \N{MIDDLE DOT}{between}")
+        backend, _, variant = cell.competitor.partition(" \N{MIDDLE DOT} ")
+        name = "\n  ".join([backend, *variant.split()]) if broken else cell.competitor
         values = [column.of(ranking, cell) for column in shown]
         texts = [Text.assemble(value.text, (f" {value.detail}" if value.detail else "", "dim")) for value in values]
         for text, value in zip(texts, values, strict=True):

@@ -7,7 +7,13 @@ from kerasbench.report.results import Cell, Ranking, ratio
 from kerasbench.report.rounding import interval
 from kerasbench.stats import Estimate
 
-FASTER, SLOWER, SAME, OPEN = "faster", "slower", "no detectable difference", "no verdict: ran once"
+FASTER, SLOWER, TIE, OPEN = "faster", "slower", "tie", "open"
+_IN_WORDS = {
+    FASTER: "faster",
+    SLOWER: "slower",
+    TIE: "no detectable difference",
+    OPEN: "no verdict, for a single run gives no interval",
+}
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,19 @@ class Effect:
             return OPEN
         if self.ratio.high < 1:
             return FASTER
-        return SLOWER if self.ratio.low > 1 else SAME
+        return SLOWER if self.ratio.low > 1 else TIE
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        return _IN_WORDS[self.outcome]
 
     @property
     def sentence(self) -> str:
         """The same in a sentence."""
         times, between = interval(self.ratio.value, self.ratio.low, self.ratio.high)
         sure = f" (95% interval {between})" if between else ""
-        return f"{self.variant} takes {times} times as long as {self.baseline}{sure}: {self.outcome}."
+        return f"{self.variant} takes {times} times as long as {self.baseline}{sure}: {self.verdict}."
 
 
 def effects(ranking: Ranking) -> list[Effect]:

@@ -38,6 +38,7 @@ def test_unknown_requirements_are_named(tmp_path: Path) -> None:
         environments.ready(_backend("backend.requirements=nosuch.txt"), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_failed_installation_tells_why_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pins = tmp_path / "pins"
     pins.mkdir()
@@ -49,6 +50,7 @@ def test_a_failed_installation_tells_why_and_leaves_nothing(tmp_path: Path, monk
     assert list((tmp_path / "envs").glob("*theano-*")) == []
 
 
+@pytest.mark.slow
 def test_what_imports_nothing_is_not_called_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pins = tmp_path / "pins"
     pins.mkdir()

@@ -58,8 +58,14 @@ def test_every_backend_trains_under_its_frameworks_own_advice(train: Train, stor
     assert in_force["tensorflow"]["in_force.steps_per_execution"] == "8"
     assert in_force["mxnet"]["in_force.image_layout"] == "channels_first"
     assert in_force["theano"]["in_force.allow_gc"] == "False"
-    assert in_force["tensorflow1"]["in_force.jit_compile"] == "True"
     assert all(run.data.metrics["val_accuracy"] > 0 for run in runs_in(store))
+
+
+def test_tensorflow_1_compiles_with_xla_where_it_is_asked_to(train: Train, store: str) -> None:
+    done = train("backend=tensorflow1", "settings.jit_compile=true", "trainer.epochs=1")
+    assert done.returncode == 0, done.stdout
+    (run,) = runs_in(store)
+    assert run.data.tags["in_force.jit_compile"] == "True"
 
 
 def test_images_with_their_channels_first_are_the_same_network(train: Train, store: str) -> None:

@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,9 +23,10 @@ def _found(experiment: Experiment) -> list[Learning]:
 
 
 def test_losses_are_compared_by_their_means_over_the_seeds_that_all_have_finished(experiment: Experiment) -> None:
-    _write(experiment, {"jax": [0.10, 0.12], "torch": [0.11, 0.13, 0.9]})
+    _write(experiment, {"jax": [0.10, 0.12], "torch": [0.11, 0.13]})
+    experiment.run("torch", seed=9, losses=(0.5, 0.2, 0.9))
     (one,) = _found(experiment)
-    assert one.seeds == 2
+    assert one.seeds == ["1", "2"]
     assert one.losses["torch"] == pytest.approx([0.5, 0.2, 0.12])
     assert one.spreads == pytest.approx([0, 0, 0.12 / 0.11 - 1])
     assert one.widest == 3
@@ -46,6 +48,36 @@ def test_equal_losses_are_alike(experiment: Experiment) -> None:
     _write(experiment, {name: [0.1, 0.2, 0.3] for name in ("jax", "torch", "cntk")})
     (one,) = _found(experiment)
     assert (one.spreads, one.chance, one.alike) == ([0, 0, 0], 1.0, True)
+
+
+def test_what_rounding_alone_makes_different_is_alike(experiment: Experiment) -> None:
+    _write(experiment, {name: [0.1 + extra] * 4 for name, extra in (("jax", 0), ("torch", 1e-8), ("cntk", 2e-8))})
+    (one,) = _found(experiment)
+    assert one.alike is True
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_loss_that_is_no_finite_number_is_told_wherever_it_was(
+    experiment: Experiment, tmp_path: Path, wrong: float, epoch: int
+) -> None:
+    _write(experiment, {"jax": [0.1, 0.1], "torch": [0.1, 0.1]})
+    losses = [wrong if number == epoch else 0.1 for number in (1, 2, 3)]
+    for seed in (1, 2):
+        experiment.run("cntk", seed=seed, losses=losses)
+    (one,) = _found(experiment)
+    assert one.astray == ["cntk"]
+    assert one.alike is False
+    assert len(one.losses["jax"]) == 3
+    assert "no finite number: cntk" in write(collect(experiment.uri, experiment.name), tmp_path).page.read_text()
+
+
+def test_a_stray_run_does_not_hide_the_others(experiment: Experiment) -> None:
+    _write(experiment, {"jax": [0.1, 0.2, 0.1], "torch": [0.1, 0.2, 0.2], "theano": [0.2, 0.1, 0.1]})
+    experiment.run("mxnet", seed=9)
+    (one,) = _found(experiment)
+    assert sorted(one.losses) == ["jax", "theano", "torch"]
+    assert one.alike is True
 
 
 def test_variants_are_compared_with_their_like_for_another_batch_has_another_loss(experiment: Experiment) -> None:

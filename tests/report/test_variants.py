@@ -8,7 +8,7 @@ from rich.console import Console
 
 from kerasbench.report import collect, write
 from kerasbench.report.terminal import tables
-from kerasbench.report.variants import FASTER, OPEN, SAME, SLOWER, effects
+from kerasbench.report.variants import FASTER, OPEN, SLOWER, TIE, effects
 from tests.report.conftest import Experiment, Printed
 
 _STOCK, _TUNED = "settings.variant=stock", "settings.variant=tuned"
@@ -19,7 +19,7 @@ _STOCK, _TUNED = "settings.variant=stock", "settings.variant=tuned"
     [
         ([1.5, 1.52, 1.49], FASTER),
         ([2.5, 2.52, 2.49], SLOWER),
-        ([2.1, 1.9, 2.05], SAME),
+        ([2.1, 1.9, 2.05], TIE),
         ([1.0], OPEN),
     ],
 )
@@ -70,11 +70,12 @@ def test_every_form_of_the_report_tells_of_variants(experiment: Experiment, prin
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 def test_a_narrow_terminal_has_fewer_columns_and_no_cut_numbers(experiment: Experiment, width: int) -> None:
-    experiment.repeated("torch", [2.0, 2.01, 1.99], variant=_STOCK)
+    experiment.repeated("torch", [2.0, 2.01, 1.99], variant=f"{_STOCK} model.optimizer.learning_rate=0.001 seed=3")
     experiment.repeated("torch", [1.0, 1.01, 0.99], variant=_TUNED)
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(*tables(collect(experiment.uri, experiment.name)))
     text = console.export_text()
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     assert re.search(r"2\.00\d* \d\.\d+\N{EN DASH}\d\.\d+ ", text)
+    assert "learning_rate=0.001" in text
     assert ("examples" in text) == (width == 140)
