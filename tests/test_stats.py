@@ -124,3 +124,16 @@ def test_a_backend_against_itself_is_told_apart_about_as_seldom_as_the_confidenc
         for _ in range(400)
     )
     assert told_apart / 400 == pytest.approx(0.05, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("chances", "adjusted"),
+    [
+        ([], []),
+        ([0.03], [0.03]),
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+        ([0.6, 0.7], [1.0, 1.0]),
+    ],
+)
+def test_p_values_are_adjusted_for_their_number(chances: list[float], adjusted: list[float]) -> None:
+    assert stats.holm(chances) == pytest.approx(adjusted)

@@ -7,9 +7,10 @@ more than chance is asked of the last epoch, over the seeds.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
+from kerasbench import stats
 from kerasbench.report.results import Cell, Ranking, Report, Run
 from kerasbench.vocabulary import Metric, Tag
 
@@ -31,7 +32,8 @@ class Learning:
         losses: backend -> the mean over these seeds, in each epoch; of every backend that has finished all of them.
         astray: the backends whose loss was no finite number in some epoch; they have no mean.
         spreads: for each epoch, by how much the largest mean exceeds the smallest, relative to it.
-        chance: how likely ranks as different as these are by chance alone, in the last epoch; None if it is unknown.
+        chance: how likely ranks as different as these are by chance alone, in the last epoch, adjusted for the number
+            of comparisons; None if it is unknown.
     """
 
     ranking: str
@@ -61,7 +63,9 @@ class Learning:
 
 def learning(report: Report) -> list[Learning]:
     """Return how alike the backends of each ranking learn, those of one variant together."""
-    return [found for ranking in report.rankings for some in _variants(ranking) if (found := _learning(ranking, some))]
+    found = [one for ranking in report.rankings for some in _variants(ranking) if (one := _learning(ranking, some))]
+    adjusted = iter(stats.holm([one.chance for one in found if one.chance is not None]))
+    return [one if one.chance is None else replace(one, chance=next(adjusted)) for one in found]
 
 
 def _variants(ranking: Ranking) -> list[list[Cell]]:

@@ -41,7 +41,7 @@ def test_a_backend_that_learns_otherwise_under_every_seed_is_told_and_chance_is_
     found = {len(one.losses): one for one in _found(experiment)}
     assert found[3].alike is True
     assert found[5].alike is False
-    assert found[5].chance == pytest.approx(friedmanchisquare(*otherwise.values()).pvalue)
+    assert found[5].chance == pytest.approx(2 * friedmanchisquare(*otherwise.values()).pvalue)  # the smaller of two
 
 
 def test_equal_losses_are_alike(experiment: Experiment) -> None:
