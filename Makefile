@@ -46,7 +46,7 @@ reference: setup ## put the figures published in 2017 into the store, beside tod
 test: $(BIN)/.ready-dev ## set up and run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
-fast: $(BIN)/.ready-dev ## run the tests that train, install and serve nothing, on all cores: under a minute
+fast: $(BIN)/.ready-dev ## run the tests that train, install and serve nothing, on all cores: a minute or two
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
 check: $(BIN)/.ready-dev ## lint and types

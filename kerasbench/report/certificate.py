@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from kerasbench.report.results import Parity, Ranking, Report
-from kerasbench.vocabulary import Metric, Tag
+from kerasbench.vocabulary import Metric
 
 _PROBE = Metric.PARITY_PROBE_LOSS
-_TOLERANCE = 1e-4  # where runs name none
+TOLERANCE = 1e-4  # relative: what rounding alone makes of a loss; where runs name none
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,14 @@ def _probe(ranking: Ranking) -> Probe | None:
     """Compare runs of one seed and one variant, for a variant may change the loss: another precision, another batch."""
     losses: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
     for run in ranking.runs:
-        if run.params.get("trainer.init") == "shared" and _PROBE in run.metrics:
-            alike = run.params.get("seed", ""), run.tags.get(Tag.VARIANT, "")
-            losses[alike].append((run.backend, run.metrics[_PROBE]))
+        if run.starts_as_others and _PROBE in run.metrics:
+            losses[run.seed, run.variant].append((run.backend, run.metrics[_PROBE]))
     shared = {alike: some for alike, some in losses.items() if len({backend for backend, _ in some}) > 1}
     if not shared:
         return None
     spread = max(_spread([loss for _, loss in some]) for some in shared.values())
     backends = len({backend for some in shared.values() for backend, _ in some})
-    tolerance = float(ranking.example.params.get("parity.tolerance", _TOLERANCE))
+    tolerance = float(ranking.example.params.get("parity.tolerance", TOLERANCE))
     return Probe(ranking.title, backends, len({seed for seed, _ in shared}), spread, tolerance)
 
 

@@ -153,7 +153,7 @@ def _busiest_gpu(ending: str, of_epochs: Callable[[Sequence[float]], float]) -> 
 
 def _versions(tag: str) -> Callable[[Ranking, Cell], Value | None]:
     def value(ranking: Ranking, cell: Cell) -> Value | None:
-        found = sorted({run.tags[tag] for run in cell.runs if tag in run.tags})
+        found = cell.tagged(tag)
         warning = "runs of several versions are in one cell" if len(found) > 1 else ""
         return Value(", ".join(found), warning=warning) if found else None
 

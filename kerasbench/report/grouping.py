@@ -75,7 +75,7 @@ def _key(run: Run) -> _Key:
 
 def _common(run: Run) -> dict[str, str]:
     """Return the params that all runs of a ranking share."""
-    varied = {part.partition("=")[0].lstrip("+") for part in re.split(r"[, ]+", run.tags.get(Tag.VARIANT, ""))}
+    varied = {part.partition("=")[0].lstrip("+") for part in re.split(r"[, ]+", run.variant)}
     apart = tuple(f"{name}." for name in (*NOT_COMPARED, *varied))
     return {key: value for key, value in run.params.items() if not f"{key}.".startswith(apart)}
 

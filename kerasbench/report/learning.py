@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from kerasbench import stats
+from kerasbench.report.certificate import TOLERANCE
 from kerasbench.report.results import Cell, Ranking, Report, Run
-from kerasbench.vocabulary import Metric, Tag
+from kerasbench.vocabulary import Metric
 
-_SIGNIFICANT = 0.05
-_EQUAL = 1e-4  # relative: what rounding alone makes of a loss
 _ENDLESS = 1e300  # MLflow keeps an infinite value as the largest number there is
 _LEAST = 3  # backends, and seeds, of which something can be told
 
@@ -58,7 +57,7 @@ class Learning:
         """Whether chance explains the differences; None where it cannot be told."""
         if self.astray:
             return False
-        return None if self.chance is None else self.chance >= _SIGNIFICANT
+        return None if self.chance is None else self.chance >= 1 - stats.CONFIDENCE
 
 
 def learning(report: Report) -> list[Learning]:
@@ -71,7 +70,7 @@ def learning(report: Report) -> list[Learning]:
 def _variants(ranking: Ranking) -> list[list[Cell]]:
     alike: dict[str, list[Cell]] = defaultdict(list)
     for cell in ranking.measured:
-        alike[cell.measured[0].tags.get(Tag.VARIANT, "")].append(cell)
+        alike[cell.measured[0].variant].append(cell)
     return list(alike.values())
 
 
@@ -91,7 +90,7 @@ def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
     }
     spreads = [(max(some) - min(some)) / (min(some) or 1.0) for some in zip(*means.values(), strict=True)]
     last = [[losses[seed][epochs[-1]] for seed in seeds] for losses in finite.values()]
-    title = " · ".join(filter(None, [ranking.title, cells[0].measured[0].tags.get(Tag.VARIANT)]))
+    title = " · ".join(filter(None, [ranking.title, cells[0].measured[0].variant]))
     return Learning(title, seeds, means, astray, spreads, _chance(last))
 
 
@@ -102,8 +101,8 @@ def _by_seed(cell: Cell) -> _Losses:
         kept = run.histories.get(Metric.LOSS, {})
         return tuple(kept.get(epoch, math.nan) for epoch in sorted(run.histories.get(Metric.EPOCH_SECONDS, {})))
 
-    comparable = [run for run in cell.measured if run.params.get("trainer.init") == "shared"]
-    return {run.params.get("seed", ""): losses(run) for run in comparable if Metric.LOSS in run.metrics}
+    comparable = (run for run in cell.measured if run.starts_as_others and Metric.LOSS in run.metrics)
+    return {run.seed: losses(run) for run in comparable}
 
 
 def _finite(losses: Sequence[float]) -> bool:
@@ -117,7 +116,7 @@ def _chance(losses: list[list[float]]) -> float | None:
     """
     if len(losses) < _LEAST or len(losses[0]) < _LEAST:
         return None
-    if all(max(of_seed) <= min(of_seed) * (1 + _EQUAL) for of_seed in zip(*losses, strict=True)):
+    if all(max(of_seed) <= min(of_seed) * (1 + TOLERANCE) for of_seed in zip(*losses, strict=True)):
         return 1.0
     from scipy.stats import friedmanchisquare  # takes half a second to import
 

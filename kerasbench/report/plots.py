@@ -125,9 +125,8 @@ def _of_bars(
 
 def name_lines(cell: Cell) -> list[str]:
     """Return a competitor's name in lines that leave room for its bar: the backend, and what its sweep varied."""
-    backend, _, variant = cell.competitor.partition(" \N{MIDDLE DOT} ")
-    parts = [one.partition("=") for one in variant.split()]
-    return [backend, *(_shortened(f"{key.rpartition('.')[2]}={value}", _LABEL) for key, _, value in parts)]
+    parts = [one.partition("=") for one in cell.runs[0].variant.split()]
+    return [cell.backend, *(_shortened(f"{key.rpartition('.')[2]}={value}", _LABEL) for key, _, value in parts)]
 
 
 def _shortened(text: str, most: int) -> str:

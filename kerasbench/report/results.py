@@ -54,8 +54,22 @@ class Run:
     @property
     def competitor(self) -> str:
         """What it is in a ranking: its backend, and what else its sweep varied."""
-        variant = self.tags.get(Tag.VARIANT)
-        return f"{self.backend} · {variant}" if variant else self.backend
+        return f"{self.backend} · {self.variant}" if self.variant else self.backend
+
+    @property
+    def variant(self) -> str:
+        """What its sweep varied besides the backend; empty if nothing."""
+        return self.tags.get(Tag.VARIANT, "")
+
+    @property
+    def seed(self) -> str:
+        """Its seed."""
+        return self.params.get("seed", "")
+
+    @property
+    def starts_as_others(self) -> bool:
+        """Whether its initial weights are those that every backend has from its seed."""
+        return self.params.get("trainer.init") == "shared"
 
     @property
     def finished(self) -> bool:
@@ -70,7 +84,7 @@ class Run:
     @property
     def round(self) -> tuple[str, str]:
         """What it shares with the runs that it is paired with."""
-        return self.tags.get(Tag.SWEEP, ""), self.params.get("seed", "")
+        return self.tags.get(Tag.SWEEP, ""), self.seed
 
     def by_epoch(self, metric: str) -> tuple[float, ...]:
         """Return a metric's values, in the order of the epochs."""
@@ -121,6 +135,10 @@ class Cell:
     def unsteady(self) -> bool:
         """Whether the runs differ more among themselves than a comparison should bear."""
         return (self.variation or 0) > stats.UNSTEADY
+
+    def tagged(self, tag: str) -> list[str]:
+        """Return the values that a tag has in its runs."""
+        return sorted({run.tags[tag] for run in self.runs if tag in run.tags})
 
     def values(self, metric: str) -> list[float]:
         """Return a run-level metric of every measured run that has it."""

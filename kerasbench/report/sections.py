@@ -56,22 +56,13 @@ def warnings(report: Report) -> list[str]:
             for text, count in noise.most_common():
                 lines.append(f"{where}: {text.rstrip('.')} ({count} of {len(cell.runs)} runs).")
             for what, tag in ((cell.backend, Tag.BACKEND_VERSION), ("Keras", Tag.KERAS_VERSION)):
-                versions = {run.tags[tag] for run in cell.runs if tag in run.tags}
-                if len(versions) > 1:
-                    lines.append(f"{where}: runs under {what} {', '.join(sorted(versions))} are in one cell.")
-            for name, values in _in_force(cell).items():
-                if len(values) > 1:
-                    lines.append(f"{where}: runs with {name} {', '.join(sorted(values))} in force are in one cell.")
+                if len(versions := cell.tagged(tag)) > 1:
+                    lines.append(f"{where}: runs under {what} {', '.join(versions)} are in one cell.")
+            for tag in dict.fromkeys(tag for run in cell.runs for tag in run.tags if tag.startswith(Tag.IN_FORCE)):
+                if len(values := cell.tagged(tag)) > 1:
+                    name = tag.removeprefix(Tag.IN_FORCE)
+                    lines.append(f"{where}: runs with {name} {', '.join(values)} in force are in one cell.")
     return lines
-
-
-def _in_force(cell: Cell) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for run in cell.runs:
-        for tag, value in run.tags.items():
-            if tag.startswith(Tag.IN_FORCE):
-                found[tag.removeprefix(Tag.IN_FORCE)].add(value)
-    return found
 
 
 def separations(report: Report) -> list[str]:

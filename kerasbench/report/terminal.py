@@ -38,10 +38,11 @@ class _Fitted:
         self._ranking = ranking
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        tables = list(_narrower(self._ranking))
         wide = options.update(max_width=10_000)
-        fitting = (one for one in tables if Measurement.get(console, wide, one).maximum <= options.max_width)
-        yield next(fitting, tables[-1])
+        for table in _narrower(self._ranking):
+            if Measurement.get(console, wide, table).maximum <= options.max_width:
+                break
+        yield table
 
 
 def _narrower(ranking: Ranking) -> Iterator[Table]:
@@ -59,8 +60,7 @@ def _table(ranking: Ranking, shown: list[Column], broken: bool) -> Table:
     for column in shown:
         table.add_column(column.head(ranking).replace(" ", "\n"), justify="right", no_wrap=True)
     for cell in ranking.cells:
-        backend, _, variant = cell.competitor.partition(" \N{MIDDLE DOT} ")
-        name = "\n  ".join([backend, *variant.split()]) if broken else cell.competitor
+        name = "\n  ".join([cell.backend, *cell.runs[0].variant.split()]) if broken else cell.competitor
         values = [column.of(ranking, cell) for column in shown]
         texts = [Text.assemble(value.text, (f" {value.detail}" if value.detail else "", "dim")) for value in values]
         for text, value in zip(texts, values, strict=True):
