@@ -25,7 +25,6 @@ _OF_REPORT: ViewportSize = {"width": 1280, "height": 1900}
 _OF_MLFLOW: ViewportSize = {"width": 1720, "height": 960}
 _COLUMNS = 130  # of the table
 _BEGIN, _END = "<!-- results: make pictures -->", "<!-- end of results -->"
-_CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def main() -> None:
         executable = shutil.which("chromium")
         if executable is None:
             raise UserError("no chromium on the PATH: install Debian's package of that name")
-        browser = playwright.chromium.launch(executable_path=executable, args=_CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable)
         PICTURES.mkdir(exist_ok=True)
         _tell(comparison)
         _photograph_report(browser, comparison)

@@ -2,9 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from kerasbench.vocabulary import Metric, Tag
 
@@ -38,17 +37,6 @@ def comparison_url(experiment_id: str, sweep: str, server: str = _SERVER) -> str
 def runs_url(experiment_id: str, server: str = _SERVER) -> str:
     """Return the page that lists an experiment's runs."""
     return f"{server}/#/experiments/{experiment_id}/runs?{_MODEL_TRAINING}"
-
-
-def compare_runs_url(experiment_id: str, run_ids: Sequence[str], server: str = _SERVER) -> str:
-    """Return the page that sets the params, metrics and tags of some runs side by side in a table."""
-    chosen = urlencode({"runs": json.dumps(list(run_ids)), "experiments": json.dumps([experiment_id])}, quote_via=quote)
-    return f"{server}/#/compare-runs?{chosen}&{_MODEL_TRAINING}"
-
-
-def artifact_url(experiment_id: str, run_id: str, path: str, server: str = _SERVER) -> str:
-    """Return the page that displays a run's file."""
-    return f"{server}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{quote(path)}?{_MODEL_TRAINING}"
 
 
 def view_tag(sweep: str) -> tuple[str, str]:

@@ -14,11 +14,6 @@ from kerasbench.paths import PROJECT
 
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
 Train = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -66,7 +61,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium, "the browser tests need chromium on the PATH"
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        running = playwright.chromium.launch(executable_path=chromium)
         yield running
         running.close()
 

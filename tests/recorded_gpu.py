@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pynvml
 import pytest
+
+from tests.played_nvml import play_nvml
 
 _FILE = Path(__file__).with_name("recordings") / "rtx4090.csv"
 _MIB = 1024 * 1024
@@ -43,16 +44,7 @@ class Recording:
         def at(values: np.ndarray) -> Any:
             return values[np.searchsorted(self.seconds, second(), side="right") - 1]
 
-        def unsupported(*arguments: Any) -> None:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-
-        answers: dict[str, Any] = {
-            "nvmlInit": lambda: None,
-            "nvmlShutdown": lambda: None,
-            "nvmlDeviceGetCount": lambda: 1,
-            "nvmlDeviceGetHandleByIndex": lambda index: index,
-            "nvmlDeviceGetName": lambda gpu: self.name,
-            "nvmlSystemGetDriverVersion": lambda: "recorded",
+        answers: dict[str, Callable[..., Any]] = {
             "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [],
             "nvmlDeviceGetUtilizationRates": lambda gpu: SimpleNamespace(gpu=int(at(self.utilization_percent))),
             "nvmlDeviceGetMemoryInfo": lambda gpu: SimpleNamespace(
@@ -60,8 +52,5 @@ class Recording:
             ),
             "nvmlDeviceGetPowerUsage": lambda gpu: round(1000 * at(self.power_watts)),
             "nvmlDeviceGetTotalEnergyConsumption": lambda gpu: round(1000 * self.joules(second())),
-            "nvmlDeviceGetTemperature": unsupported,
-            "nvmlDeviceGetClockInfo": unsupported,
         }
-        for name, answer in answers.items():
-            monkeypatch.setattr(pynvml, name, answer)
+        play_nvml(monkeypatch, [self.name], answers)

@@ -1,22 +1,23 @@
 """MLflow's pages in a real browser, after a real sweep: what the printed link and the other links show."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlparse
+from urllib.parse import urlencode, urlparse
 
 import pytest
 from mlflow.entities import Run
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from kerasbench import pages
 from kerasbench.paths import PROJECT
 from tests.conftest import Train, runs_in
 
 BACKENDS = ("tensorflow", "cntk", "theano")
 EPOCHS = 2  # of the shrunk run
+_MODEL_TRAINING = "workflowType=machine_learning"  # as MLflow's own links have it
 PATIENCE = 60_000  # milliseconds for a page on a busy machine
 
 
@@ -99,7 +100,9 @@ def _lines(chart: Locator) -> dict[str, int]:
 
 
 def _compare_runs_lists_the_settings_of_each(page: Page, served: Served) -> None:
-    page.goto(pages.compare_runs_url(served.experiment_id, [run.info.run_id for run in served.runs], served.server))
+    chosen = {"runs": [run.info.run_id for run in served.runs], "experiments": [served.experiment_id]}
+    query = urlencode({name: json.dumps(ids) for name, ids in chosen.items()})
+    page.goto(f"{served.server}/#/compare-runs?{query}&{_MODEL_TRAINING}")
     for param in ("backend.name", "model.name", "trainer.epochs", "trainer.batch_size"):
         row = page.get_by_role("row").filter(has=page.get_by_text(param, exact=True))
         expect(row.get_by_role("cell").filter(has_not_text=param)).to_have_text(
@@ -108,7 +111,8 @@ def _compare_runs_lists_the_settings_of_each(page: Page, served: Served) -> None
 
 
 def _the_report_is_displayed_in_place(page: Page, served: Served) -> None:
-    page.goto(pages.artifact_url(served.experiment_id, served.report.info.run_id, "report.html", served.server))
+    run = f"experiments/{served.experiment_id}/runs/{served.report.info.run_id}"
+    page.goto(f"{served.server}/#/{run}/artifacts/report.html?{_MODEL_TRAINING}")
     report = page.frame_locator("iframe")
     expect(report.get_by_role("heading", name="mnist_mlp").first).to_be_visible()
     expect(report.get_by_role("cell", name="theano").first).to_be_visible()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 
 from kerasbench.nvml import Gpu, Nvml
 from kerasbench.telemetry import Telemetry
+from tests.played_nvml import play_nvml, unsupported
 from tests.recorded_gpu import Recording
 
 _WATTS = 250.0
@@ -26,33 +27,20 @@ _INTERVAL = 0.05
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large GPU that draws 250 W and a small one that does not tell its power."""
 
-    def only_of_the_first(answer: Any) -> Any:
-        def answered(handle: int, *arguments: Any) -> Any:
-            if handle == 1:
-                raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-            return answer()
+    def only_of_the_first(answer: Callable[[], Any]) -> Callable[[int], Any]:
+        return lambda gpu: answer() if gpu == 0 else unsupported()
 
-        return answered
-
-    answers: dict[str, Any] = {
-        "nvmlInit": lambda: None,
-        "nvmlShutdown": lambda: None,
-        "nvmlDeviceGetCount": lambda: 2,
-        "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetName": lambda handle: f"NVIDIA T{handle}",
-        "nvmlSystemGetDriverVersion": lambda: "535.1",
-        "nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=16 << 30, used=(handle + 1) << 30),
-        "nvmlDeviceGetUtilizationRates": lambda handle: SimpleNamespace(gpu=90 - handle),
-        "nvmlDeviceGetTemperature": lambda handle, sensor: 61 + handle,
-        "nvmlDeviceGetClockInfo": lambda handle, clock: {pynvml.NVML_CLOCK_SM: 1410, pynvml.NVML_CLOCK_MEM: 1215}[
-            clock
-        ],
+    clocks = {pynvml.NVML_CLOCK_SM: 1410, pynvml.NVML_CLOCK_MEM: 1215}
+    answers: dict[str, Callable[..., Any]] = {
+        "nvmlDeviceGetMemoryInfo": lambda gpu: SimpleNamespace(total=16 << 30, used=(gpu + 1) << 30),
+        "nvmlDeviceGetUtilizationRates": lambda gpu: SimpleNamespace(gpu=90 - gpu),
+        "nvmlDeviceGetTemperature": lambda gpu, sensor: 61 + gpu,
+        "nvmlDeviceGetClockInfo": lambda gpu, clock: clocks[clock],
         "nvmlDeviceGetPowerUsage": only_of_the_first(lambda: int(_WATTS * 1000)),
         "nvmlDeviceGetTotalEnergyConsumption": only_of_the_first(lambda: int(time.time() * _WATTS * 1000)),
-        "nvmlDeviceGetComputeRunningProcesses": lambda handle: [SimpleNamespace(pid=7)] if handle == 0 else [],
+        "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [SimpleNamespace(pid=7)] if gpu == 0 else [],
     }
-    for name, answer in answers.items():
-        monkeypatch.setattr(pynvml, name, answer)
+    play_nvml(monkeypatch, ["NVIDIA T0", "NVIDIA T1"], answers)
 
 
 def test_gpus_are_described_and_sampled_and_what_one_does_not_give_is_left_out(two_gpus: None) -> None:
@@ -201,9 +189,6 @@ def test_a_busy_process_that_is_not_the_runs_is_noise() -> None:
 
 
 def test_a_gpu_that_does_not_tell_its_memory_is_still_one(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unsupported(handle: int) -> None:
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-
     monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", unsupported)
     with Nvml() as nvml:
         assert [gpu.memory_mib for gpu in nvml.gpus()] == [0, 0]

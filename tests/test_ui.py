@@ -63,12 +63,6 @@ def test_links_name_the_server_they_are_asked_for() -> None:
     assert pages.comparison_url("7", "a1", "http://127.0.0.1:5001").startswith("http://127.0.0.1:5001/#/")
 
 
-def test_runs_are_compared_by_their_ids_in_json() -> None:
-    page, query = _page_and_query(pages.compare_runs_url("7", ["a", "b"]))
-    assert page == "/compare-runs"
-    assert (json.loads(query["runs"][0]), json.loads(query["experiments"][0])) == (["a", "b"], ["7"])
-
-
 def test_a_view_shows_all_measured_runs_of_its_sweep_and_starts_with_speed_and_accuracy() -> None:
     key, value = pages.view_tag("a1")
     assert key == "mlflow.sharedViewState.a1"
