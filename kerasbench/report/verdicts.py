@@ -99,6 +99,6 @@ def accuracy(ranking: Ranking) -> str:
         return ""
     ordered = sorted(found, key=lambda name: found[name].exact or 0)
     low, high = ordered[0], ordered[-1]
-    if low == high:
-        return f"Final validation accuracy: {found[low].text}."
+    if found[low].text == found[high].text:
+        return f"Final validation accuracy: {found[low].text}{' on all' if len(found) > 1 else ''}."
     return f"Final validation accuracy: from {found[low].text} ({low}) to {found[high].text} ({high})."

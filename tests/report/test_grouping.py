@@ -9,7 +9,7 @@ from kerasbench.report import collect
 from kerasbench.report.columns import COLUMNS
 from kerasbench.report.results import FIRST, Report
 from kerasbench.report.sections import conditions
-from kerasbench.report.verdicts import OPEN, TIE, WINNER, outcome, sentence
+from kerasbench.report.verdicts import OPEN, TIE, WINNER, accuracy, outcome, sentence
 from tests.report.conftest import Experiment
 
 
@@ -85,6 +85,13 @@ def test_a_tie_of_several_is_told_of_the_shortest_and_not_among_the_others(exper
     (ranking,) = _collect(experiment).rankings
     assert "no detectable difference between jax and each of theano and cntk" in sentence(ranking)
     assert sentence(ranking).endswith("torch takes 1.250 times as long as jax.")
+
+
+def test_accuracies_that_read_the_same_are_told_once(experiment: Experiment) -> None:
+    experiment.run("jax", accuracy=(0.1, 0.2, 0.21089))
+    experiment.run("torch", accuracy=(0.1, 0.2, 0.21091))
+    (ranking,) = _collect(experiment).rankings
+    assert accuracy(ranking) == "Final validation accuracy: 0.2109 on all."
 
 
 def test_single_runs_give_no_verdict(experiment: Experiment) -> None:
