@@ -36,19 +36,17 @@ def collect(uri: str, experiment: str, sweeps: Sequence[str] = ()) -> Report:
     from kerasbench.errors import UserError
     from kerasbench.report.store import read  # MLflow takes seconds to import
 
-    runs = read(uri, experiment, sweeps)
-    references = [run for run in runs if run.tags.get(Tag.KIND) == Kind.REFERENCE]
-    report = Report(
-        uri,
-        experiment,
-        tuple(sweeps),
-        rankings([run for run in runs if run.measured], references),
-        certificate(runs),
-        references,
-    )
-    if not report.rankings and not report.certificate and not references:
+    report = report_of(read(uri, experiment, sweeps), uri, experiment, sweeps)
+    if not report.rankings and not report.certificate and not report.references:
         raise UserError(f"{experiment} in {uri} holds no runs yet: train something first (`make sweep`)")
     return report
+
+
+def report_of(runs: Sequence[Run], uri: str, experiment: str, sweeps: Sequence[str] = ()) -> Report:
+    """Return what some runs say; where they are from is only repeated in it."""
+    references = [run for run in runs if run.tags.get(Tag.KIND) == Kind.REFERENCE]
+    measured = [run for run in runs if run.measured]
+    return Report(uri, experiment, tuple(sweeps), rankings(measured, references), certificate(runs), references)
 
 
 def rankings(runs: Iterable[Run], references: Sequence[Run] = ()) -> list[Ranking]:

@@ -6,16 +6,56 @@ import pytest
 
 from kerasbench.report import collect, write
 from kerasbench.report.__main__ import main
+from kerasbench.report.grouping import report_of
+from kerasbench.report.results import Report, Run
 from kerasbench.schema import TrackingConfig
 from kerasbench.tracking import TrackedRun, open_store
 
 
 class Experiment:
-    """Writes runs as a sweep does, with figures that a test chooses."""
+    """Runs as a sweep leaves them, with figures that a test chooses.
+
+    They are written to the store when it is asked for: what is only about their meaning is tested without it.
+    """
 
     def __init__(self, tracking: TrackingConfig) -> None:
-        self.tracking = tracking
-        self.uri, self.name = tracking.uri, tracking.experiment
+        self.tracking, self.name = tracking, tracking.experiment
+        self._runs: list[Run] = []
+        self._written = 0
+
+    @property
+    def uri(self) -> str:
+        """The store, with all runs in it."""
+        for run in self._runs[self._written :]:
+            self._write(run)
+        self._written = len(self._runs)
+        return self.tracking.uri
+
+    @property
+    def report(self) -> Report:
+        """What the runs say, as if they had been read from the store."""
+        return report_of(list(reversed(self._runs)), self.tracking.uri, self.name)
+
+    def _write(self, run: Run) -> None:
+        with TrackedRun(open_store(self.tracking), run.name, dict(run.tags)) as tracked:
+            tracked.params(dict(run.params))
+            for epoch in sorted({epoch for values in run.histories.values() for epoch in values}):
+                tracked.metrics({name: values[epoch] for name, values in run.histories.items()}, step=epoch)
+            tracked.metrics({name: value for name, value in run.metrics.items() if name not in run.histories})
+            tracked.end(run.status)
+
+    def _add(
+        self,
+        name: str,
+        status: str,
+        tags: dict[str, str],
+        params: dict[str, str],
+        metrics: dict[str, float],
+        histories: dict[str, dict[int, float]] | None = None,
+    ) -> None:
+        number, histories = len(self._runs), histories or {}
+        last = {metric: values[max(values)] for metric, values in histories.items()}
+        self._runs.append(Run(f"run {number}", name, status, number, tags, params, last | metrics, histories))
 
     def run(
         self,
@@ -30,10 +70,11 @@ class Experiment:
         probe: float = 2.3,
         losses: Sequence[float] | None = None,
         **tags: str,
-    ) -> str:
-        """Write a measured run; a keyword such as `data__digest` is a tag, its double underscore a dot."""
+    ) -> None:
+        """Add a measured run; a keyword such as `data__digest` is a tag, its double underscore a dot."""
         losses = losses or [0.5 / epoch for epoch in range(1, len(seconds) + 1)]
         accuracy = accuracy or [0.9 + 0.01 * epoch for epoch in range(len(seconds))]
+        name = f"{backend} · {model} · seed {seed}"
         own = {
             "task": "train",
             "backend": backend,
@@ -55,27 +96,21 @@ class Experiment:
             "git.dirty": "false",
             "in_force.threads": "2",
         } | {key.replace("__", "."): value for key, value in tags.items()}
-        with TrackedRun(open_store(self.tracking), f"{backend} · {model} · seed {seed}", own) as tracked:
-            tracked.params({"seed": str(seed), "trainer.init": "shared", "trainer.epochs": str(len(seconds))})
-            tracked.params({"settings.threads": "2", "parity.tolerance": "0.0001"})
-            if failure:
-                tracked.fail(failure)
-                return tracked.run_id
-            for epoch, (spent, loss, reached) in enumerate(zip(seconds, losses, accuracy, strict=True), start=1):
-                tracked.metrics(
-                    {
-                        "epoch_seconds": spent,
-                        "elapsed_seconds": 3.0 + sum(seconds[:epoch]) + 0.5 * (epoch - 1),
-                        "validation_seconds": 0.5,
-                        "examples_per_second": 6000 / spent,
-                        "loss": loss,
-                        "val_accuracy": reached,
-                    },
-                    step=epoch,
-                )
-            tracked.metrics(self._of_run(seconds) | {"parity_probe_loss": probe})
-            tracked.end(status)
-            return tracked.run_id
+        params = {"seed": str(seed), "trainer.init": "shared", "trainer.epochs": str(len(seconds))}
+        params |= {"settings.threads": "2", "parity.tolerance": "0.0001"}
+        if failure:
+            self._add(name, "FAILED", own | {"failure": failure}, params, {})
+            return
+        by_epoch = {
+            "epoch_seconds": seconds,
+            "elapsed_seconds": [3.0 + sum(seconds[: epoch + 1]) + 0.5 * epoch for epoch in range(len(seconds))],
+            "validation_seconds": [0.5] * len(seconds),
+            "examples_per_second": [6000 / spent for spent in seconds],
+            "loss": losses,
+            "val_accuracy": accuracy,
+        }
+        histories = {metric: dict(enumerate(values, start=1)) for metric, values in by_epoch.items()}
+        self._add(name, status, own, params, self._of_run(seconds) | {"parity_probe_loss": probe}, histories)
 
     @staticmethod
     def _of_run(seconds: Sequence[float]) -> dict[str, float]:
@@ -87,24 +122,21 @@ class Experiment:
         return found
 
     def repeated(self, backend: str, steady: Sequence[float], **more: str) -> None:
-        """Write a run for each of some steady epochs, with the seeds 1, 2, ..."""
+        """Add a run for each of some steady epochs, with the seeds 1, 2, ..."""
         for seed, seconds in enumerate(steady, start=1):
             self.run(backend, (seconds + 1, seconds, seconds), seed=seed, **more)  # type: ignore[arg-type]
 
     def parity(self, backend: str, deviation: float, failure: str = "", model: str = "mnist_mlp") -> None:
-        """Write a parity run."""
+        """Add a parity run."""
         tags = {"task": "parity", "backend": backend, "model": model, "sweep": "p1"}
-        with TrackedRun(open_store(self.tracking), f"{backend} · {model}", tags) as tracked:
-            tracked.params({"parity.reference": "tensorflow", "parity.tolerance": "0.0001"})
-            tracked.metrics({"parity_max_deviation": deviation})
-            if failure:
-                tracked.fail(failure)
+        params = {"parity.reference": "tensorflow", "parity.tolerance": "0.0001"}
+        status, tags = ("FAILED", tags | {"failure": failure}) if failure else ("FINISHED", tags)
+        self._add(f"{backend} · {model}", status, tags, params, {"parity_max_deviation": deviation})
 
     def reference(self, backend: str, seconds: float, model: str = "mnist_mlp") -> None:
-        """Write a published figure."""
+        """Add a published figure."""
         tags = {"kind": "reference", "backend": backend, "model": model, "source": "an article", "hardware.gpu": "K80"}
-        with TrackedRun(open_store(self.tracking), f"{backend} · 2017", tags) as tracked:
-            tracked.metrics({"steady_epoch_seconds": seconds})
+        self._add(f"{backend} · 2017", "FINISHED", tags, {}, {"steady_epoch_seconds": seconds})
 
 
 @pytest.fixture(scope="session")

@@ -7,20 +7,16 @@ import pytest
 from kerasbench.errors import UserError
 from kerasbench.report import collect
 from kerasbench.report.columns import COLUMNS
-from kerasbench.report.results import FIRST, Report
+from kerasbench.report.results import FIRST
 from kerasbench.report.sections import conditions
 from kerasbench.report.verdicts import OPEN, TIE, WINNER, accuracy, outcome, sentence
 from tests.report.conftest import Experiment
 
 
-def _collect(experiment: Experiment, *sweeps: str) -> Report:
-    return collect(experiment.uri, experiment.name, sweeps)
-
-
 def test_runs_on_different_machines_are_never_ranked_together(experiment: Experiment) -> None:
     experiment.repeated("jax", [2.0, 2.1])
     experiment.repeated("torch", [1.0, 1.1], hardware__fingerprint="h2", hardware__cpu="another processor")
-    rankings = _collect(experiment).rankings
+    rankings = experiment.report.rankings
     assert [[cell.competitor for cell in ranking.cells] for ranking in rankings] == [["torch"], ["jax"]]
     assert {ranking.differs_in for ranking in rankings} == {"hardware"}
     assert "another processor" in rankings[0].title
@@ -30,14 +26,14 @@ def test_runs_on_different_machines_are_never_ranked_together(experiment: Experi
 def test_runs_on_other_data_or_with_other_settings_are_never_ranked_together(experiment: Experiment, tag: str) -> None:
     experiment.run("jax")
     experiment.run("torch", **{tag: "other"})  # type: ignore[arg-type]
-    assert len(_collect(experiment).rankings) == 2
+    assert len(experiment.report.rankings) == 2
 
 
 def test_without_a_comparison_hash_the_params_decide(experiment: Experiment) -> None:
     experiment.run("jax", (3.0, 2.0), comparison__hash="")
     experiment.run("torch", (3.0, 2.0), seed=2, comparison__hash="")
     experiment.run("theano", (3.0, 2.0, 2.0), comparison__hash="")
-    rankings = _collect(experiment).rankings
+    rankings = experiment.report.rankings
     assert sorted(len(ranking.cells) for ranking in rankings) == [1, 2]
     assert all("trainer.epochs" in ranking.differs_in for ranking in rankings)
 
@@ -45,14 +41,14 @@ def test_without_a_comparison_hash_the_params_decide(experiment: Experiment) -> 
 def test_a_variant_is_a_competitor_of_its_own(experiment: Experiment) -> None:
     experiment.run("jax", (3.0, 2.0, 2.0), variant="settings.threads=1")
     experiment.run("jax", (3.0, 1.0, 1.0), variant="settings.threads=2")
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert [cell.competitor for cell in ranking.cells] == ["jax · settings.threads=2", "jax · settings.threads=1"]
 
 
 def test_one_epoch_is_not_ranked_with_steady_ones(experiment: Experiment) -> None:
     experiment.run("jax", (3.0, 2.0))
     experiment.run("torch", (1.0,))
-    rankings = {ranking.metric: ranking for ranking in _collect(experiment).rankings}
+    rankings = {ranking.metric: ranking for ranking in experiment.report.rankings}
     assert len(rankings) == 2
     assert [cell.competitor for cell in rankings[FIRST].cells] == ["torch"]
 
@@ -60,7 +56,7 @@ def test_one_epoch_is_not_ranked_with_steady_ones(experiment: Experiment) -> Non
 def test_the_fastest_of_all_is_called_so(experiment: Experiment) -> None:
     experiment.repeated("jax", [2.0, 2.02, 1.98])
     experiment.repeated("torch", [3.0, 3.01, 2.99])
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert outcome(ranking)[0] == WINNER
     assert sentence(ranking).startswith("jax is the fastest: 2.0")
     assert "torch, the next, takes 1.5" in sentence(ranking)
@@ -70,7 +66,7 @@ def test_a_tie_is_called_a_tie(experiment: Experiment) -> None:
     experiment.repeated("jax", [2.0, 2.2, 1.9])
     experiment.repeated("torch", [2.1, 2.0, 2.2])
     experiment.repeated("theano", [9.0, 9.1, 9.2])
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     kind, first = outcome(ranking)
     assert (kind, [cell.competitor for cell in first]) == (TIE, ["jax", "torch"])
     assert "no detectable difference between jax and torch" in sentence(ranking)
@@ -82,7 +78,7 @@ def test_a_tie_of_several_is_told_of_the_shortest_and_not_among_the_others(exper
     experiment.repeated("torch", [2.5, 2.51, 2.49])  # told apart, and yet faster than one that is not
     experiment.repeated("theano", [2.0, 3.0, 4.2])
     experiment.repeated("cntk", [2.0, 3.1, 4.2])
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert "no detectable difference between jax and each of theano and cntk" in sentence(ranking)
     assert sentence(ranking).endswith("torch takes 1.250 times as long as jax.")
 
@@ -90,14 +86,14 @@ def test_a_tie_of_several_is_told_of_the_shortest_and_not_among_the_others(exper
 def test_accuracies_that_read_the_same_are_told_once(experiment: Experiment) -> None:
     experiment.run("jax", accuracy=(0.1, 0.2, 0.21089))
     experiment.run("torch", accuracy=(0.1, 0.2, 0.21091))
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert accuracy(ranking) == "Final validation accuracy: 0.2109 on all."
 
 
 def test_single_runs_give_no_verdict(experiment: Experiment) -> None:
     experiment.run("jax")
     experiment.run("torch", (9.0, 8.0, 8.0))
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert outcome(ranking)[0] == OPEN
     assert "a single run gives no interval (`repeats=5` would)" in sentence(ranking)
 
@@ -105,7 +101,7 @@ def test_single_runs_give_no_verdict(experiment: Experiment) -> None:
 def test_a_single_run_among_repeated_ones_is_no_winner(experiment: Experiment) -> None:
     experiment.run("jax", (2.0, 1.0, 1.0))
     experiment.repeated("torch", [3.0, 3.01, 2.99])
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert outcome(ranking)[0] == OPEN
     assert "jax ran once" in sentence(ranking)
 
@@ -113,7 +109,7 @@ def test_a_single_run_among_repeated_ones_is_no_winner(experiment: Experiment) -
 def test_ratios_are_paired_by_round_so_that_a_drift_of_the_machine_is_in_both(experiment: Experiment) -> None:
     experiment.repeated("jax", [2.0, 4.0, 8.0])
     experiment.repeated("torch", [3.0, 6.0, 12.0])
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     ratio = ranking.ratios["torch"]
     assert (ratio.value, ratio.low, ratio.high) == (1.5, 1.5, 1.5)
 
@@ -121,7 +117,7 @@ def test_ratios_are_paired_by_round_so_that_a_drift_of_the_machine_is_in_both(ex
 def test_incomplete_rounds_are_compared_without_pairs(experiment: Experiment) -> None:
     experiment.repeated("jax", [2.0, 4.0, 8.0])
     experiment.repeated("torch", [3.0, 6.0])
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert ranking.ratios["torch"].value == 4.5 / 4.0
 
 
@@ -129,7 +125,7 @@ def test_a_failed_run_gives_no_sample_and_its_cell_stays(experiment: Experiment)
     experiment.repeated("jax", [2.0, 2.1])
     experiment.run("theano", failure="the worker died")
     experiment.run("jax", seed=3, status="KILLED")
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert [(cell.competitor, len(cell.samples)) for cell in ranking.cells] == [("jax", 2), ("theano", 0)]
 
 
@@ -137,7 +133,7 @@ def test_the_target_is_the_highest_whole_per_cent_that_most_reach(experiment: Ex
     experiment.run("jax", accuracy=(0.9, 0.97, 0.983))
     experiment.run("torch", accuracy=(0.9, 0.981, 0.982))
     experiment.run("theano", accuracy=(0.5, 0.6, 0.7))
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert ranking.target == 0.98
     found = {cell.competitor: cell.seconds_to(0.98) for cell in ranking.cells}
     assert found == {"jax": [7.0], "torch": [5.0], "theano": [math.inf]}
@@ -146,7 +142,7 @@ def test_the_target_is_the_highest_whole_per_cent_that_most_reach(experiment: Ex
 def test_runs_that_miss_the_target_count_as_endless(experiment: Experiment) -> None:
     for seed, last in enumerate((0.99, 0.5, 0.5), start=1):
         experiment.run("jax", accuracy=(0.1, 0.2, last), seed=seed)
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     (cell,) = ranking.cells
     assert cell.seconds_to(0.9) == [7.0, math.inf, math.inf]
     ranking.target = 0.9
@@ -160,14 +156,14 @@ def test_runs_of_other_tools_are_not_ranked(experiment: Experiment) -> None:
     experiment.run("jax")
     with TrackedRun(open_store(experiment.tracking), "mlflow run .", {"mlflow.project.entryPoint": "main"}):
         pass
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = collect(experiment.uri, experiment.name).rankings
     assert [cell.competitor for cell in ranking.cells] == ["jax"]
 
 
 def test_conditions_are_those_that_all_runs_share(experiment: Experiment) -> None:
     experiment.run("jax", (3.0, 2.0), variant="trainer.epochs=2")
     experiment.run("jax", (3.0, 2.0, 2.0), variant="trainer.epochs=3")
-    (ranking,) = _collect(experiment).rankings
+    (ranking,) = experiment.report.rankings
     assert dict(conditions(ranking)) == {
         "data": "mnist (real)", "initial weights": "shared", "machine": "a processor, 2 cores",
     }  # fmt: skip
@@ -182,7 +178,7 @@ def test_published_figures_and_reports_are_not_ranked(experiment: Experiment) ->
     experiment.run("jax")
     experiment.run("torch", kind="report")
     experiment.reference("theano", 2.6)
-    report = _collect(experiment)
+    report = experiment.report
     (ranking,) = report.rankings
     assert [cell.competitor for cell in ranking.cells] == ["jax"]
     assert [run.backend for run in ranking.references] == ["theano"]
@@ -191,7 +187,7 @@ def test_published_figures_and_reports_are_not_ranked(experiment: Experiment) ->
 def test_only_the_newest_parity_run_of_a_backend_and_model_counts(experiment: Experiment) -> None:
     experiment.parity("jax", 0.5, failure="it deviates")
     experiment.parity("jax", 1e-7)
-    (line,) = _collect(experiment).certificate
+    (line,) = experiment.report.certificate
     assert (line.passed, line.deviation) == (True, 1e-7)
 
 
@@ -199,7 +195,7 @@ def test_a_sweep_is_all_that_is_ranked_and_parity_comes_from_the_whole_experimen
     experiment.run("jax")
     experiment.run("torch", sweep="s2")
     experiment.parity("jax", 1e-7)
-    report = _collect(experiment, "s2")
+    report = collect(experiment.uri, experiment.name, ["s2"])
     assert [run.backend for run in report.runs] == ["torch"]
     assert len(report.certificate) == 1
 
@@ -207,7 +203,7 @@ def test_a_sweep_is_all_that_is_ranked_and_parity_comes_from_the_whole_experimen
 def test_an_unknown_sweep_experiment_or_store_is_told(experiment: Experiment) -> None:
     experiment.run("jax")
     with pytest.raises(UserError, match="no run of sweep s9"):
-        _collect(experiment, "s9")
+        collect(experiment.uri, experiment.name, ["s9"])
     with pytest.raises(UserError, match=f"no experiment 'none'.*{experiment.name}"):
         collect(experiment.uri, "none")
     with pytest.raises(UserError, match="does not exist yet"):
@@ -219,4 +215,4 @@ def test_an_empty_experiment_is_told(experiment: Experiment) -> None:
 
     open_store(experiment.tracking)
     with pytest.raises(UserError, match="holds no runs yet"):
-        _collect(experiment)
+        collect(experiment.uri, experiment.name)

@@ -19,7 +19,7 @@ def _write(experiment: Experiment, of_seeds: Mapping[str, Sequence[float]], **ta
 
 
 def _found(experiment: Experiment) -> list[Learning]:
-    return learning(collect(experiment.uri, experiment.name))
+    return learning(experiment.report)
 
 
 def test_losses_are_compared_by_their_means_over_the_seeds_that_all_have_finished(experiment: Experiment) -> None:
@@ -65,11 +65,12 @@ def test_a_loss_that_is_no_finite_number_is_told_wherever_it_was(
     losses = [wrong if number == epoch else 0.1 for number in (1, 2, 3)]
     for seed in (1, 2):
         experiment.run("cntk", seed=seed, losses=losses)
-    (one,) = _found(experiment)
+    report = collect(experiment.uri, experiment.name)  # which keeps no such numbers as they are
+    (one,) = learning(report)
     assert one.astray == ["cntk"]
     assert one.alike is False
     assert len(one.losses["jax"]) == 3
-    assert "no finite number: cntk" in write(collect(experiment.uri, experiment.name), tmp_path).page.read_text()
+    assert "no finite number: cntk" in write(report, tmp_path).page.read_text()
 
 
 def test_a_stray_run_does_not_hide_the_others(experiment: Experiment) -> None:
@@ -88,7 +89,7 @@ def test_variants_are_compared_with_their_like_for_another_batch_has_another_los
 
 def test_page_and_json_tell_it(experiment: Experiment, printed: Printed, tmp_path: Path) -> None:
     _write(experiment, {name: [0.1, 0.1, 0.1 + extra] for name, extra in (("jax", 0), ("torch", 0.01), ("cntk", 0.02))})
-    assert "their training losses" in write(collect(experiment.uri, experiment.name), tmp_path).page.read_text()
+    assert "their training losses" in write(experiment.report, tmp_path).page.read_text()
     (told,) = json.loads(printed(experiment, "--format", "json"))["learning"]
     assert told["alike"] is True
     assert told["losses"]["cntk"][-1] == pytest.approx(0.32 / 3)

@@ -141,7 +141,7 @@ def test_noise_parity_fairness_references_and_origins_are_told(page_file: Path) 
 def test_different_losses_of_the_same_weights_are_told(experiment: Experiment, tmp_path: Path) -> None:
     experiment.run("jax", probe=2.3)
     experiment.run("torch", probe=2.4)
-    assert "DIFFERENT" in _cells(write(collect(experiment.uri, experiment.name), tmp_path).page).texts
+    assert "DIFFERENT" in _cells(write(experiment.report, tmp_path).page).texts
 
 
 def test_a_loss_that_is_no_number_is_no_equal_one_and_a_variant_is_compared_with_its_like(
@@ -150,8 +150,7 @@ def test_a_loss_that_is_no_number_is_no_equal_one_and_a_variant_is_compared_with
     experiment.run("jax", probe=2.3)
     experiment.run("torch", probe=2.3)
     experiment.run("jax", probe=2.9, variant="settings.precision=mixed_bfloat16")
-    report = collect(experiment.uri, experiment.name)
-    assert [one.passed for one in probes(report)] == [True]
+    assert [one.passed for one in probes(experiment.report)] == [True]
     experiment.run("theano", probe=float("nan"))
     assert [one.passed for one in probes(collect(experiment.uri, experiment.name))] == [False]
 
@@ -159,7 +158,7 @@ def test_a_loss_that_is_no_number_is_no_equal_one_and_a_variant_is_compared_with
 def test_a_long_list_of_what_was_varied_leaves_room_for_its_bar(experiment: Experiment, tmp_path: Path) -> None:
     varied = "settings.matmul_precision=highest settings.jit_compile=false model.optimizer.learning_rate=0.001"
     experiment.run("tensorflow", variant=varied)
-    text = write(collect(experiment.uri, experiment.name), tmp_path).page.read_text()
+    text = write(experiment.report, tmp_path).page.read_text()
     assert "learning_rate=0.001" in text
     assert f"tensorflow · {varied}" in text
 
@@ -170,7 +169,7 @@ def test_the_newest_rankings_are_drawn_and_the_others_say_why_not(
     monkeypatch.setattr("kerasbench.report.plots.MOST_RANKINGS", 1)
     experiment.run("jax", model="babi_rnn")
     experiment.run("jax", model="mnist_mlp")
-    written = write(collect(experiment.uri, experiment.name), tmp_path)
+    written = write(experiment.report, tmp_path)
     assert {path.name.rpartition("-mlp-")[0] for path in written.plots.glob("mnist*.svg")} == {"mnist"}
     assert not list(written.plots.glob("babi*"))
     assert "Without plots: only the 1 rankings with the newest runs" in written.page.read_text()
@@ -179,7 +178,7 @@ def test_the_newest_rankings_are_drawn_and_the_others_say_why_not(
 def test_single_runs_are_marked_and_first_epochs_too(experiment: Experiment, tmp_path: Path) -> None:
     experiment.run("jax", (3.25,))
     experiment.run("torch", (9.0, 8.0), comparison__hash="c2")
-    text = " ".join(_cells(write(collect(experiment.uri, experiment.name), tmp_path).page).texts)
+    text = " ".join(_cells(write(experiment.report, tmp_path).page).texts)
     assert "3.25 (first)" in text
     assert "one run" in text
 
@@ -203,23 +202,24 @@ def test_plots_of_an_older_report_go(experiment: Experiment, tmp_path: Path) -> 
     experiment.run("jax")
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots" / "old.svg").write_text("")
-    written = write(collect(experiment.uri, experiment.name), tmp_path)
+    written = write(experiment.report, tmp_path)
     assert not (written.plots / "old.svg").exists()
 
 
 def test_parity_alone_makes_a_page(experiment: Experiment, tmp_path: Path) -> None:
     experiment.parity("jax", 1e-7)
-    text = " ".join(_cells(write(collect(experiment.uri, experiment.name), tmp_path).page).texts)
+    text = " ".join(_cells(write(experiment.report, tmp_path).page).texts)
     assert "No training run was measured." in text
     assert "1e-07" in text
 
 
 def test_gpus_are_shown_where_there_are_any(experiment: Experiment, tmp_path: Path) -> None:
-    run_id = experiment.run("jax")
+    experiment.run("jax")
     client = MlflowClient(experiment.uri)
+    (run,) = collect(experiment.uri, experiment.name).runs
     for step, (load, memory) in enumerate([(40.0, 900.0), (60.0, 1000.0)], start=1):
-        client.log_metric(run_id, "gpu_0_utilization_percent", load, step=step)
-        client.log_metric(run_id, "gpu_0_memory_mib", memory, step=step)
+        client.log_metric(run.id, "gpu_0_utilization_percent", load, step=step)
+        client.log_metric(run.id, "gpu_0_memory_mib", memory, step=step)
     found = _cells(write(collect(experiment.uri, experiment.name), tmp_path).page).found
     shown = {key[2]: of["data-value"] for key, of in found.items() if "data-value" in of}
     assert (shown["gpu_utilization_percent"], shown["gpu_memory_mib"]) == ("50.0", "1000.0")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kerasbench.report import collect, write
+from kerasbench.report import write
 from kerasbench.report.terminal import tables
 from kerasbench.report.variants import FASTER, OPEN, SLOWER, TIE, effects
 from tests.report.conftest import Experiment, Printed
@@ -28,7 +28,7 @@ def test_a_variant_is_told_apart_from_the_backends_first_one_only_if_the_interva
 ) -> None:
     experiment.repeated("torch", [2.0, 2.01, 1.99][: len(tuned)], variant=_STOCK)
     experiment.repeated("torch", tuned, variant=_TUNED)
-    (ranking,) = collect(experiment.uri, experiment.name).rankings
+    (ranking,) = experiment.report.rankings
     (effect,) = effects(ranking)
     assert (effect.variant, effect.baseline) == (f"torch · {_TUNED}", f"torch · {_STOCK}")
     assert effect.outcome == outcome
@@ -38,7 +38,7 @@ def test_each_backend_has_its_own_baseline_and_a_drift_of_the_machine_is_in_both
     for backend, steady in (("torch", [3.0, 6.0, 12.0]), ("jax", [1.0, 2.0, 4.0])):
         experiment.repeated(backend, steady, variant=_STOCK)
         experiment.repeated(backend, [seconds / 2 for seconds in steady], variant=_TUNED)
-    (ranking,) = collect(experiment.uri, experiment.name).rankings
+    (ranking,) = experiment.report.rankings
     assert [(one.backend, one.outcome) for one in effects(ranking)] == [("jax", FASTER), ("torch", FASTER)]
     assert [one.ratio.value for one in effects(ranking)] == pytest.approx([0.5, 0.5])
 
@@ -46,7 +46,7 @@ def test_each_backend_has_its_own_baseline_and_a_drift_of_the_machine_is_in_both
 def test_without_variants_nothing_is_said_of_them(experiment: Experiment, printed: Printed) -> None:
     experiment.repeated("jax", [1.0, 1.0, 1.01])
     experiment.repeated("torch", [2.0, 2.0, 2.01])
-    (ranking,) = collect(experiment.uri, experiment.name).rankings
+    (ranking,) = experiment.report.rankings
     assert effects(ranking) == []
     assert json.loads(printed(experiment, "--format", "json"))["rankings"][0]["variants"] == []
 
@@ -59,7 +59,7 @@ def test_every_form_of_the_report_tells_of_variants(experiment: Experiment, prin
     (found,) = json.loads(printed(experiment, "--format", "json"))["rankings"][0]["variants"]
     assert found["outcome"] == FASTER
     assert found["ratio"]["value"] == pytest.approx(0.5)
-    report = collect(experiment.uri, experiment.name)
+    report = experiment.report
     page = write(report, tmp_path).page.read_text()
     assert "What the variants bring" in page
     assert re.search(r'data-key="variant_ratio" data-value="0.5"', page)
@@ -73,7 +73,7 @@ def test_a_narrow_terminal_has_fewer_columns_and_no_cut_numbers(experiment: Expe
     experiment.repeated("torch", [2.0, 2.01, 1.99], variant=f"{_STOCK} model.optimizer.learning_rate=0.001 seed=3")
     experiment.repeated("torch", [1.0, 1.01, 0.99], variant=_TUNED)
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(*tables(collect(experiment.uri, experiment.name)))
+    console.print(*tables(experiment.report))
     text = console.export_text()
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     assert re.search(r"2\.00\d* \d\.\d+\N{EN DASH}\d\.\d+ ", text)
