@@ -4,7 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from kerasbench import config
-from kerasbench.job import job, running
+from kerasbench.jobs.job import job, running
 
 config.register()
 

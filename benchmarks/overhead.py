@@ -22,9 +22,9 @@ from benchmarks import processes
 from benchmarks.contestants import Contestants, Figures, Job
 from kerasbench import hardware, interruption, provenance
 from kerasbench.errors import reporting
+from kerasbench.jobs.rounds import in_turn
 from kerasbench.paths import project_path
 from kerasbench.progress import Announce, console
-from kerasbench.rounds import rotated
 from kerasbench.stats import CONFIDENCE, Estimate, paired_ratio
 
 _SWEPT = Job(epochs=2, samples=640)  # little, so that what surrounds the training shows
@@ -69,14 +69,19 @@ class Result:
 
     @property
     def text(self) -> str:
-        """The figure, its interval, and whether it is within its limit."""
+        """The figure, its interval, and whether it is within its limit; `open` where the interval holds the limit."""
         found = self.estimate
         if found is None:
             return "too short to tell"
         digits = {"": 3, "s": 2, "MiB": 0}[self.unit]
         interval = "" if found.low is None else f" [{found.low:.{digits}f}, {found.high:.{digits}f}]"
-        verdict = "" if self.limit is None else " met" if found.value <= self.limit else " missed"
-        return f"{found.value:.{digits}f}{interval}{verdict}"
+        return f"{found.value:.{digits}f}{interval}{self._verdict(found)}"
+
+    def _verdict(self, found: Estimate) -> str:
+        if self.limit is None:
+            return ""
+        undecided = found.low is not None and found.high is not None and found.low <= self.limit < found.high
+        return (" met" if found.value <= self.limit else " missed") + (", open" if undecided else "")
 
 
 def difference(samples: Sequence[float], reference: Sequence[float]) -> Estimate:
@@ -164,7 +169,7 @@ def run_rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iter
         alone["mlflow"] = lambda: contestants.mlflow(single)
     for number in range(plan.pairs):
         over: Round = {}
-        for who in [*rotated(list(alone), number), *rotated(list(in_sweeps), number)]:
+        for who in [*in_turn(list(alone), number), *in_turn(list(in_sweeps), number)]:
             figures = (alone | in_sweeps)[who]()
             announce(f"pair {number + 1}/{plan.pairs}  {who}  {figures['process_seconds']:.2f} s")
             over |= {f"{who}.{name}": value for name, value in figures.items()}

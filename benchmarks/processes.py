@@ -1,7 +1,5 @@
 """Runs a command as a user would, and measures it from outside: wall-clock seconds, and the memory of its process."""
 
-import os
-import signal
 import subprocess
 import threading
 import time
@@ -13,6 +11,7 @@ from typing import Self
 
 import psutil
 
+from kerasbench import processes
 from kerasbench.errors import UserError
 from kerasbench.paths import PROJECT
 
@@ -57,22 +56,11 @@ def run(command: Sequence[str | Path], variables: Mapping[str, str], log: Path) 
                 output, _ = process.communicate()
                 seconds = time.perf_counter() - started
         finally:
-            _end(process)
+            processes.end(process, _GRACE_SECONDS)  # train.py ends its worker when it is told to end
     if process.returncode:
         lines = [line.strip() for line in (log.read_text(errors="replace") + output).splitlines() if line.strip()]
         raise UserError(f"exit status {process.returncode}: {(lines or ['no message'])[-1]} (all of it: {log})")
     return Finished(seconds, memory.mib, output)
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGTERM)  # train.py then ends its worker
-    try:
-        process.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 class _PeakMemory:

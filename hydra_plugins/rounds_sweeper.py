@@ -1,7 +1,7 @@
 """Hydra's sweeper, with rounds: every cell once, then every cell again, each round with a seed of its own.
 
 A machine that grows slow for a while (another user, heat, a battery) then slows a round, not a backend; and no backend
-is always the first of a round, or the last, for each round begins with another cell.
+is always the first of a round, or the last, or comes always after the same, for each round has another order.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 
-from kerasbench.rounds import rotated
+from kerasbench.jobs.rounds import in_turn
 
 
 class Rounds(BasicSweeper):
@@ -32,13 +32,13 @@ class Rounds(BasicSweeper):
         return [f"seed={seeds}", *chosen]
 
     def get_job_batch(self) -> Sequence[Sequence[str]]:
-        """Return all jobs, each round's rotated; where a size of batches is asked for, each batch as it comes."""
+        """Return all jobs, each round in an order of its own; where batches are asked for, each batch as it comes."""
         jobs: Sequence[Sequence[str]] = super().get_job_batch()
         if self.max_batch_size is not None:
             return jobs
         cells = len(jobs) // self._repeats
         rounds = [jobs[start : start + cells] for start in range(0, len(jobs), cells)]
-        return [job for number, one in enumerate(rounds) for job in rotated(one, number)]
+        return [job for number, one in enumerate(rounds) for job in in_turn(one, number)]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every job beforehand, but not once for each seed: they are all alike in what can be wrong."""

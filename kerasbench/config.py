@@ -59,7 +59,7 @@ def register() -> None:
 
 
 def typed(node: DictConfig) -> Config:
-    """Return what Hydra composed, resolved and checked.
+    """Return what Hydra composed, resolved and checked, its folders absolute.
 
     Raises:
         UserError: a value is out of its range, or a path that must exist does not.
@@ -67,6 +67,9 @@ def typed(node: DictConfig) -> Config:
     """
     config = unchecked(node)
     _check(config)
+    # A worker runs in the project's folder: what the user wrote is relative to where train.py was called.
+    config.data.cache = str(Path(config.data.cache).absolute())
+    config.environments.folder = str(Path(config.environments.folder).absolute())
     return config
 
 
@@ -91,7 +94,9 @@ def compose(overrides: list[str]) -> Config:
 def store(uri: str | None, experiment: str | None) -> TrackingConfig:
     """Return where runs are kept, as configured; another store or experiment where it is named."""
     named = {"uri": uri, "experiment": experiment}
-    return replace(compose([]).tracking, **{name: value for name, value in named.items() if value is not None})
+    return replace(
+        compose(["data.root=null"]).tracking, **{name: value for name, value in named.items() if value is not None}
+    )
 
 
 def backend_named(name: str) -> BackendConfig:

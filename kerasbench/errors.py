@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from kerasbench.credentials import without_credentials
+
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"  # as the user set it, before train.py sets it for Hydra
 
 
@@ -42,11 +44,11 @@ def reporting(unexpected: bool = False) -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message, and that of its cause, on one line, without Hydra's and OmegaConf's footers."""
+    """Return an error's message, and its cause's, in one line, without footers and without passwords."""
     text = _without_footers(error)
     if isinstance(error.__cause__, OmegaConfBaseException):
         text = f"{text} {_without_footers(error.__cause__)}"
-    return text or type(error).__name__
+    return without_credentials(text) or type(error).__name__
 
 
 def _without_footers(error: BaseException) -> str:

@@ -59,8 +59,6 @@ def tags(gpus: list[Gpu]) -> dict[str, str]:
         Tag.HARDWARE + "memory_gib": str(round(psutil.virtual_memory().total / 1024**3)),
         Tag.GPU: ", ".join(gpu.name for gpu in gpus) or "none",
     }
-    if gpus and os.environ.get("CUDA_VISIBLE_DEVICES") is not None:
-        described[Tag.GPU + "_visible"] = os.environ["CUDA_VISIBLE_DEVICES"] or "none"  # of those named above
     if gpus:
         described[Tag.GPU + "_driver"] = gpus[0].driver
         described[Tag.GPU + "_memory_mib"] = ", ".join(str(gpu.memory_mib) for gpu in gpus)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from enum import Enum
 from typing import Any
 
+from kerasbench.credentials import without_credentials
 from kerasbench.paths import PROJECT
 from kerasbench.schema import Config, Task
 
@@ -15,6 +16,8 @@ from kerasbench.schema import Config, Task
 _INDIFFERENT = (
     "tracking",
     "environments",
+    "backend.colour",
+    "backend.marker",
     "data.root",
     "data.cache",
     "repeats",
@@ -29,9 +32,11 @@ NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source")
 
 
 def plain(config: Config) -> dict[str, Any]:
-    """Return the configuration as dicts, lists, strings and numbers."""
+    """Return the configuration as dicts, lists, strings and numbers, for all to read: without credentials."""
 
     def simple(value: Any) -> Any:
+        if isinstance(value, str):
+            return without_credentials(value)
         if isinstance(value, dict):
             return {key: simple(item) for key, item in value.items()}
         return value.name if isinstance(value, Enum) else value

@@ -6,6 +6,7 @@ the run as KILLED.
 
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
 
@@ -26,6 +27,17 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
         _pending = True
         return
     raise KeyboardInterrupt  # a second signal does not wait for a store that hangs
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let these signals end a command in one line, with status 130."""
+    install()
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from kerasbench import provenance
-from kerasbench.report.colours import colour
+from kerasbench.colours import colour
 from kerasbench.schema import Config
 from kerasbench.vocabulary import Tag
 

@@ -1,6 +1,7 @@
-"""NVIDIA's GPUs, through the driver's management library."""
+"""NVIDIA's GPUs, through the driver's management library: those that a worker can see."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -39,24 +40,60 @@ def _memory_mib(handle: Any) -> int:
         return 0
 
 
+def _visible(handles: list[Any]) -> list[Any]:
+    """Return the GPUs that CUDA_VISIBLE_DEVICES leaves a worker, in its order.
+
+    As CUDA reads it: numbers, or beginnings of ids, up to the first that fits no GPU. A part of a GPU (`MIG-...`) is
+    not told apart from the others: then all are returned.
+    """
+    asked = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if asked is None or "MIG-" in asked:
+        return handles
+    found: list[Any] = []
+    for name in map(str.strip, asked.split(",")):
+        fitting = [handle for number, handle in enumerate(handles) if name == str(number) or _is(handle, name)]
+        if len(fitting) != 1:
+            break
+        found += fitting
+    return found
+
+
+def _is(handle: Any, name: str) -> bool:
+    try:
+        return name.startswith("GPU-") and str(pynvml.nvmlDeviceGetUUID(handle)).startswith(name)
+    except pynvml.NVMLError:
+        return False
+
+
+def _processes(handle: Any) -> int:
+    try:
+        return len(pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    except pynvml.NVMLError:
+        return 0
+
+
 class Nvml:
     """The library while it is needed; no GPUs where it or its driver is missing."""
 
     def __enter__(self) -> Self:
         self._handles: list[Any] = []
+        self._running = False
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError:
             return self
+        self._running = True
+        handles = []
         for number in range(pynvml.nvmlDeviceGetCount()):
             with contextlib.suppress(pynvml.NVMLError):  # one that is lost, or not this user's
-                self._handles.append(pynvml.nvmlDeviceGetHandleByIndex(number))
+                handles.append(pynvml.nvmlDeviceGetHandleByIndex(number))
+        self._handles = _visible(handles)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._handles:
+        if self._running:
             pynvml.nvmlShutdown()
 
     def gpus(self) -> list[Gpu]:
@@ -70,18 +107,12 @@ class Nvml:
             for handle in self._handles
         ]
 
-    def processes(self) -> int:
-        """Return how many processes compute on the GPUs now.
+    def processes(self) -> list[int]:
+        """Return how many processes compute on each GPU now; 0 where it does not tell.
 
         How many, not which: in a container, NVML's process numbers are the host's.
         """
-        found = 0
-        for handle in self._handles:
-            try:
-                found += len(pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
-            except pynvml.NVMLError:
-                continue
-        return found
+        return [_processes(handle) for handle in self._handles]
 
     def sample(self) -> list[dict[str, float]]:
         """Return what each GPU does now, by the names of `_READINGS`; a figure that a GPU does not give is left out."""

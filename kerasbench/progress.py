@@ -52,9 +52,9 @@ class Progress:
         if self._bars:
             if self._job is not None:
                 self._bars.remove_task(self._job)
-            self._job = self._bars.add_task(f"[bold]{subject}", total=None, note="")
+            self._job = self._bars.add_task(f"[bold]{escape(subject)}", total=None, note="")
             self._bars.update(self._sweep, description=f"job {self._done + 1} of {self._jobs}", note=self._left())
-        return Teller(self, subject)
+        return Teller(self, escape(subject))
 
     def job_begins(self) -> None:
         """Count the time that jobs take from the first on, installations before it left out."""

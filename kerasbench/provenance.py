@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kerasbench.credentials import without_credentials
 from kerasbench.paths import PROJECT
 from kerasbench.vocabulary import Tag
 
@@ -13,7 +14,8 @@ from kerasbench.vocabulary import Tag
 @functools.cache
 def tags() -> dict[str, str]:
     """Return the command line and, in a git checkout, the commit and whether files differ from it."""
-    return {Tag.COMMAND: shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])} | _git()
+    command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    return {Tag.COMMAND: without_credentials(command)} | _git()
 
 
 def _git() -> dict[str, str]:

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasbench import config, progress
+from kerasbench.colours import colour
 from kerasbench.errors import reporting
+from kerasbench.interruption import interruptible
 from kerasbench.notes import COLOUR, NOTE
-from kerasbench.report.colours import colour
 from kerasbench.vocabulary import Kind, Metric, Tag
 
 FIGURES = Path(__file__).with_suffix(".yaml")
@@ -166,7 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
     importing.add_argument("--experiment", help="default: keras-backends")
     options = parser.parse_args(arguments)
     console = progress.console()
-    with reporting():
+    with interruptible(), reporting():
         if options.action == "list":
             show(console)
         else:

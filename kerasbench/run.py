@@ -19,7 +19,7 @@ from kerasbench.worker_process import start
 
 if TYPE_CHECKING:
     from kerasbench.data import PreparedData
-    from kerasbench.session import Session
+    from kerasbench.tasks.session import Session
 
 
 def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
@@ -42,22 +42,22 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     outcome = Outcome(config.backend.name, config.model.name, config.seed, task=config.task.value)
     log = folder / "worker.log"
     with Nvml() as nvml:
-        busy_gpus = nvml.processes()  # before the worker is one of them
+        others_on_gpus = sum(nvml.processes())  # before the worker is one of them
         announce(f"importing Keras on {config.backend.framework}")
         with start(environment.folder, config.backend, chosen, log) as worker:
             # The worker imports, loads and builds while NumPy and then MLflow, which takes seconds, are imported here.
-            from kerasbench import request
             from kerasbench.data import prepare
+            from kerasbench.tasks import request
 
             data = prepare(config.data)
             kind, asked = request.of_task(config, chosen, data)
             worker.send(kind, **asked)
 
             from kerasbench import notes
-            from kerasbench.parity import certify
-            from kerasbench.session import Session
+            from kerasbench.tasks.parity import certify
+            from kerasbench.tasks.session import Session
+            from kerasbench.tasks.training import train
             from kerasbench.tracking import TrackedRun, open_store
-            from kerasbench.training import train
 
             store = open_store(config.tracking)
             gc.freeze()  # what has been imported stays
@@ -81,7 +81,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 )
                 _perform(session, {Task.train: train, Task.parity: certify}[config.task], log)
                 if config.task is Task.train:  # parity's reference, another worker, would be noise
-                    _tell_noise(session, busy_gpus)
+                    _tell_noise(session, others_on_gpus)
                 if outcome.failure:
                     tracked.fail(outcome.failure)
     return outcome
@@ -100,8 +100,9 @@ def _perform(session: "Session", task: Callable[["Session"], None], log: Path) -
         session.tracked.artifact(log)
 
 
-def _tell_noise(session: "Session", busy_gpus: int) -> None:
-    on_gpus = f"{busy_gpus} other processes computed on the GPUs when it started" if busy_gpus else None
+def _tell_noise(session: "Session", others_at_its_start: int) -> None:
+    others = max(others_at_its_start, session.telemetry.others_on_gpus)
+    on_gpus = f"{others} other processes computed on the GPUs" if others else None
     noise = "; ".join(filter(None, [session.telemetry.noise(), on_gpus]))
     if noise:
         session.tracked.tags({Tag.NOISE: noise})

@@ -88,6 +88,8 @@ class BackendConfig:
     fixes: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     tuned: TunedConfig = field(default_factory=TunedConfig)
+    colour: str | None = None
+    marker: str | None = None
 
 
 @dataclass

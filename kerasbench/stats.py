@@ -32,11 +32,6 @@ class Estimate:
     high: float | None
     count: int
 
-    @property
-    def excludes_one(self) -> bool:
-        """Whether the interval says that a ratio is not 1."""
-        return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
-
 
 def steady_seconds(epoch_seconds: Sequence[float]) -> float | None:
     """Return the median of the epochs after the first, which carries the compilation; None if there is no other."""
@@ -193,5 +188,5 @@ def verdict(fastest: str, ratios: dict[str, Estimate]) -> tuple[list[str], list[
         ratios: each competitor's ratio to the fastest.
     """
     others = [name for name in ratios if name != fastest]
-    apart = [name for name in others if ratios[name].excludes_one and ratios[name].value > 1]
+    apart = [name for name in others if (ratios[name].low or 0) > 1]
     return apart, [name for name in others if name not in apart]

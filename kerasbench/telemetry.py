@@ -1,10 +1,10 @@
-"""CPU, memory and GPU load of a run, sampled from the driver, so that measuring costs the worker nothing."""
+"""CPU, memory and GPU load of a run, sampled from the driver: no hook of the worker measures them."""
 
 import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 from types import TracebackType
@@ -16,7 +16,9 @@ from kerasbench.nvml import Nvml
 
 _MIB = 1024 * 1024
 _NOISE_CPU_PERCENT = 10.0  # of one core, over a whole run: what other processes may use before it is called noise
+_LISTED_SECONDS = 1.0  # how long a list of the worker's children is good: to make it, every process is looked at
 _COUNTER = "energy_joules"  # the one reading that is counted up
+_COVERED = 0.8  # the share of an epoch that lies between its samples, below which its energy is not told
 _OF_VOCABULARY = (
     "utilization_percent",
     "memory_mib",
@@ -31,7 +33,8 @@ class _Sample:
     cpu_seconds: float  # used by the process tree so far
     other_cpu_seconds: float  # used by all other processes but the driver so far, or taken from this machine by another
     rss_mib: float
-    gpus: list[dict[str, float]] = field(default_factory=list)
+    gpus: list[dict[str, float]]
+    processes_on_gpus: list[int]
 
 
 class Telemetry:
@@ -43,6 +46,8 @@ class Telemetry:
         self._nvml = nvml
         self._interval = interval_seconds
         self._samples: list[_Sample] = []
+        self._children: list[psutil.Process] = []
+        self._listed_every = max(1, round(_LISTED_SECONDS / interval_seconds))  # samples
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
 
@@ -65,21 +70,23 @@ class Telemetry:
 
     def _take(self) -> _Sample:
         cpu_seconds, rss = _usage(self._process)
-        for child in self._process.children(recursive=True):
+        if len(self._samples) % self._listed_every == 0:
+            self._children = self._process.children(recursive=True)
+        for child in self._children:
             with contextlib.suppress(psutil.NoSuchProcess):  # a compiler, say, may end at any moment
                 of_child = _usage(child)
                 cpu_seconds += of_child[0]
                 rss += of_child[1]
         driver = self._driver.cpu_times()
         other = _busy_seconds() - cpu_seconds - driver.user - driver.system
-        return _Sample(time.time(), cpu_seconds, other, rss / _MIB, self._nvml.sample())
+        return _Sample(time.time(), cpu_seconds, other, rss / _MIB, self._nvml.sample(), self._nvml.processes())
 
     def between(self, started_at: float, ended_at: float) -> dict[str, float]:
         """Return the figures of an epoch, from the samples taken in it; nothing for what was not sampled.
 
         Means, and under `system/` peaks, other readings and the number of samples. What follows from a counter (CPU
-        percent, 100 being one core, and energy) is taken between the epoch's first and last sample, and so needs two;
-        energy is then scaled to the epoch's whole length, which the samples fall short of by two intervals at most.
+        percent, 100 being one core, and energy) is taken between the epoch's first and last sample, and so needs two.
+        Energy is then scaled to the epoch's whole length, where the two are far enough apart for that.
         """
         samples = [sample for sample in self._samples if started_at <= sample.at <= ended_at]
         figures: dict[str, float] = {"system/samples": len(samples)}
@@ -107,6 +114,11 @@ class Telemetry:
             return None
         return f"other processes used {percent:.0f}% of a core on average ({_NOISE_CPU_PERCENT:.0f}% is allowed)"
 
+    @property
+    def others_on_gpus(self) -> int:
+        """The most processes that were seen at once to compute on the GPUs beside the worker, which is one on each."""
+        return max((sum(max(0, on - 1) for on in sample.processes_on_gpus) for sample in self._samples), default=0)
+
 
 def _usage(process: psutil.Process) -> tuple[float, float]:
     """Return the CPU seconds of a process and of its children that have ended, and its resident bytes."""
@@ -133,9 +145,9 @@ def _of_gpu(number: int, readings: list[tuple[float, dict[str, float]]], seconds
         values = [value for _, value in given]
         metric = f"gpu_{number}_{name}"
         if name == _COUNTER:
-            if len(given) > 1:
-                watts = (values[-1] - values[0]) / (given[-1][0] - given[0][0])
-                figures[f"system/{metric}"] = watts * seconds
+            covered = given[-1][0] - given[0][0]
+            if covered >= _COVERED * seconds:
+                figures[f"system/{metric}"] = (values[-1] - values[0]) / covered * seconds
             continue
         figures[metric if name in _OF_VOCABULARY else f"system/{metric}"] = fmean(values)
         if name in _PEAKS:

@@ -15,6 +15,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it would report its
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from kerasbench import notes
 from kerasbench.data import PreparedData
@@ -28,6 +29,9 @@ logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every
 _PARAMS_PER_CALL = 100  # what MLflow takes at most
 _DIGEST_LENGTH = 36  # likewise, in characters
 
+# What a store raises that cannot be used: MLflow, its database, a database's driver that is not installed.
+STORE_ERRORS = (MlflowException, SQLAlchemyError, ImportError, OSError)
+
 
 def sqlite_file(uri: str) -> Path | None:
     """Return the file of a SQLite store; None of another store. What follows a `?` is for the database alone."""
@@ -35,7 +39,6 @@ def sqlite_file(uri: str) -> Path | None:
     return None if scheme or not path else Path(path.partition("?")[0])
 
 
-@uninterrupted()
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     """Return a client of the store and the id of the experiment, both created if they are not there yet.
 
@@ -49,11 +52,15 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
         if database is None:
             return _experiment(config, artifacts=None)
         database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{database}.lock"):
+        with uninterrupted(), FileLock(f"{database}.lock"):
             return _experiment(config, artifacts=Path(config.artifacts).resolve().as_uri())
-    except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"tracking.uri={config.uri} cannot be used: {reason}") from error
+    except STORE_ERRORS as error:
+        raise UserError(f"tracking.uri={config.uri} cannot be used: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a store says of itself; the others are its calls and its documentation."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _experiment(config: TrackingConfig, artifacts: str | None) -> tuple[MlflowClient, str]:
@@ -151,6 +158,7 @@ class TrackedRun:
         """Keep a text under a file name."""
         self._client.log_text(self.run_id, text, name)
 
+    @uninterrupted()
     def fail(self, reason: str) -> None:
         """End the run as FAILED, the first line of the reason in its tag."""
         self.tags({Tag.FAILURE: reason.splitlines()[0] if reason else "unknown"})

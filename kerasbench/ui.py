@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from kerasbench import pages
+from kerasbench.credentials import without_credentials
 from kerasbench.errors import UserError, reporting
 from kerasbench.vocabulary import Tag
 
@@ -93,7 +94,7 @@ def serving(store: Store, port: int = pages.PORT) -> Iterator[tuple[str, "subpro
     """
     server = f"http://{pages.HOST}:{port}"
     if store.uri.startswith(("http://", "https://")):
-        yield store.uri.rstrip("/"), None
+        yield without_credentials(store.uri).rstrip("/"), None
     elif not _is_free(port) and store.is_served_at(server):
         yield server, None
     else:
@@ -128,8 +129,10 @@ def _free_port() -> int:
 def _start(uri: str, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     """Start a server with one worker process and no job runner: up in seconds, in half a GB."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", pages.HOST, "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", uri]
-    return subprocess.Popen(command, env=os.environ | _LIGHT_MODE, stdout=log, stderr=log)
+    variables = (
+        os.environ | _LIGHT_MODE | {"MLFLOW_BACKEND_STORE_URI": uri}
+    )  # it may hold a password: in no command line
+    return subprocess.Popen(command, env=variables, stdout=log, stderr=log)
 
 
 def _await(server: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
@@ -177,7 +180,10 @@ def _run(options: argparse.Namespace) -> None:
     with serving(store, options.port) as (server, process):
         if process and options.port and not server.endswith(f":{options.port}"):
             print(f"port {options.port} is taken by something else")
-        print(f"MLflow serves {tracking.uri} on {server}" + (" (Ctrl-C ends it)" if process else " already"))
+        print(
+            f"MLflow serves {without_credentials(tracking.uri)} on {server}"
+            + (" (Ctrl-C ends it)" if process else " already")
+        )
         page = (
             pages.comparison_url(store.experiment_id, sweep, server)
             if sweep

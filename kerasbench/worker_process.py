@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from kerasbench import processes
 from kerasbench.errors import RunFailed
 from kerasbench.paths import PROJECT
 from kerasbench.schema import BackendConfig
@@ -20,7 +21,7 @@ _INHERITED = (
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ",
     "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "CUDA_HOME",
 )  # fmt: skip
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _GRACE_SECONDS = 5.0
 
 
@@ -32,7 +33,8 @@ def variables(environment: Path, framework: str, threads: int, own: Mapping[str,
     """Return the environment variables of a worker: the few it inherits, threads, and the backend's own."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return (
-        inherited
+        {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # so that CUDA numbers GPUs as nvidia-smi does
+        | inherited
         | dict.fromkeys(_THREAD_VARIABLES, str(threads))
         | {
             "KERAS_BACKEND": framework,
@@ -98,17 +100,17 @@ class WorkerProcess:
         except BrokenPipeError:
             pass
 
-    def expect(self, *kinds: str) -> dict[str, Any]:
+    def expect(self, kind: str) -> dict[str, Any]:
         """Wait for the next event and return it.
 
         Raises:
-            WorkerDied: the worker failed, died, or sent an event that is none of `kinds`.
+            WorkerDied: the worker failed, died, or sent an event of another kind.
         """
         for event in self._read():
             if event["kind"] == protocol.FAILED:
                 raise WorkerDied(event["reason"])
-            if event["kind"] not in kinds:
-                raise WorkerDied(f"the worker sent {event['kind']!r} where one of {kinds} was expected")
+            if event["kind"] != kind:
+                raise WorkerDied(f"the worker sent {event['kind']!r} where {kind!r} was expected")
             return event
         raise WorkerDied(self._cause_of_death())
 
@@ -137,18 +139,5 @@ class WorkerProcess:
             self._process.stdin.close()
         except BrokenPipeError:
             pass
-        if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
-            try:
-                self._process.wait(_GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
-        self._signal(signal.SIGKILL)  # children that outlived it, and a worker that did not listen
-        self._process.wait()
+        processes.end(self._process, _GRACE_SECONDS)
         self._events.close()
-
-    def _signal(self, number: signal.Signals) -> None:
-        try:
-            os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass

@@ -14,6 +14,7 @@ def unsupported(*arguments: Any) -> None:
 
 def play_nvml(monkeypatch: pytest.MonkeyPatch, names: Sequence[str], answers: dict[str, Callable[..., Any]]) -> None:
     """Let NVML know some GPUs, whose handles are their numbers, and answer about them; all else is not supported."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     queries = dict.fromkeys((name for name in dir(pynvml) if name.startswith("nvmlDeviceGet")), unsupported)
     known = {
         "nvmlInit": lambda: None,

@@ -63,6 +63,12 @@ def test_a_limit_is_met_or_missed_by_the_median() -> None:
     assert found["a job in a sweep of 10, train.py - bare"] == "0.30 [0.30, 0.30] met"
 
 
+def test_a_limit_within_the_interval_leaves_it_open() -> None:
+    found = overhead.results(rounds(train__process_seconds=(11.0, 12.8)), jobs=10)[2].text
+    assert found.startswith("1.40 [")
+    assert found.endswith("met, open")
+
+
 def test_the_largest_memory_counts_and_not_the_median() -> None:
     found = {result.name: result.text for result in overhead.results(rounds(), jobs=10)}
     assert found["memory of train.py's own process"] == "310 missed"

@@ -31,6 +31,26 @@ def test_wrong_input_is_one_line_that_names_it(train: Train, tmp_path: Path, arg
     assert not (tmp_path / "mlruns").exists()
 
 
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("http://user:secret@127.0.0.1:9", "Connection refused"),
+        ("nosuch://user:secret@127.0.0.1/mlflow", "nosuch"),
+    ],
+)
+def test_a_store_that_cannot_be_used_ends_a_sweep_in_one_line_before_anything_is_installed(
+    train: Train, tmp_path: Path, uri: str, why: str
+) -> None:
+    folder = f"environments.folder={tmp_path}/envs"
+    done = train("-m", "backend=tensorflow,theano", f"tracking.uri={uri}", folder, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: tracking.uri=")
+    assert why in line
+    assert "secret" not in line + done.stdout
+    assert not (tmp_path / "envs").exists()
+
+
 def test_help_shows_the_choices_the_overrides_and_examples(train: Train) -> None:
     done = train("--help")
     assert done.returncode == 0

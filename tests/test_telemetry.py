@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -46,7 +47,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gpus_are_described_and_sampled_and_what_one_does_not_give_is_left_out(two_gpus: None) -> None:
     with Nvml() as nvml:
         assert nvml.gpus() == [Gpu("NVIDIA T0", "535.1", 16384), Gpu("NVIDIA T1", "535.1", 16384)]
-        assert nvml.processes() == 1
+        assert nvml.processes() == [1, 0]
         first, second = nvml.sample()
         assert first.pop("energy_joules") == pytest.approx(time.time() * _WATTS)
         assert first == {
@@ -68,7 +69,7 @@ def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pynvml, "nvmlInit", missing)
     with Nvml() as nvml:
         assert nvml.gpus() == []
-        assert nvml.processes() == 0
+        assert nvml.processes() == []
         assert nvml.sample() == []
 
 
@@ -94,7 +95,7 @@ def _sampled(telemetry: Telemetry, started: float, least: int) -> dict[str, floa
 def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples(two_gpus: None, busy: int) -> None:
     with Nvml() as nvml, Telemetry(busy, nvml, _INTERVAL) as telemetry:
         started = time.time()
-        figures = _sampled(telemetry, started, least=10)
+        figures = _sampled(telemetry, started, least=20)
         seconds = time.time() - started
     assert 10 < figures["cpu_percent"] <= figures["system/cpu_percent_peak"]
     assert 1 < figures["rss_mib"] <= figures["system/rss_mib_peak"]
@@ -147,6 +148,53 @@ def test_a_child_that_ends_while_a_sample_is_taken_does_not_end_the_sampling(mon
         assert _sampled(telemetry, time.time(), least=2)["rss_mib"] > 10
 
 
+def test_energy_is_told_only_of_an_epoch_that_its_samples_cover(two_gpus: None) -> None:
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
+        started = time.time()
+        _sampled(telemetry, started, least=20)
+        ended = time.time()
+    energy = "system/gpu_0_energy_joules"
+    assert energy in telemetry.between(started, ended)
+    assert energy not in telemetry.between(started - 10, ended)
+
+
+@pytest.mark.parametrize(("visible", "names"), [
+    (None, ["NVIDIA T0", "NVIDIA T1"]), ("1", ["NVIDIA T1"]), ("1,0", ["NVIDIA T1", "NVIDIA T0"]), ("", []),
+    ("-1", []), ("0,7,1", ["NVIDIA T0"]), ("GPU-1", ["NVIDIA T1"]), ("GPU-", []),
+    ("MIG-GPU-1/1/0", ["NVIDIA T0", "NVIDIA T1"]),
+])  # fmt: skip
+def test_only_gpus_that_a_worker_can_see_are_looked_at(
+    two_gpus: None, monkeypatch: pytest.MonkeyPatch, visible: str | None, names: list[str]
+) -> None:
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetUUID", lambda gpu: f"GPU-{gpu}ab")
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with Nvml() as nvml:
+        assert [gpu.name for gpu in nvml.gpus()] == names
+        assert len(nvml.sample()) == len(names)
+
+
+@pytest.mark.parametrize(("share", "noisy"), [(0.03, False), (0.3, True)])
+def test_what_others_take_is_noise_above_a_tenth_of_a_core(
+    monkeypatch: pytest.MonkeyPatch, share: float, noisy: bool
+) -> None:
+    own = psutil.Process()
+
+    def played() -> Any:
+        used = own.cpu_times()
+        return SimpleNamespace(user=used.user + used.system + share * time.time())
+
+    monkeypatch.setattr(psutil, "cpu_times", played)
+    sleeping = subprocess.Popen(["sleep", "60"])
+    try:
+        with Nvml() as nvml, Telemetry(sleeping.pid, nvml, _INTERVAL) as telemetry:
+            _sampled(telemetry, time.time(), least=10)
+    finally:
+        sleeping.kill()
+        sleeping.wait()
+    assert (telemetry.noise() is not None) == noisy
+
+
 def test_an_epoch_too_short_to_be_sampled_is_given_no_figures(two_gpus: None) -> None:
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
         _sampled(telemetry, time.time(), least=1)
@@ -160,6 +208,35 @@ def test_one_sample_gives_no_figure_that_takes_two(two_gpus: None) -> None:
     assert figures["system/samples"] == 1
     assert "rss_mib" in figures
     assert not {"cpu_percent", "system/gpu_0_energy_joules", "system/other_cpu_percent"} & figures.keys()
+
+
+def test_a_process_that_joins_the_worker_on_a_gpu_is_noticed(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = threading.Event()
+
+    def processes(gpu: int) -> list[int]:
+        return [7, 8] if gpu == 0 and joined.is_set() else [7]
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", processes)
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
+        _sampled(telemetry, time.time(), least=2)
+        assert telemetry.others_on_gpus == 0
+        joined.set()
+        _sampled(telemetry, time.time(), least=2)
+    assert telemetry.others_on_gpus == 1
+
+
+def test_the_load_of_a_child_is_a_part_of_its_parents() -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    idle = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    try:
+        with Nvml() as nvml, Telemetry(idle.pid, nvml, _INTERVAL) as telemetry:
+            deadline = time.time() + 20
+            while telemetry.between(deadline - 20, deadline).get("system/cpu_percent_peak", 0) < 10:
+                assert time.time() < deadline
+                time.sleep(_INTERVAL)
+    finally:
+        os.killpg(idle.pid, signal.SIGKILL)
+        idle.wait()
 
 
 def _spin(seconds: float) -> None:

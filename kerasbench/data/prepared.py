@@ -1,14 +1,16 @@
 """Finds a data set (folder, cache, network, stand-in), and keeps it prepared in one file that all backends read."""
 
+import contextlib
 import functools
+import hashlib
 import importlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from filelock import FileLock
@@ -17,8 +19,6 @@ from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import DownloadError
 from kerasbench.errors import UserError
 from kerasbench.schema import DataConfig, DataSource
-
-_FORMAT = 1  # of the prepared file; raised when what a loader returns changes
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,18 @@ def prepare(config: DataConfig) -> PreparedData:
     Raises:
         UserError: the files are damaged, or `data.source=real` and they cannot be had.
     """
-    options = tuple(sorted(config.options.items()))
+    options = json.dumps(config.options, sort_keys=True)
     return _prepare(config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache))
 
 
 @functools.lru_cache
-def _prepare(
-    name: str, module: str, options: tuple[tuple[str, Any], ...], source: DataSource, root: str | None, cache: Path
-) -> PreparedData:
+def _prepare(name: str, module: str, options: str, source: DataSource, root: str | None, cache: Path) -> PreparedData:
     loader = importlib.import_module(f"kerasbench.data.{module}")
-    embedded = functools.partial(loader.embedded, **dict(options))
-    real = functools.partial(loader.real, Path(root) if root else None, cache, **dict(options))
+    chosen: dict[str, Any] = json.loads(options)
+    embedded = functools.partial(loader.embedded, **chosen)
+    real = functools.partial(loader.real, Path(root) if root else None, cache, **chosen)
     # With the options, lest one changed on the command line finds what was prepared with another.
-    kept = "-".join([name, *(str(value) for _, value in options)])
+    kept = "-".join([name, *map(str, chosen.values())])
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f".{kept}.lock"):
         if source is DataSource.embedded:
@@ -86,7 +85,7 @@ def _prepare(
 
 def _kept(name: str, source: str, cache: Path, load: Callable[[], Arrays]) -> PreparedData:
     """Return the prepared file of this data set and source; load the arrays and write it if it is not there."""
-    description = cache / f"{name}-{source}-{_FORMAT}.json"
+    description = cache / f"{name}-{source}-{_code()}.json"
     path = description.with_suffix(".npz")
     if description.exists() and path.exists():
         fields = json.loads(description.read_text())
@@ -101,9 +100,28 @@ def _kept(name: str, source: str, cache: Path, load: Callable[[], Arrays]) -> Pr
         "train_examples": len(arrays.parts["train_labels"]),
         "test_examples": len(arrays.parts["test_labels"]),
     }
-    descriptor, temporary = tempfile.mkstemp(dir=cache, suffix=".npz")
-    with os.fdopen(descriptor, "wb") as file:
+    with _whole(path) as file:
         np.savez(file, allow_pickle=False, **arrays.parts)
-    os.replace(temporary, path)
-    description.write_text(json.dumps(fields))
+    with _whole(description) as file:
+        file.write(json.dumps(fields).encode())
     return PreparedData(path=str(path), **fields)
+
+
+@functools.cache
+def _code() -> str:
+    """Return a digest of the loaders: what another version of one has prepared is not this one's."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that takes its place when all is written; else nothing of it is left."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=path.suffix, delete=False) as file:
+        try:
+            yield file
+            file.flush()
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

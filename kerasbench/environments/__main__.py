@@ -7,6 +7,7 @@ from rich.table import Table
 
 from kerasbench import config, environments
 from kerasbench.errors import reporting
+from kerasbench.interruption import interruptible
 from kerasbench.paths import CONF
 from kerasbench.progress import Progress
 from kerasbench.schema import Config
@@ -22,9 +23,9 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = sorted(set(options.backend) - set(names))
     if unknown:
         parser.error(f"no such backend: {', '.join(unknown)}; there are {', '.join(names)}")
-    chosen = [config.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
-    progress = Progress()
-    with reporting():
+    with interruptible(), reporting():
+        chosen = [config.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
+        progress = Progress()
         try:
             {"list": _list, "setup": _setup, "remove": _remove}[options.action](chosen, progress)
         finally:

@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ from typing import Any
 import uv
 from filelock import FileLock
 
-from kerasbench import settings
+from kerasbench import processes, settings
 from kerasbench.environments import interpreters, pip_settings
 from kerasbench.errors import UserError
 from kerasbench.paths import REQUIREMENTS
@@ -93,18 +94,19 @@ def remove(backend: BackendConfig, cache: Path) -> list[Path]:
     """Delete the backend's environments, outdated ones too, and return their folders."""
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f".{backend.name}.lock"):
-        folders = list(cache.glob(f"{backend.name}-*"))
+        own = re.compile(re.escape(backend.name) + r"-[0-9a-f]{12}")  # and no other backend's, whose name goes on
+        folders = [folder for folder in cache.iterdir() if own.fullmatch(folder.name)]
         for folder in folders:
             shutil.rmtree(folder)
     return folders
 
 
 def _make(backend: BackendConfig, cache: Path, announce: Announce) -> Environment:
-    for leftover in cache.glob(f".tmp-{backend.name}-*"):
+    for leftover in cache.glob(f".{backend.name}.tmp-*"):
         shutil.rmtree(leftover)
     announce("looking for an interpreter")
     interpreter = interpreters.find(backend.python, backend.interpreter, backend.name)
-    place = Path(tempfile.mkdtemp(prefix=f".tmp-{backend.name}-", dir=cache))
+    place = Path(tempfile.mkdtemp(prefix=f".{backend.name}.tmp-", dir=cache))
     log = cache / f"{backend.name}.log"
     log.write_text("")
     try:
@@ -120,9 +122,9 @@ def _make(backend: BackendConfig, cache: Path, announce: Announce) -> Environmen
             importlib.import_module(f"kerasbench.environments.post_install.{name}").apply(place)
         announce("compiling bytecode")
         # By the interpreter itself (uv's own way fails on Python 3.6), and some packages hold files that are no Python.
-        subprocess.run(
+        processes.run(
             [place / "bin" / "python", "-m", "compileall", "-q", "-j", "0", place / "lib"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         announce("proving that it imports")
         proof = _prove(backend, place, log)

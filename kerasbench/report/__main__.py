@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kerasbench.errors import reporting
 from kerasbench.garbage import uncollected
+from kerasbench.interruption import interruptible
 from kerasbench.paths import PROJECT
 from kerasbench.report import collect, drawers, log, write
 from kerasbench.report.formats import FORMATS
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     from kerasbench.config import store  # Hydra: the processes that draw import this module, too
 
-    with uncollected(), reporting():
+    with interruptible(), uncollected(), reporting():
         tracking = store(options.uri, options.experiment)
         if options.format != "html":
             print(FORMATS[options.format](collect(tracking.uri, tracking.experiment, options.sweep)), end="")

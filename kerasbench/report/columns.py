@@ -144,7 +144,8 @@ def _busiest_gpu(ending: str, of_epochs: Callable[[Sequence[float]], float]) -> 
         found = [
             max(of_epochs(run.by_epoch(metric)) for metric in metrics)
             for run in cell.measured
-            if (metrics := [name for name in run.histories if name.startswith("gpu_") and name.endswith(ending)])
+            if run.device != "cpu"
+            and (metrics := [name for name in run.histories if name.startswith("gpu_") and name.endswith(ending)])
         ]
         return figure(found)
 

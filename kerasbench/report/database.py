@@ -13,7 +13,7 @@ from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, Sq
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import and_, or_, select
 
-from kerasbench.report.results import Run
+from kerasbench.report.runs import Run
 from kerasbench.schema import Task
 from kerasbench.vocabulary import Kind, Tag
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from kerasbench.identity import NOT_COMPARED
-from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report, Run
+from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report
+from kerasbench.report.runs import Run
 from kerasbench.schema import Task
 from kerasbench.vocabulary import Kind, Metric, Tag
 
@@ -133,9 +134,9 @@ def _hardware_name(example: Run, key: _Key, alike: list[_Group]) -> str:
 
 
 def hardware_name(run: Run) -> str:
-    """Return a machine in a few words: its GPU, or else its processor and cores."""
+    """Return what a run was computed on, in a few words: the GPU, or else the processor and its cores."""
     gpu = run.tags.get(Tag.GPU, "none")
-    if gpu != "none":
+    if gpu != "none" and run.device != "cpu":
         return gpu
     cpu = re.sub(r"\((R|TM)\)| CPU| Processor| @ .*", "", run.tags.get(Tag.CPU, "unknown machine"))
     cores = run.tags.get(Tag.CORES)

@@ -4,7 +4,6 @@ Where a model has dropout, each framework draws masks of its own, and losses tha
 more than chance is asked of the last epoch, over the seeds.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +11,10 @@ from statistics import fmean
 
 from kerasbench import stats
 from kerasbench.report.certificate import TOLERANCE
-from kerasbench.report.results import Cell, Ranking, Report, Run
+from kerasbench.report.results import Cell, Ranking, Report
+from kerasbench.report.runs import Run
 from kerasbench.vocabulary import Metric
 
-_ENDLESS = 1e300  # MLflow keeps an infinite value as the largest number there is
 _LEAST = 3  # backends, and seeds, of which something can be told
 
 _Losses = dict[str, tuple[float, ...]]  # seed -> the loss of each epoch
@@ -75,13 +74,16 @@ def _variants(ranking: Ranking) -> list[list[Cell]]:
 
 
 def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
-    known = {cell.backend: losses for cell in cells if (losses := _by_seed(cell))}
+    known: dict[str, _Losses] = {
+        cell.backend: {run.seed: run.losses for run in runs} for cell in cells if (runs := _comparable(cell))
+    }
     having = Counter(seed for losses in known.values() for seed in losses)
     seeds = sorted(seed for seed, backends in having.items() if 2 * backends > len(known))
     whole = {backend: losses for backend, losses in known.items() if seeds and losses.keys() >= set(seeds)}
     if len(whole) < 2:
         return None
-    astray = [backend for backend, losses in whole.items() if not all(map(_finite, losses.values()))]
+    diverged = {cell.backend for cell in cells if any(run.diverged for run in _comparable(cell))}
+    astray = [backend for backend in whole if backend in diverged]
     finite = {backend: losses for backend, losses in whole.items() if backend not in astray}
     epochs = range(min((len(losses[seed]) for losses in finite.values() for seed in seeds), default=0))
     means = {
@@ -94,19 +96,9 @@ def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
     return Learning(title, seeds, means, astray, spreads, _chance(last))
 
 
-def _by_seed(cell: Cell) -> _Losses:
-    """Return the losses of the runs that started from shared weights; NaN, which a history leaves out, is put back."""
-
-    def losses(run: Run) -> tuple[float, ...]:
-        kept = run.histories.get(Metric.LOSS, {})
-        return tuple(kept.get(epoch, math.nan) for epoch in sorted(run.histories.get(Metric.EPOCH_SECONDS, {})))
-
-    comparable = (run for run in cell.measured if run.starts_as_others and Metric.LOSS in run.metrics)
-    return {run.seed: losses(run) for run in comparable}
-
-
-def _finite(losses: Sequence[float]) -> bool:
-    return bool(losses) and all(abs(loss) < _ENDLESS for loss in losses)
+def _comparable(cell: Cell) -> list[Run]:
+    """Return the runs that started from shared weights."""
+    return [run for run in cell.measured if run.starts_as_others and Metric.LOSS in run.metrics]
 
 
 def _chance(losses: list[list[float]]) -> float | None:

@@ -7,7 +7,7 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from kerasbench.report import colours
+from kerasbench import colours
 from kerasbench.report.drawing import INK, Margins, Plot, legend, legend_height, render, ticks
 from kerasbench.report.overview import matrix, speed_against_accuracy
 from kerasbench.report.results import FIRST, PHASES, STEADY, Cell, Ranking, Report
@@ -15,6 +15,17 @@ from kerasbench.report.rounding import interval, rounded
 from kerasbench.vocabulary import Metric
 
 MOST_RANKINGS = 8  # so many are drawn, those with the newest runs
+# Where the time goes: what happens once in greys and blues, training in the strongest, validation apart.
+_PHASE_COLOURS = {
+    "start": "#b9bdc4",
+    "import": "#8d99ae",
+    "load": "#6b7a99",
+    "build": "#88ccee",
+    "compile": "#ddaa33",
+    "train": "#117a8b",
+    "validate": "#bb5577",
+    "other": "#d6cfc4",
+}
 _LINE_STYLES = ("-", "--", ":", "-.")
 _BAR = 0.62  # of the room that a bar has
 _LABEL, _LEGEND = 28, 64  # characters beside a bar, and in a legend
@@ -82,14 +93,14 @@ def time_spent(ranking: Ranking) -> Plot | None:
             axes.broken_barh(
                 parts,
                 (place - _BAR / 2, _BAR),
-                facecolors=list(colours.PHASES.values()),
+                facecolors=list(_PHASE_COLOURS.values()),
                 edgecolor="white",
                 linewidth=0.5,
             )
         axes.set_xlim(0, 1.04 * max(sum(cell.phases.values()) for cell in cells))
         axes.set_ylim(-0.5, len(cells) - 0.5)
         _finish_bars(axes, cells, "seconds of a run, from its start to its end (mean)")
-        legend(axes, [Patch(color=colours.PHASES[phase], label=phase) for phase in PHASES])
+        legend(axes, [Patch(color=_PHASE_COLOURS[phase], label=phase) for phase in PHASES])
 
     told = "; ".join(
         f"{cell.competitor} {rounded(sum(cell.phases.values()))} s in all, of which "

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerasbench.report.columns import Value, figure
-from kerasbench.report.results import STEADY, Run
+from kerasbench.report.results import STEADY
+from kerasbench.report.runs import Run
 from kerasbench.vocabulary import Metric, Tag
 
 

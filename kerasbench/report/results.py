@@ -1,15 +1,15 @@
-"""What the store holds, as the report sees it: runs, cells of a ranking, rankings."""
+"""What the report makes of runs: the cells of a ranking, rankings, and all of them together."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, median
 
 from kerasbench import stats
-from kerasbench.schema import Task
+from kerasbench.report.runs import Run
 from kerasbench.stats import Estimate
-from kerasbench.vocabulary import Metric, Tag
+from kerasbench.vocabulary import Metric
 
 STEADY, FIRST = Metric.STEADY_EPOCH_SECONDS, Metric.FIRST_EPOCH_SECONDS
 _ONCE = {
@@ -20,82 +20,6 @@ _ONCE = {
     "compile": Metric.COMPILE_SECONDS,
 }
 PHASES = (*_ONCE, "train", "validate", "other")
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One run of the store.
-
-    Attributes:
-        started_at: seconds since the epoch.
-        metrics: the last value of each.
-        histories: of the metrics that the report needs by epoch, each epoch's value.
-    """
-
-    id: str
-    name: str
-    status: str
-    started_at: float
-    tags: Mapping[str, str]
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    histories: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
-
-    @property
-    def backend(self) -> str:
-        """The backend's name."""
-        return self.tags.get(Tag.BACKEND, "unknown")
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return self.tags.get(Tag.MODEL, "unknown")
-
-    @property
-    def competitor(self) -> str:
-        """What it is in a ranking: its backend, and what else its sweep varied."""
-        return f"{self.backend} · {self.variant}" if self.variant else self.backend
-
-    @property
-    def variant(self) -> str:
-        """What its sweep varied besides the backend; empty if nothing."""
-        return self.tags.get(Tag.VARIANT, "")
-
-    @property
-    def seed(self) -> str:
-        """Its seed."""
-        return self.params.get("seed", "")
-
-    @property
-    def starts_as_others(self) -> bool:
-        """Whether its initial weights are those that every backend has from its seed."""
-        return self.params.get("trainer.init") == "shared"
-
-    @property
-    def finished(self) -> bool:
-        """Whether it ran to its end."""
-        return self.status == "FINISHED"
-
-    @property
-    def measured(self) -> bool:
-        """Whether it trained: a parity run, a published figure, a report, and a run of another tool did not."""
-        return self.tags.get(Tag.TASK) == Task.train.value and Tag.KIND not in self.tags
-
-    @property
-    def round(self) -> tuple[str, str]:
-        """What it shares with the runs that it is paired with."""
-        return self.tags.get(Tag.SWEEP, ""), self.seed
-
-    def by_epoch(self, metric: str) -> tuple[float, ...]:
-        """Return a metric's values, in the order of the epochs."""
-        values = self.histories.get(metric, {})
-        return tuple(values[epoch] for epoch in sorted(values))
-
-    def accuracy_with(self, metric: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return a metric's value of each epoch and the validation accuracy after it, where both are known."""
-        values, accuracy = self.histories.get(metric, {}), self.histories.get(Metric.VAL_ACCURACY, {})
-        epochs = sorted(values.keys() & accuracy.keys())
-        return tuple(values[epoch] for epoch in epochs), tuple(accuracy[epoch] for epoch in epochs)
 
 
 @dataclass(eq=False)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kerasbench.report.grouping import hardware_name
-from kerasbench.report.results import Cell, Ranking, Report, Run
+from kerasbench.report.results import Cell, Ranking, Report
+from kerasbench.report.runs import Run
 from kerasbench.vocabulary import Tag
 
 
@@ -48,8 +49,11 @@ def warnings(report: Report) -> list[str]:
     """Return what lessens the trust in the figures, one line each."""
     lines = []
     for ranking in report.rankings:
+        lines += _devices(ranking)
         for cell in ranking.cells:
             where = f"{ranking.title}, {cell.competitor}"
+            if diverged := sum(run.diverged for run in cell.measured):
+                lines.append(f"{where}: the loss was no finite number in {diverged} of {len(cell.measured)} runs.")
             if cell.unsteady:
                 lines.append(f"{where}: its runs differ by {cell.variation or 0:.1%} (coefficient of variation).")
             noise = Counter(run.tags[Tag.NOISE] for run in cell.runs if Tag.NOISE in run.tags)
@@ -63,6 +67,19 @@ def warnings(report: Report) -> list[str]:
                     name = tag.removeprefix(Tag.IN_FORCE)
                     lines.append(f"{where}: runs with {name} {', '.join(values)} in force are in one cell.")
     return lines
+
+
+def _devices(ranking: Ranking) -> list[str]:
+    """Return, in a line if any, that backends of one ranking computed on different kinds of devices."""
+    on_cpu = [cell.competitor for cell in ranking.measured if cell.runs[0].device == "cpu"]
+    elsewhere = {cell.competitor: cell.runs[0].device for cell in ranking.measured if cell.competitor not in on_cpu}
+    devices = ", ".join(sorted(set(filter(None, elsewhere.values()))))
+    if not on_cpu or not devices:
+        return []
+    return [
+        f"{ranking.title}: {', '.join(on_cpu)} computed on the CPU, {', '.join(elsewhere)} on {devices}: "
+        "it is these that are compared."
+    ]
 
 
 def separations(report: Report) -> list[str]:

@@ -15,9 +15,9 @@ from mlflow.utils.rest_utils import http_request_safe
 from kerasbench.errors import UserError
 from kerasbench.report import database
 from kerasbench.report.database import Value
-from kerasbench.report.results import Run
+from kerasbench.report.runs import Run
 from kerasbench.schema import Task
-from kerasbench.tracking import sqlite_file
+from kerasbench.tracking import STORE_ERRORS, first_line, sqlite_file
 from kerasbench.vocabulary import Kind, Metric, Tag
 
 _BY_EPOCH = (
@@ -38,8 +38,8 @@ def read(uri: str, experiment: str, sweeps: Sequence[str]) -> list[Run]:
     try:
         client, experiment_id = _open(uri, experiment)
         return _read(client, experiment_id, experiment, sweeps)
-    except MlflowException as error:
-        raise UserError(f"tracking.uri={uri} cannot be read: {str(error).splitlines()[0]}") from error
+    except STORE_ERRORS as error:
+        raise UserError(f"tracking.uri={uri} cannot be read: {first_line(error)}") from error
 
 
 def _read(client: MlflowClient, experiment_id: str, experiment: str, sweeps: Sequence[str]) -> list[Run]:

@@ -13,7 +13,7 @@ WINNER, TIE, OPEN = "winner", "tie", "open"
 def outcome(ranking: Ranking) -> tuple[str, list[Cell]]:
     """Return WINNER with it, TIE with those that share the first place, or OPEN: nothing can be said."""
     measured = ranking.measured
-    if len(measured) < 2 or len(measured[0].samples) < 2:
+    if len(measured) < 2 or len(measured[0].samples) < 2 or _diverged(measured[0]):
         return OPEN, measured[:1]
     _, not_apart = stats.verdict(measured[0].competitor, ranking.ratios)
     if not not_apart:
@@ -68,15 +68,19 @@ def _open(ranking: Ranking) -> str:
     fastest = measured[0]
     if len(measured) == 1:
         return f"Only {fastest.competitor} was measured, {_seconds(fastest)} per {_epoch(ranking)}: nothing to compare."
+    shortest = f"{fastest.competitor} had the shortest {_epoch(ranking)}, {_seconds(fastest)}"
+    if _diverged(fastest):
+        return f"No verdict: {shortest}, and a loss that was no finite number."
     if all(len(cell.samples) == 1 for cell in measured):
         why = "each ran once, and a single run gives no interval"
     else:
         single = _and([cell.competitor for cell in measured if len(cell.samples) == 1])
         why = f"{single} ran once, and a single run gives no interval"
-    return (
-        f"No verdict: {why} (`repeats=5` would); "
-        f"{fastest.competitor} had the shortest {_epoch(ranking)}, {_seconds(fastest)}."
-    )
+    return f"No verdict: {why} (`repeats=5` would); {shortest}."
+
+
+def _diverged(cell: Cell) -> bool:
+    return any(run.diverged for run in cell.measured)
 
 
 def _epoch(ranking: Ranking) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional
 from keras.callbacks import Callback
 
 from kerasbench.worker import protocol
-from kerasbench.worker.settings import Framework
+from kerasbench.worker.framework import Framework
 
 
 class EpochReporter(Callback):

@@ -60,10 +60,15 @@ def draw(seed: int, layer_name: str, layer_class: str, shapes: Sequence[Sequence
     They depend on the seed and the layer's name only, not on the layers before it.
 
     Raises:
-        KeyError: nothing is known of this class of layers; add it to this module.
+        ValueError: nothing is known of this class of layers, or it has another number of weights.
     """
     random = np.random.RandomState(zlib.crc32("{}/{}".format(seed, layer_name).encode("utf-8")))
-    initializers = _INITIALIZERS[layer_class]
+    initializers = _INITIALIZERS.get(layer_class)
+    if initializers is None:
+        raise ValueError(
+            "layer {}: no shared initial weights are known of a {}; add them to kerasbench/worker/initializers.py, "
+            "or say trainer.init=native".format(layer_name, layer_class)
+        )
     if len(initializers) != len(shapes):
         raise ValueError("{} has {} weights, not {}".format(layer_name, len(shapes), len(initializers)))
     return [initialize(random, shape).astype(np.float32) for initialize, shape in zip(initializers, shapes)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasbench.worker import optimizers, weights
 from kerasbench.worker.dataset import Split
-from kerasbench.worker.settings import Framework
+from kerasbench.worker.framework import Framework
 
 
 def prepare_backend(request: Dict[str, Any]) -> Framework:

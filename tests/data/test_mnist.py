@@ -3,6 +3,7 @@
 import gzip
 import struct
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -82,6 +83,28 @@ def test_prepared_data_are_kept_with_the_digest_of_their_arrays_and_the_stand_in
     with np.load(data.path) as arrays:
         assert set(arrays) == set(stand_in.parts)
         assert np.array_equal(arrays["test_image"], stand_in.parts["test_image"])
+
+
+def test_a_preparation_that_is_cut_short_leaves_nothing_and_the_next_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Arrays("mnist", ("image",), 10, {
+        f"{part}_{what}": np.zeros((2, *shape), np.uint8)
+        for part in ("train", "test") for what, shape in (("image", (28, 28, 1)), ("labels", ()))
+    })  # fmt: skip
+    asked = DataConfig(name="mnist", source=DataSource.embedded, cache=str(tmp_path))
+    monkeypatch.setattr(mnist, "embedded", lambda: small)
+
+    def full(file: IO[bytes], **_: object) -> None:
+        file.write(b"half of it")
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(np, "savez", full)
+        with pytest.raises(OSError, match="No space left"):
+            prepare(asked)
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
+    assert prepare(asked).train_examples == 2
 
 
 def test_offline_auto_trains_on_the_stand_in_and_says_so_while_real_is_an_error(offline: None, cache: Path) -> None:

@@ -33,6 +33,14 @@ def test_the_folder_changes_with_whatever_decides_what_is_in_it(
     assert provisioning.folder_of(_backend(), tmp_path) != plain
 
 
+def test_only_a_backends_own_environments_are_removed_and_not_those_of_one_whose_name_goes_on(tmp_path: Path) -> None:
+    own, others = tmp_path / "theano-0123456789ab", tmp_path / "theano-gpu-0123456789ab"
+    for folder in (own, others):
+        folder.mkdir()
+    assert environments.remove(_backend(), tmp_path) == [own]
+    assert others.exists()
+
+
 def test_unknown_requirements_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"backend\.requirements=nosuch\.txt"):
         environments.ready(_backend("backend.requirements=nosuch.txt"), tmp_path)
@@ -103,7 +111,7 @@ def test_an_interrupted_installation_leaves_nothing_that_the_next_takes_for_read
     again.communicate(timeout=300)
     assert again.returncode == 0
     assert environments.ready(_backend(), tmp_path) is not None
-    assert list(tmp_path.glob(".tmp-*")) == []
+    assert list(tmp_path.glob(".theano.tmp-*")) == []
 
 
 @pytest.mark.slow

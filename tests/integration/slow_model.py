@@ -1,5 +1,6 @@
 """A network that takes a known time for each batch, on eager and on asynchronous frameworks: what a clock must show."""
 
+import importlib
 import time
 from typing import Any
 
@@ -9,8 +10,24 @@ from keras.layers import Dense, Flatten, Input, Layer
 from keras.models import Model
 
 
-def build(input_shapes: list[tuple[int, ...]], classes: int, units: int, dropout: float, seconds: float) -> Any:
-    """Return a linear model, of which each forward pass takes `seconds` longer."""
+def build(
+    input_shapes: list[tuple[int, ...]],
+    classes: int,
+    units: int,
+    dropout: float,
+    seconds: float = 0.0,
+    behind_seconds: float = 0.0,
+) -> Any:
+    """Return a linear model.
+
+    Args:
+        input_shapes, classes, units, dropout: as of every model of MNIST; units and dropout change nothing.
+        seconds: so much longer takes each forward pass.
+        behind_seconds: so long the device is still at work when an epoch's metrics are known.
+    """
+    if behind_seconds:
+        framework = importlib.import_module(f"kerasbench.worker.frameworks.{keras.backend.backend()}")
+        framework.wait = lambda model: time.sleep(behind_seconds)  # type: ignore[attr-defined]
     image = Input(shape=input_shapes[0], name="image")
     x = Sleep(seconds, name="sleep")(Flatten(name="flatten")(image))
     return Model(inputs=image, outputs=Dense(classes, activation="softmax", name="probabilities")(x))

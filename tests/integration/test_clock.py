@@ -26,6 +26,25 @@ def test_an_epoch_is_its_batches_and_neither_less_nor_their_validation(train: Tr
         assert all(point.value < 1.8 * known for point in history if point.step > 1), metric  # what else it does
 
 
+def test_an_epoch_lasts_until_the_device_has_done_what_it_was_asked_and_validation_comes_after(
+    train: Train, store: str
+) -> None:
+    behind = 0.5
+    done = train(
+        "backend=torch", "model.module=tests.integration.slow_model", f"+model.build.behind_seconds={behind}",
+        "data.train_samples=64", "data.test_samples=32",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = runs_in(store)
+    epochs, validations = (
+        [point.value for point in MlflowClient(store).get_metric_history(run.info.run_id, metric)]
+        for metric in ("epoch_seconds", "validation_seconds")
+    )
+    assert len(epochs) == 2
+    assert min(epochs) >= behind
+    assert max(validations) < behind
+
+
 def test_the_phases_of_a_run_add_up_to_its_whole_time(train: Train, store: str) -> None:
     train("backend=torch", "trainer.epochs=3")
     (run,) = runs_in(store)

@@ -29,7 +29,7 @@ def runs_of(store: str) -> dict[str, Run]:
 
 
 def test_a_sweep_trains_every_backend_for_real_and_keeps_all_of_it(train: Train, store: str) -> None:
-    done = train("-m", f"backend={','.join(BACKENDS)}", MLFLOW_TRACKING_PASSWORD="secret")
+    done = train("-m", f"backend={','.join(BACKENDS)}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "viewStateShareKey=" in done.stdout
     assert "digits-stand-in" in done.stdout
@@ -118,6 +118,14 @@ def _wait_for_an_epoch(store: str, backend: str) -> None:
         if run and run.info.status == "RUNNING" and "val_accuracy" in run.data.metrics:
             return
     raise AssertionError("no epoch appeared in the store while the training went on")
+
+
+def test_theano_without_a_compiler_is_a_failed_run_and_not_a_slow_one(train: Train, store: str) -> None:
+    done = train("backend=theano", "backend.variables.THEANO_FLAGS='device=cpu,floatX=float32,cxx='")
+    assert done.returncode == 1
+    (run,) = runs_in(store)
+    assert run.info.status == "FAILED"
+    assert "Theano finds no C++ compiler: put g++ on the PATH" in run.data.tags["failure"]
 
 
 def test_a_killed_worker_is_a_failed_run_that_names_the_signal(start: Start, store: str) -> None:

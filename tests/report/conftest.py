@@ -7,7 +7,8 @@ import pytest
 from kerasbench.report import collect, write
 from kerasbench.report.__main__ import main
 from kerasbench.report.grouping import report_of
-from kerasbench.report.results import Report, Run
+from kerasbench.report.results import Report
+from kerasbench.report.runs import Run
 from kerasbench.schema import TrackingConfig
 from kerasbench.tracking import TrackedRun, open_store
 

@@ -7,8 +7,9 @@ import pytest
 from kerasbench.errors import UserError
 from kerasbench.report import collect
 from kerasbench.report.columns import COLUMNS
+from kerasbench.report.grouping import hardware_name
 from kerasbench.report.results import FIRST
-from kerasbench.report.sections import conditions
+from kerasbench.report.sections import conditions, warnings
 from kerasbench.report.verdicts import OPEN, TIE, WINNER, accuracy, outcome, sentence
 from tests.report.conftest import Experiment
 
@@ -104,6 +105,31 @@ def test_a_single_run_among_repeated_ones_is_no_winner(experiment: Experiment) -
     (ranking,) = experiment.report.rankings
     assert outcome(ranking)[0] == OPEN
     assert "jax ran once" in sentence(ranking)
+
+
+def test_a_backend_whose_loss_is_no_number_is_no_winner_and_is_warned_of(experiment: Experiment) -> None:
+    nan = float("nan")
+    experiment.run("jax", (2.0, 1.0, 1.0), losses=[0.5, nan, nan])
+    experiment.run("jax", (2.0, 1.0, 1.0), losses=[0.5, 0.4, 0.3], seed=2)
+    experiment.repeated("torch", [3.0, 3.0])
+    (ranking,) = experiment.report.rankings
+    assert outcome(ranking)[0] == OPEN
+    assert sentence(ranking) == (
+        "No verdict: jax had the shortest epoch, 1.00\N{NO-BREAK SPACE}s, and a loss that was no finite number."
+    )
+    assert warnings(experiment.report) == ["mnist_mlp, jax: the loss was no finite number in 1 of 2 runs."]
+
+
+def test_backends_on_a_gpu_and_on_the_cpu_beside_it_are_told_apart(experiment: Experiment) -> None:
+    experiment.run("jax", hardware__gpu="NVIDIA T0", in_force__device="cpu")
+    experiment.run("torch", hardware__gpu="NVIDIA T0", in_force__device="NVIDIA T0")
+    (ranking,) = experiment.report.rankings
+    assert {run.backend: hardware_name(run) for run in ranking.runs} == {
+        "jax": "a processor, 2 cores", "torch": "NVIDIA T0",
+    }  # fmt: skip
+    assert warnings(experiment.report) == [
+        "mnist_mlp: jax computed on the CPU, torch on NVIDIA T0: it is these that are compared."
+    ]
 
 
 def test_ratios_are_paired_by_round_so_that_a_drift_of_the_machine_is_in_both(experiment: Experiment) -> None:

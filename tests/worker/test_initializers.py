@@ -40,7 +40,7 @@ def test_an_embedding_is_uniform_within_five_hundredths() -> None:
 
 
 def test_what_is_not_known_of_a_layer_is_an_error() -> None:
-    with pytest.raises(KeyError, match="GRU"):
+    with pytest.raises(ValueError, match="layer gru: no shared initial weights are known of a GRU"):
         initializers.draw(1, "gru", "GRU", [(1, 3)])
     with pytest.raises(ValueError, match="dense has 1 weights, not 2"):
         initializers.draw(1, "dense", "Dense", [(2, 2)])

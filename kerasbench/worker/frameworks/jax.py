@@ -49,5 +49,5 @@ def in_force() -> Dict[str, Any]:
         "threads": _names_of_threads().count("tf_XLAEigen"),
         "matmul_precision": jax.config.jax_default_matmul_precision or "default",
         "device": "cpu" if devices[0].platform == "cpu" else ", ".join(device.device_kind for device in devices),
-        "platform_version": devices[0].client.platform_version.splitlines()[0],
+        "platform_version": " ".join(devices[0].client.platform_version.split()),
     }

@@ -9,7 +9,8 @@ SETTINGS = (
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:
     """Return the environment variables that TensorFlow reads when it is imported."""
-    return {} if settings["onednn"] is None else {"TF_ENABLE_ONEDNN_OPTS": str(int(settings["onednn"]))}
+    threads = {"TF_NUM_INTRAOP_THREADS": str(settings["threads"])}
+    return threads if settings["onednn"] is None else dict(threads, TF_ENABLE_ONEDNN_OPTS=str(int(settings["onednn"])))
 
 
 def configure(settings: Dict[str, Any]) -> None:

@@ -6,8 +6,9 @@ SETTINGS = ("threads", "image_layout", "jit_compile")
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:
-    """Return the environment variable without which XLA leaves the CPU alone."""
-    return {"TF_XLA_FLAGS": "--tf_xla_cpu_global_jit"} if settings["jit_compile"] else {}
+    """Return the environment variables; without XLA's, it leaves the CPU alone."""
+    threads = {"TF_NUM_INTRAOP_THREADS": str(settings["threads"])}
+    return dict(threads, TF_XLA_FLAGS="--tf_xla_cpu_global_jit") if settings["jit_compile"] else threads
 
 
 def configure(settings: Dict[str, Any]) -> None:

@@ -12,7 +12,14 @@ def variables(settings: Dict[str, Any]) -> Dict[str, str]:
 
 
 def configure(settings: Dict[str, Any]) -> None:
-    """Do nothing: Theano reads OMP_NUM_THREADS when it is imported."""
+    """Raise RuntimeError where Theano has no compiler: it would compute in Python, by other gradients of max pooling.
+
+    There is nothing else to do: Theano reads OMP_NUM_THREADS when it is imported.
+    """
+    from theano import config
+
+    if not config.cxx:
+        raise RuntimeError("Theano finds no C++ compiler: put g++ on the PATH (Debian's package g++)")
 
 
 def wait(model: Any) -> None:

@@ -1,5 +1,6 @@
 """PyTorch under Keras 3."""
 
+import re
 from typing import Any, Dict
 
 SETTINGS = ("threads", "jit_compile", "matmul_precision", "precision", "image_layout", "onednn")
@@ -34,12 +35,13 @@ def in_force() -> Dict[str, Any]:
     """Return what PyTorch says of itself."""
     import torch
 
+    blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
     found = {
         "threads": torch.get_num_threads(),
         "threads_between_operators": torch.get_num_interop_threads(),
         "matmul_precision": torch.get_float32_matmul_precision(),
         "onednn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,
-        "blas": "MKL" if torch.backends.mkl.is_available() else "OpenBLAS or none",
+        "blas": blas.group(1) if blas else "unknown",
         "device": "cpu",
     }
     if torch.cuda.is_available():

@@ -5,6 +5,7 @@ from typing import Any
 
 from kerasbench import identity
 from kerasbench.data import PreparedData
+from kerasbench.errors import UserError
 from kerasbench.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer, Task
 from kerasbench.settings import Resolved
 from kerasbench.worker import protocol
@@ -35,6 +36,9 @@ def to_compare(config: Config, backend: BackendConfig, resolved: Resolved, data:
     """Return the request for a few steps without dropout, the same for every backend but for its fixes.
 
     A model's dropout rates are those of its settings whose names end in "dropout".
+
+    Raises:
+        UserError: the data set has fewer examples than that.
     """
     model = identity.plain(config)["model"]
     build = {name: 0.0 if name.endswith("dropout") else value for name, value in model["build"].items()}
@@ -49,6 +53,11 @@ def to_compare(config: Config, backend: BackendConfig, resolved: Resolved, data:
         "batch_size": parity.batch_size,
     }
     needed = parity.steps * parity.batch_size
+    if needed > data.train_examples:
+        raise UserError(
+            f"parity.steps={parity.steps} of parity.batch_size={parity.batch_size} need {needed} examples, and "
+            f"{data.name} has {data.train_examples}"
+        )
     request["data"] |= {"train_samples": needed, "test_samples": parity.batch_size}
     return request
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from kerasbench import config, summary
+from kerasbench import config
+from kerasbench.jobs import summary
 from kerasbench.outcome import Outcome
 from kerasbench.schema import Config
 from kerasbench.tracking import TrackedRun, open_store

@@ -1,7 +1,7 @@
 """The task `train`: what a worker reports while it trains, kept as it comes."""
 
 from kerasbench import stats
-from kerasbench.session import Session
+from kerasbench.tasks.session import Session
 from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
 

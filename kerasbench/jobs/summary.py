@@ -1,7 +1,6 @@
 """What is printed, and kept, when the runs of one command have ended."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kerasbench import pages, progress
+from kerasbench import pages, processes, progress
+from kerasbench.credentials import without_credentials
 from kerasbench.errors import TRACEBACKS
 from kerasbench.outcome import Outcome
 from kerasbench.paths import PROJECT
@@ -39,7 +39,7 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
     experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
     if experiment:
         set_experiment_tags(open_store(config.tracking), dict([pages.view_tag(sweep)]))
-        uri = config.tracking.uri
+        uri = without_credentials(config.tracking.uri)
         if uri.startswith("http"):
             told = f"To compare them, open\n{pages.comparison_url(experiment, sweep, uri)}"
         else:
@@ -63,13 +63,14 @@ def _write_page(sweep: str, config: Config, folder: Path, console: Console) -> N
     """Write the report's page and keep it in MLflow, in a process of its own, as drawing takes memory."""
     tracking = config.tracking
     command = [sys.executable, "-m", "kerasbench.report", "--sweep", sweep, "--output", str(folder.resolve())]
-    command += ["--uri", tracking.uri, "--experiment", tracking.experiment]
+    command += ["--experiment", tracking.experiment]
     # It stays in the user's folder, which a store's address may be relative to.
     path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
-    environment = os.environ | {"PYTHONPATH": path}
+    # The store's address may hold a password, which every user of the machine could read in a command line.
+    environment = os.environ | {"PYTHONPATH": path, "MLFLOW_TRACKING_URI": tracking.uri}
     if not TRACEBACKS:
         environment.pop("HYDRA_FULL_ERROR", None)  # set for Hydra, not by the user
-    if subprocess.run(command, env=environment, check=False).returncode:
+    if processes.run(command, env=environment).returncode:
         console.print("[yellow]the page of the comparison was not made; `make report` makes it anew")
 
 

@@ -1,7 +1,6 @@
 """What happens around a sweep's jobs: all is checked and provisioned before the first, and summed up after the last."""
 
 import copy
-import importlib
 import math
 import os
 import uuid
@@ -20,9 +19,9 @@ from omegaconf import DictConfig, open_dict, read_write
 from kerasbench import config as configuration
 from kerasbench import environments, progress
 from kerasbench.errors import UserError, reporting
+from kerasbench.jobs.summary import summarise
 from kerasbench.outcome import Job, Outcome
 from kerasbench.schema import Config, Task
-from kerasbench.summary import summarise
 
 # A launcher's other processes inherit them.
 _SWEEP_VARIABLE, _SWEPT_VARIABLE = "KERASBENCH_SWEEP", "KERASBENCH_SWEPT"
@@ -69,10 +68,9 @@ class SweepCallback(Callback):
             os.environ[_SWEPT_VARIABLE] = " ".join(swept)
             _check_repeats(config, swept)
             progress.begin(math.prod(map(len, swept.values())) * config.repeats, config.quiet)
-            _provision(_choices(config, fixed, list(swept.values())))
-            importlib.import_module(
-                "kerasbench.training"
-            )  # MLflow: else the first worker would start beside its import
+            choices = _choices(config, fixed, list(swept.values()))
+            _open_stores(choices)  # it imports MLflow: else the first worker would start beside that
+            _provision(choices)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""
@@ -114,6 +112,14 @@ def _check_repeats(config: DictConfig, swept: dict[str, list[str]]) -> None:
         raise UserError(f"repeats={config.repeats} draws seeds of its own: give one seed, from which they count up")
     if config.hydra.sweeper._target_ != _ROUNDS:
         raise UserError(f"repeats={config.repeats} needs Hydra's sweeper `rounds`: leave out hydra/sweeper=")
+
+
+def _open_stores(configs: Sequence[Config]) -> None:
+    from kerasbench.tasks import training  # noqa: F401 - what the first job would import
+    from kerasbench.tracking import open_store
+
+    for tracking in {config.tracking.uri: config.tracking for config in configs}.values():
+        open_store(tracking)
 
 
 def _provision(configs: Sequence[Config]) -> None:

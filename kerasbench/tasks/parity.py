@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from filelock import FileLock
 
-from kerasbench import environments, request, settings
+from kerasbench import environments, settings
 from kerasbench.config import backend_named
 from kerasbench.errors import RunFailed
 from kerasbench.schema import BackendConfig, ParityOptimizer, SettingsConfig
-from kerasbench.session import Session
 from kerasbench.settings import Resolved
+from kerasbench.tasks import request
+from kerasbench.tasks.session import Session
 from kerasbench.vocabulary import Metric
 from kerasbench.worker import dataset, initializers, protocol
 from kerasbench.worker_process import WorkerDied, WorkerProcess, start

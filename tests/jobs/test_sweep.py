@@ -1,5 +1,7 @@
 """What a sweep consists of, before its first job."""
 
+from collections import Counter
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
-from kerasbench import sweep
+from kerasbench.jobs import sweep
+from kerasbench.jobs.rounds import in_turn
 from tests.conftest import Train
 
 
@@ -31,9 +34,20 @@ def test_repeats_are_rounds_over_all_cells_with_the_same_seeds_for_each() -> Non
     ]
 
 
-def test_over_as_many_rounds_as_there_are_cells_each_has_every_place_once() -> None:
+def test_the_first_round_is_as_given_and_the_others_are_not() -> None:
     order = [job[1].removeprefix("backend=") for job in _jobs(3, {"backend": "jax,torch,theano"})]
-    assert order == ["jax", "torch", "theano", "torch", "theano", "jax", "theano", "jax", "torch"]
+    assert order == ["jax", "torch", "theano", "theano", "torch", "jax", "theano", "jax", "torch"]
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_each_cell_has_every_place_and_comes_after_every_other_equally_often(count: int) -> None:
+    rounds = [in_turn(range(count), number) for number in range(2 * count if count % 2 else count)]
+    places = Counter((place, cell) for order in rounds for place, cell in enumerate(order))
+    neighbours = Counter(pair for order in rounds for pair in pairwise(order))
+    assert set(places.values()) == {len(rounds) // count}
+    assert len(places) == count**2
+    assert len(neighbours) == count * (count - 1)
+    assert len(set(neighbours.values())) <= 1
 
 
 def test_without_repeats_a_sweep_is_hydras_own() -> None:

@@ -12,12 +12,13 @@ from omegaconf import DictConfig
 from rich.markup import escape
 
 from kerasbench import config as configuration
-from kerasbench import interruption, progress, sweep
+from kerasbench import interruption, progress
 from kerasbench.errors import UserError, one_line, reporting
 from kerasbench.garbage import uncollected
+from kerasbench.jobs import sweep
+from kerasbench.jobs.summary import summarise
 from kerasbench.outcome import Outcome
 from kerasbench.run import run
-from kerasbench.summary import summarise
 
 
 @contextlib.contextmanager
