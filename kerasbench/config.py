@@ -1,5 +1,6 @@
 """Composes the configuration, and checks what types cannot express."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from kerasbench import settings
+from kerasbench.credentials import without_credentials
 from kerasbench.errors import UserError
 from kerasbench.paths import CONF, project_path
 from kerasbench.schema import BackendConfig, Config, DataSource, TrackingConfig
@@ -44,6 +46,12 @@ def _check(config: Config) -> None:
         raise UserError(f"telemetry.interval_seconds must be above 0, not {config.telemetry.interval_seconds}")
     if config.objective not in OBJECTIVES:
         raise UserError(f"objective={config.objective} is no metric of a run; there are: {', '.join(OBJECTIVES)}")
+    uri = config.tracking.uri
+    if without_credentials(uri) != uri != os.environ.get("MLFLOW_TRACKING_URI"):
+        raise UserError(
+            "tracking.uri holds a password, and Hydra writes what a command says into files: "
+            "put the address into the variable MLFLOW_TRACKING_URI"
+        )
     settings.check(config.backend, config.settings)
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +10,7 @@ from typing import Any, Self
 import pynvml
 
 _MIB = 1024 * 1024
+_ORDER = "PCI_BUS_ID"  # NVML's
 
 # What is read of a GPU at a time, by the name of the metric that its mean over an epoch has.
 _READINGS: dict[str, Callable[[Any], float]] = {
@@ -40,14 +41,14 @@ def _memory_mib(handle: Any) -> int:
         return 0
 
 
-def _visible(handles: list[Any]) -> list[Any]:
+def _visible(handles: list[Any], variables: Mapping[str, str]) -> list[Any]:
     """Return the GPUs that CUDA_VISIBLE_DEVICES leaves a worker, in its order.
 
-    As CUDA reads it: numbers, or beginnings of ids, up to the first that fits no GPU. A part of a GPU (`MIG-...`) is
-    not told apart from the others: then all are returned.
+    As CUDA reads it: numbers, or beginnings of ids, up to the first that fits no GPU. A part of a GPU (`MIG-...`), and
+    numbers in another order than NVML's, are not told apart: then all are returned.
     """
-    asked = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if asked is None or "MIG-" in asked:
+    asked = variables.get("CUDA_VISIBLE_DEVICES")
+    if asked is None or "MIG-" in asked or variables.get("CUDA_DEVICE_ORDER", _ORDER) != _ORDER:
         return handles
     found: list[Any] = []
     for name in map(str.strip, asked.split(",")):
@@ -75,6 +76,10 @@ def _processes(handle: Any) -> int:
 class Nvml:
     """The library while it is needed; no GPUs where it or its driver is missing."""
 
+    def __init__(self, variables: Mapping[str, str] = os.environ) -> None:
+        """Look only at the GPUs that a worker with these environment variables can see."""
+        self._variables = variables
+
     def __enter__(self) -> Self:
         self._handles: list[Any] = []
         self._running = False
@@ -87,7 +92,7 @@ class Nvml:
         for number in range(pynvml.nvmlDeviceGetCount()):
             with contextlib.suppress(pynvml.NVMLError):  # one that is lost, or not this user's
                 handles.append(pynvml.nvmlDeviceGetHandleByIndex(number))
-        self._handles = _visible(handles)
+        self._handles = _visible(handles, self._variables)
         return self
 
     def __exit__(

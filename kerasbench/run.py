@@ -1,6 +1,7 @@
 """One run, from top to bottom: environment, worker, data set, tracking."""
 
 import gc
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
     outcome = Outcome(config.backend.name, config.model.name, config.seed, task=config.task.value)
     log = folder / "worker.log"
-    with Nvml() as nvml:
+    with Nvml(os.environ | chosen.variables) as nvml:
         others_on_gpus = sum(nvml.processes())  # before the worker is one of them
         announce(f"importing Keras on {config.backend.framework}")
         with start(environment.folder, config.backend, chosen, log) as worker:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import fmean
 from types import TracebackType
 from typing import Self
@@ -84,9 +83,10 @@ class Telemetry:
     def between(self, started_at: float, ended_at: float) -> dict[str, float]:
         """Return the figures of an epoch, from the samples taken in it; nothing for what was not sampled.
 
-        Means, and under `system/` peaks, other readings and the number of samples. What follows from a counter (CPU
-        percent, 100 being one core, and energy) is taken between the epoch's first and last sample, and so needs two.
-        Energy is then scaled to the epoch's whole length, where the two are far enough apart for that.
+        Means, and under `system/` peaks (of the CPU: over a second), other readings and the number of samples. What
+        follows from a counter (CPU percent, 100 being one core, and energy) is taken between the epoch's first and last
+        sample, and so needs two. Energy is then scaled to the epoch's whole length, where the two are far enough apart
+        for that.
         """
         samples = [sample for sample in self._samples if started_at <= sample.at <= ended_at]
         figures: dict[str, float] = {"system/samples": len(samples)}
@@ -96,9 +96,9 @@ class Telemetry:
         figures |= {"rss_mib": fmean(rss), "system/rss_mib_peak": max(rss)}
         if len(samples) > 1:
             figures["cpu_percent"] = _percent(samples, lambda sample: sample.cpu_seconds)
-            figures["system/cpu_percent_peak"] = max(
-                _percent(pair, lambda one: one.cpu_seconds) for pair in pairwise(samples)
-            )
+            seconds = zip(samples, samples[self._listed_every :], strict=False)  # shorter, a new child would be a burst
+            peaks = [_percent(pair, lambda one: one.cpu_seconds) for pair in seconds]
+            figures["system/cpu_percent_peak"] = max([figures["cpu_percent"], *peaks])
             figures["system/other_cpu_percent"] = _percent(samples, lambda sample: sample.other_cpu_seconds)
         for number in range(len(samples[0].gpus)):
             readings = [(sample.at, sample.gpus[number]) for sample in samples]

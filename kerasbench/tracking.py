@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from kerasbench import notes
+from kerasbench.credentials import without_credentials
 from kerasbench.data import PreparedData
 from kerasbench.errors import UserError
 from kerasbench.interruption import uninterrupted
@@ -161,7 +162,7 @@ class TrackedRun:
     @uninterrupted()
     def fail(self, reason: str) -> None:
         """End the run as FAILED, the first line of the reason in its tag."""
-        self.tags({Tag.FAILURE: reason.splitlines()[0] if reason else "unknown"})
+        self.tags({Tag.FAILURE: without_credentials(reason).splitlines()[0] if reason else "unknown"})
         self.end("FAILED")
 
     @uninterrupted()

@@ -42,7 +42,8 @@ def test_a_store_that_cannot_be_used_ends_a_sweep_in_one_line_before_anything_is
     train: Train, tmp_path: Path, uri: str, why: str
 ) -> None:
     folder = f"environments.folder={tmp_path}/envs"
-    done = train("-m", "backend=tensorflow,theano", f"tracking.uri={uri}", folder, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+    variables = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    done = train("-m", "backend=tensorflow,theano", "tracking.uri=${oc.env:MLFLOW_TRACKING_URI}", folder, **variables)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: tracking.uri=")

@@ -65,6 +65,12 @@ def test_a_defect_fails_the_run_and_is_its_reason(ready: TrackingConfig) -> None
     assert _only_run(ready).data.tags["failure"] == "ZeroDivisionError: two"
 
 
+def test_a_reason_is_kept_without_a_password(ready: TrackingConfig) -> None:
+    with TrackedRun(open_store(ready), "run", {}) as tracked:
+        tracked.fail("request to https://user:secret@host/api failed")
+    assert _only_run(ready).data.tags["failure"] == "request to https://host/api failed"
+
+
 def test_a_store_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     config = TrackingConfig(f"sqlite:///{tmp_path}/file/mlflow.db", str(tmp_path), "tests")

@@ -134,9 +134,9 @@ def _hardware_name(example: Run, key: _Key, alike: list[_Group]) -> str:
 
 
 def hardware_name(run: Run) -> str:
-    """Return what a run was computed on, in a few words: the GPU, or else the processor and its cores."""
+    """Return a machine in a few words: its GPU, or else its processor and cores."""
     gpu = run.tags.get(Tag.GPU, "none")
-    if gpu != "none" and run.device != "cpu":
+    if gpu != "none":
         return gpu
     cpu = re.sub(r"\((R|TM)\)| CPU| Processor| @ .*", "", run.tags.get(Tag.CPU, "unknown machine"))
     cores = run.tags.get(Tag.CORES)

@@ -70,16 +70,16 @@ def warnings(report: Report) -> list[str]:
 
 
 def _devices(ranking: Ranking) -> list[str]:
-    """Return, in a line if any, that backends of one ranking computed on different kinds of devices."""
-    on_cpu = [cell.competitor for cell in ranking.measured if cell.runs[0].device == "cpu"]
-    elsewhere = {cell.competitor: cell.runs[0].device for cell in ranking.measured if cell.competitor not in on_cpu}
-    devices = ", ".join(sorted(set(filter(None, elsewhere.values()))))
-    if not on_cpu or not devices:
+    """Return, in a line if any, that on a machine with a GPU some computed on the CPU."""
+    device = {cell.competitor: cell.measured[0].device for cell in ranking.measured}
+    on_cpu = ", ".join(name for name, where in device.items() if where == "cpu")
+    on_gpu = ", ".join(name for name, where in device.items() if where not in ("", "cpu"))
+    gpu = ranking.example.tags.get(Tag.GPU, "none")
+    if not on_cpu or gpu == "none":
         return []
-    return [
-        f"{ranking.title}: {', '.join(on_cpu)} computed on the CPU, {', '.join(elsewhere)} on {devices}: "
-        "it is these that are compared."
-    ]
+    if not on_gpu:
+        return [f"{ranking.title}: all computed on the CPU, none on {gpu}."]
+    return [f"{ranking.title}: {on_cpu} computed on the CPU, {on_gpu} on {gpu}: it is these that are compared."]
 
 
 def separations(report: Report) -> list[str]:

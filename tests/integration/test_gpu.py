@@ -25,7 +25,7 @@ def test_a_run_keeps_its_gpus_name_load_memory_power_and_energy_by_epoch(
     recording, started = Recording(), time.time()
     recording.play(monkeypatch, lambda: time.time() - started + _LOADED_FROM)
     own = [override for override in shrunk if not override.startswith("hydra.")]
-    slow = ["model.module=tests.integration.slow_model", "+model.build.seconds=0.1", "telemetry.interval_seconds=0.1"]
+    slow = ["model.module=tests.integration.slow_model", "+model.build.seconds=0.2", "telemetry.interval_seconds=0.1"]
     config = compose([*own, *slow, f"backend={backend}", "trainer.batch_size=64"])
 
     outcome = run(config, tmp_path, Job("s1"), Progress())

@@ -7,7 +7,6 @@ import pytest
 from kerasbench.errors import UserError
 from kerasbench.report import collect
 from kerasbench.report.columns import COLUMNS
-from kerasbench.report.grouping import hardware_name
 from kerasbench.report.results import FIRST
 from kerasbench.report.sections import conditions, warnings
 from kerasbench.report.verdicts import OPEN, TIE, WINNER, accuracy, outcome, sentence
@@ -123,13 +122,16 @@ def test_a_backend_whose_loss_is_no_number_is_no_winner_and_is_warned_of(experim
 def test_backends_on_a_gpu_and_on_the_cpu_beside_it_are_told_apart(experiment: Experiment) -> None:
     experiment.run("jax", hardware__gpu="NVIDIA T0", in_force__device="cpu")
     experiment.run("torch", hardware__gpu="NVIDIA T0", in_force__device="NVIDIA T0")
-    (ranking,) = experiment.report.rankings
-    assert {run.backend: hardware_name(run) for run in ranking.runs} == {
-        "jax": "a processor, 2 cores", "torch": "NVIDIA T0",
-    }  # fmt: skip
+    experiment.run("theano", hardware__gpu="NVIDIA T0", failure="the worker died")
     assert warnings(experiment.report) == [
         "mnist_mlp: jax computed on the CPU, torch on NVIDIA T0: it is these that are compared."
     ]
+
+
+def test_a_gpu_that_nobody_used_is_told(experiment: Experiment) -> None:
+    experiment.run("jax", hardware__gpu="NVIDIA T0", in_force__device="cpu")
+    experiment.run("torch", hardware__gpu="NVIDIA T0", in_force__device="cpu")
+    assert warnings(experiment.report) == ["mnist_mlp: all computed on the CPU, none on NVIDIA T0."]
 
 
 def test_ratios_are_paired_by_round_so_that_a_drift_of_the_machine_is_in_both(experiment: Experiment) -> None:
