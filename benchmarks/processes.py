@@ -16,7 +16,6 @@ from kerasbench.errors import UserError
 from kerasbench.paths import PROJECT
 
 _INTERVAL_SECONDS = 0.1
-_GRACE_SECONDS = 15.0
 _MIB = 1024 * 1024
 
 
@@ -56,7 +55,7 @@ def run(command: Sequence[str | Path], variables: Mapping[str, str], log: Path) 
                 output, _ = process.communicate()
                 seconds = time.perf_counter() - started
         finally:
-            processes.end(process, _GRACE_SECONDS)  # train.py ends its worker when it is told to end
+            processes.end(process)  # train.py ends its worker when it is told to end
     if process.returncode:
         lines = [line.strip() for line in (log.read_text(errors="replace") + output).splitlines() if line.strip()]
         raise UserError(f"exit status {process.returncode}: {(lines or ['no message'])[-1]} (all of it: {log})")

@@ -101,10 +101,9 @@ def compose(overrides: list[str]) -> Config:
 
 def store(uri: str | None, experiment: str | None) -> TrackingConfig:
     """Return where runs are kept, as configured; another store or experiment where it is named."""
+    configured = compose(["data.root=null"]).tracking  # it needs no data, wherever KERASBENCH_DATA points
     named = {"uri": uri, "experiment": experiment}
-    return replace(
-        compose(["data.root=null"]).tracking, **{name: value for name, value in named.items() if value is not None}
-    )
+    return replace(configured, **{name: value for name, value in named.items() if value is not None})
 
 
 def backend_named(name: str) -> BackendConfig:

@@ -30,13 +30,13 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(told: str = "interrupted") -> Iterator[None]:
     """Let these signals end a command in one line, with status 130."""
     install()
     try:
         yield
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print(told, file=sys.stderr)
         raise SystemExit(130) from None
 
 

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-_GRACE_SECONDS = 15.0
-
 
 def run(command: Sequence[str | Path], **how: Any) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, as `subprocess.run` does; an interruption ends its children, too."""
@@ -17,12 +15,12 @@ def run(command: Sequence[str | Path], **how: Any) -> subprocess.CompletedProces
         try:
             output, errors = process.communicate()
         except BaseException:
-            end(process, _GRACE_SECONDS)
+            end(process)
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
-def end(process: "subprocess.Popen[Any]", grace_seconds: float) -> None:
+def end(process: "subprocess.Popen[Any]", grace_seconds: float = 15.0) -> None:
     """End a process that has a session of its own, and its children: by SIGTERM if it runs still, then SIGKILL."""
     if process.poll() is None:
         _signal(process, signal.SIGTERM)

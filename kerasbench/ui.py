@@ -129,9 +129,8 @@ def _free_port() -> int:
 def _start(uri: str, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     """Start a server with one worker process and no job runner: up in seconds, in half a GB."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", pages.HOST, "--port", str(port), "--workers", "1"]
-    variables = (
-        os.environ | _LIGHT_MODE | {"MLFLOW_BACKEND_STORE_URI": uri}
-    )  # it may hold a password: in no command line
+    # The store's address may hold a password, which every user of the machine could read in a command line.
+    variables = os.environ | _LIGHT_MODE | {"MLFLOW_BACKEND_STORE_URI": uri}
     return subprocess.Popen(command, env=variables, stdout=log, stderr=log)
 
 
@@ -180,10 +179,8 @@ def _run(options: argparse.Namespace) -> None:
     with serving(store, options.port) as (server, process):
         if process and options.port and not server.endswith(f":{options.port}"):
             print(f"port {options.port} is taken by something else")
-        print(
-            f"MLflow serves {without_credentials(tracking.uri)} on {server}"
-            + (" (Ctrl-C ends it)" if process else " already")
-        )
+        served = without_credentials(tracking.uri)
+        print(f"MLflow serves {served} on {server}" + (" (Ctrl-C ends it)" if process else " already"))
         page = (
             pages.comparison_url(store.experiment_id, sweep, server)
             if sweep

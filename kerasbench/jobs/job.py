@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from omegaconf import DictConfig
 from rich.markup import escape
 
 from kerasbench import config as configuration
-from kerasbench import interruption, progress
+from kerasbench import progress
 from kerasbench.errors import UserError, one_line, reporting
 from kerasbench.garbage import uncollected
+from kerasbench.interruption import interruptible
 from kerasbench.jobs import sweep
 from kerasbench.jobs.summary import summarise
 from kerasbench.outcome import Outcome
@@ -24,17 +24,13 @@ from kerasbench.run import run
 @contextlib.contextmanager
 def running() -> Iterator[None]:
     """Tell errors in one line, and let SIGTERM end a run as Ctrl-C does: its worker ended, the run KILLED."""
-    interruption.install()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
-    try:
-        with uncollected(), reporting():
+    told = "interrupted: no worker is left running; the run that was going on is kept as KILLED"
+    with interruptible(told), uncollected(), reporting():
+        try:
             yield
-    except KeyboardInterrupt:
-        progress.current().stop()
-        print("interrupted: no worker is left running; the run that was going on is kept as KILLED", file=sys.stderr)
-        raise SystemExit(130) from None
-    finally:
-        progress.current().stop()
+        finally:
+            progress.current().stop()
 
 
 def job(composed: DictConfig) -> float:
