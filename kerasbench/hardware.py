@@ -31,13 +31,29 @@ def _core(cpu: int) -> str:
     return siblings.read_text().strip() if siblings.exists() else str(cpu)
 
 
-def share(cgroups: Path = Path("/sys/fs/cgroup")) -> float:
-    """Return how many processors' time this process' control group is given; infinite where it has no limit."""
+def share(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
+    """Return how many processors' time this process' control groups are given; infinite where there is no limit.
+
+    A container sees its own group as the root; systemd and batch schedulers give one further down, and each group
+    above it is a limit, too (Linux, cgroups(7)).
+    """
+    limits = [math.inf]
+    for line in own.read_text().splitlines() if own.exists() else []:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = cgroups / "cpu" if controllers else cgroups  # version 2 names no controller
+        group = root / path.strip("/")
+        limits += [_limit(folder) for folder in (group, *group.parents) if folder.is_relative_to(root)]
+    return min(limits)
+
+
+def _limit(group: Path) -> float:
     try:
-        if (cgroups / "cpu.max").exists():  # version 2
-            quota, period = (cgroups / "cpu.max").read_text().split()
+        if (group / "cpu.max").exists():  # version 2
+            quota, period = (group / "cpu.max").read_text().split()
         else:
-            quota, period = ((cgroups / "cpu" / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+            quota, period = ((group / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
         return math.inf if quota == "max" or int(quota) < 0 else int(quota) / int(period)
     except (OSError, ValueError):
         return math.inf

@@ -34,6 +34,7 @@ class Outcome:
     model: str
     seed: int
     task: str = "train"
+    variant: list[str] = field(default_factory=list)
     status: str = "KILLED"  # FINISHED, FAILED or KILLED
     failure: str = ""
     run_id: str = ""
@@ -41,6 +42,11 @@ class Outcome:
     epoch_seconds: list[float] = field(default_factory=list)
     deviation: float | None = None  # of task parity: the largest, relative to the reference
     metrics: dict[str, float] = field(default_factory=dict)  # of the last epoch, and of the whole run
+
+    @property
+    def competitor(self) -> str:
+        """What it is in a table: its backend, and what else its sweep varied."""
+        return " · ".join([self.backend, *self.variant])
 
     def objective(self, metric: str) -> float:
         """Return a metric of the last epoch or of the run; NaN, which no sweeper takes for a good one, if it failed."""

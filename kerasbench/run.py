@@ -35,12 +35,11 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     Raises:
         UserError: something that no run can be recorded for: a missing interpreter, an unusable store or data set.
     """
-    competitor = " · ".join([config.backend.name, *job.variant])
-    announce = progress.announcing(f"{competitor} · {config.model.name}")
+    outcome = Outcome(config.backend.name, config.model.name, config.seed, config.task.value, list(job.variant))
+    announce = progress.announcing(f"{outcome.competitor} · {config.model.name}")
     progress.job_begins()
     environment = environments.provision(config.backend, Path(config.environments.folder), announce)
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
-    outcome = Outcome(config.backend.name, config.model.name, config.seed, task=config.task.value)
     log = folder / "worker.log"
     with Nvml(os.environ | chosen.variables) as nvml:
         others_on_gpus = sum(nvml.processes())  # before the worker is one of them
@@ -65,7 +64,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             gc.enable()
             if data.note:
                 announce.warn(f"{data.note}; training on the stand-in {data.name} instead")
-            name = f"{competitor} · {config.model.name} · seed {config.seed}"
+            name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
             tags = _tags(config, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
             tags |= notes.of_run(config, environment, data)
             with (

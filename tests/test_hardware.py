@@ -9,22 +9,26 @@ from kerasbench.nvml import Gpu
 
 
 @pytest.mark.parametrize(
-    ("files", "processors"),
+    ("own", "files", "processors"),
     [
-        ({"cpu.max": "200000 100000\n"}, 2.0),
-        ({"cpu.max": "max 100000\n"}, math.inf),
-        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
-        ({}, math.inf),
+        ("0::/", {"cpu.max": "200000 100000\n"}, 2.0),
+        ("0::/", {"cpu.max": "max 100000\n"}, math.inf),
+        ("0::/user/job", {"user/job/cpu.max": "max 100000\n", "user/cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/user/job", {"user/other/cpu.max": "50000 100000\n"}, math.inf),
+        ("3:cpu,cpuacct:/", {"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
+        ("3:cpu,cpuacct:/", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
+        ("3:cpu:/of/the/host", {"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
+        ("2:memory:/", {}, math.inf),
     ],
 )
-def test_a_containers_share_of_the_processors_is_known(
-    tmp_path: Path, files: dict[str, str], processors: float
+def test_the_share_of_the_processors_that_a_container_or_a_scheduler_gives_is_known(
+    tmp_path: Path, own: str, files: dict[str, str], processors: float
 ) -> None:
+    (tmp_path / "own").write_text(f"{own}\n")
     for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(content)
-    assert hardware.share(tmp_path) == processors
+    assert hardware.share(tmp_path, tmp_path / "own") == processors
 
 
 def test_no_more_cores_are_used_than_the_share_allows(monkeypatch: pytest.MonkeyPatch) -> None:

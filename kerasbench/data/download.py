@@ -38,8 +38,10 @@ def verified(path: Path, digest: str) -> Path:
     """Return `path` if its content has this digest.
 
     Raises:
-        UserError: it has not: the file is damaged, or another.
+        UserError: it has not: the file is damaged, or another; or it is missing.
     """
+    if not path.is_file():
+        raise UserError(f"{path} is missing, though other files of the data set are there. Add it.")
     algorithm, _, expected = digest.partition(":")
     found = pooch.file_hash(str(path), alg=algorithm)
     if found != expected:

@@ -30,11 +30,11 @@ def real(root: Path | None, cache: Path) -> Arrays:
     """Return MNIST from `root`, its folder mnist/, or the cache, into which it is downloaded if it is in none.
 
     Raises:
-        UserError: a file is damaged.
+        UserError: a file is damaged, or missing beside others of the set.
         DownloadError: it is not here, and cannot be fetched.
     """
     places = [root / "mnist", root] if root else []
-    folder = next((place for place in places if all((place / file.name).is_file() for file in FILES.values())), None)
+    folder = next((place for place in places if any((place / file.name).is_file() for file in FILES.values())), None)
     paths = {
         part: verified(folder / file.name, file.digest) if folder else fetch(file, cache / "mnist")
         for part, file in FILES.items()

@@ -64,5 +64,11 @@ def _outcome_in_sweep(composed: DictConfig, folder: Path) -> Outcome:
             progress.current().console.print_exception()
         progress.current().lasting(f"[red]error:[/] {escape(one_line(error))}")
         return Outcome(
-            composed.backend.name, composed.model.name, composed.seed, composed.task.value, "FAILED", one_line(error)
+            composed.backend.name,
+            composed.model.name,
+            composed.seed,
+            composed.task.value,
+            list(sweep.this_job().variant),
+            "FAILED",
+            one_line(error),
         )

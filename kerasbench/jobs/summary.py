@@ -35,7 +35,9 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
         _print_comparison(sweep, config, folder if len(outcomes) > 1 and config.report else None, console)
     for outcome in outcomes:
         if outcome.failure and (config.task is Task.parity or not outcome.run_id):
-            console.print(f"[red]{outcome.backend} · {outcome.model} · seed {outcome.seed}: {escape(outcome.failure)}")
+            console.print(
+                f"[red]{escape(outcome.competitor)} · {outcome.model} · seed {outcome.seed}: {escape(outcome.failure)}"
+            )
     experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
     if experiment:
         set_experiment_tags(open_store(config.tracking), dict([pages.view_tag(sweep)]))
@@ -77,13 +79,22 @@ def _write_page(sweep: str, config: Config, folder: Path, console: Console) -> N
 def _parity_table(outcomes: list[Outcome]) -> Table:
     """Return backends by models: whether the losses are the reference's, and by how much they deviate at most."""
     models = list(dict.fromkeys(outcome.model for outcome in outcomes))
+    cells: dict[str, dict[str, list[Outcome]]] = {}
+    for outcome in outcomes:
+        cells.setdefault(outcome.competitor, {}).setdefault(outcome.model, []).append(outcome)
     table = Table("parity", *models, box=box.SIMPLE_HEAD)
-    for backend in dict.fromkeys(outcome.backend for outcome in outcomes):
-        cells = {outcome.model: _parity_cell(outcome) for outcome in outcomes if outcome.backend == backend}
-        table.add_row(backend, *(cells.get(model, "") for model in models))
+    for competitor, row in cells.items():
+        table.add_row(escape(competitor), *(_parity_cell(row.get(model, [])) for model in models))
     return table
 
 
-def _parity_cell(outcome: Outcome) -> str:
-    verdict = "[green]pass[/]" if outcome.status == "FINISHED" else "[red]FAIL[/]"
-    return verdict if outcome.deviation is None else f"{verdict} {outcome.deviation:.0e}"
+def _parity_cell(outcomes: list[Outcome]) -> str:
+    """Return the verdict on all runs of a cell, of every seed and data set: one that fails makes it fail."""
+    if not outcomes:
+        return ""
+    failed = sum(outcome.status != "FINISHED" for outcome in outcomes)
+    verdict = "[red]FAIL[/]" if failed else "[green]pass[/]"
+    if failed and len(outcomes) > 1:
+        verdict += f" ({failed} of {len(outcomes)})"
+    deviations = [outcome.deviation for outcome in outcomes if outcome.deviation is not None]
+    return f"{verdict} {max(deviations):.0e}" if deviations else verdict

@@ -18,7 +18,7 @@ class Certificate:
     """The newest parity runs.
 
     Attributes:
-        rows: backend -> model -> what was found.
+        rows: competitor -> model -> what was found.
         references, tolerances: all that were used.
     """
 
@@ -30,11 +30,11 @@ class Certificate:
 
 
 def certificate(report: Report) -> Certificate:
-    """Return the certificate as a table of backends and models."""
+    """Return the certificate as a table of competitors and models."""
     lines = report.certificate
     rows: dict[str, dict[str, Parity]] = {}
-    for one in sorted(lines, key=lambda one: one.backend):
-        rows.setdefault(one.backend, {})[one.model] = one
+    for one in sorted(lines, key=lambda one: one.competitor):
+        rows.setdefault(one.competitor, {})[one.model] = one
     return Certificate(
         models=sorted({one.model for one in lines}),
         rows=rows,

@@ -51,7 +51,7 @@ def _parity_table(report: Report) -> str:
         deviation = "" if one.deviation is None else power(one.deviation)
         verdict = "pass" if one.passed else f"FAIL: {one.reason}"
         rows.append(
-            f"| {one.model} | {one.backend} | {verdict} | {deviation} | {one.reference} | {sections.day(one.at)} |"
+            f"| {one.model} | {one.competitor} | {verdict} | {deviation} | {one.reference} | {sections.day(one.at)} |"
         )
     return "\n".join(rows)
 

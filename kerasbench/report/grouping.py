@@ -161,22 +161,29 @@ def _numbered(name: str) -> Iterable[str]:
 
 
 def certificate(runs: Iterable[Run]) -> list[Parity]:
-    """Return the newest parity run that ended of each backend and model."""
-    newest: dict[tuple[str, str], Run] = {}
+    """Return what the newest sweep says of each competitor and model: of its runs, all that ended count."""
+    newest: dict[tuple[str, str], list[Run]] = {}
     for run in sorted(runs, key=lambda run: run.started_at):
         if run.tags.get(Tag.TASK) == Task.parity.value and run.status in ("FINISHED", "FAILED"):
-            newest[run.model, run.backend] = run
-    return [_parity(run) for _, run in sorted(newest.items())]
+            beside = newest.setdefault((run.model, run.competitor), [])
+            beside[:] = [other for other in beside if other.tags.get(Tag.SWEEP) == run.tags.get(Tag.SWEEP)] + [run]
+    return [_parity(beside) for _, beside in sorted(newest.items())]
 
 
-def _parity(run: Run) -> Parity:
+def _parity(runs: list[Run]) -> Parity:
+    example = runs[-1]
+    failed = [run for run in runs if not run.finished]
+    deviations = [
+        run.metrics[Metric.PARITY_MAX_DEVIATION] for run in runs if Metric.PARITY_MAX_DEVIATION in run.metrics
+    ]
     return Parity(
-        backend=run.backend,
-        model=run.model,
-        passed=run.finished,
-        deviation=run.metrics.get(Metric.PARITY_MAX_DEVIATION),
-        reference=run.params.get("parity.reference", ""),
-        tolerance=run.params.get("parity.tolerance", ""),
-        reason=run.tags.get(Tag.FAILURE, ""),
-        at=run.started_at,
+        backend=example.backend,
+        competitor=example.competitor,
+        model=example.model,
+        passed=not failed,
+        deviation=max(deviations, default=None),
+        reference=example.params.get("parity.reference", ""),
+        tolerance=example.params.get("parity.tolerance", ""),
+        reason="; ".join(dict.fromkeys(run.tags.get(Tag.FAILURE, "") for run in failed)),
+        at=example.started_at,
     )

@@ -174,9 +174,10 @@ def ratio(cell: Cell, other: Cell) -> Estimate:
 
 @dataclass(frozen=True)
 class Parity:
-    """One line of the certificate: the newest parity run of a backend and a model."""
+    """One line of the certificate: what the newest sweep found of a competitor and a model."""
 
     backend: str
+    competitor: str
     model: str
     passed: bool
     deviation: float | None

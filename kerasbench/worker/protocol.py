@@ -19,7 +19,7 @@ OUTPUTS = "outputs"  # request: every layer's output for the first batch; event:
 
 READY = "ready"  # Keras and its backend are imported; carries what `description` in __main__.py returns
 BUILT = "built"  # the model is compiled; carries load_ and build_seconds, parameters, examples (of an epoch)
-PROBED = "probed"  # carries parity_probe_loss (initial weights, first batch), probe_seconds, and in_force (texts)
+PROBED = "probed"  # carries parity_probe_loss (initial weights, first examples), probe_seconds, and in_force (texts)
 EPOCH = "epoch"  # an epoch and its validation are over; carries what callbacks.py measures
 LOSSES = "losses"  # the answer to PARITY; carries losses, one for each step
 FINISHED = "finished"  # all epochs are over; carries ended_at, peak_rss_mib, idle_seconds (of waiting for the driver)

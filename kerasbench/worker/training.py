@@ -10,6 +10,8 @@ from kerasbench.worker.callbacks import EpochReporter
 from kerasbench.worker.memory import peak_rss_mib
 from kerasbench.worker.model import build, prepare_backend
 
+PROBE_EXAMPLES = 128  # the first of the training set, whatever the batch size: runs of several sizes can be compared
+
 
 def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Build the model, train it for all epochs, and send an event for each step.
@@ -32,8 +34,8 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     )
     batch_size = request["batch_size"]
     watch.lap()
-    first = training.part(0, batch_size)
-    probe_loss, _ = model.evaluate(first.x, first.labels, batch_size=batch_size, verbose=0)
+    probe = training.part(0, PROBE_EXAMPLES)
+    probe_loss, _ = model.evaluate(probe.x, probe.labels, batch_size=batch_size, verbose=0)
     in_force = framework.in_force(model)
     channel.send(protocol.PROBED, parity_probe_loss=float(probe_loss), probe_seconds=watch.lap(), in_force=in_force)
     channel.await_go()

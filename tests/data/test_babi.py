@@ -13,6 +13,7 @@ from kerasbench.data import babi, prepare, stories
 from kerasbench.errors import UserError
 from kerasbench.schema import DataConfig, DataSource
 from tests.conftest import SHARED_DATA
+from tests.data.conftest import Served
 
 TASKS = ("qa1", "qa2")
 real_data = pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
@@ -213,6 +214,17 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         (tmp_path / "en" / path.name).write_text(path.read_text().replace("Mary", "Anna"))
     with pytest.raises(UserError, match=r"qa1_single-supporting-fact_train.txt is damaged: its sha256 is"):
         babi.real(tmp_path, tmp_path / "cache", "qa1", "en")
+
+
+@real_data
+def test_babis_archive_is_downloaded_checked_and_read(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tarfile.open(tmp_path / "published.tar.gz", "w:gz") as archive:
+        archive.add(SHARED_DATA / "tasks_1-20_v1-2" / "en", "tasks_1-20_v1-2/en")
+    monkeypatch.setattr(babi, "_ARCHIVE", served.file(tmp_path / "published.tar.gz"))
+    cache = tmp_path / "cache"
+    assert babi.real(None, cache, "qa1", "en").digest() == babi.real(SHARED_DATA, cache, "qa1", "en").digest()
 
 
 def test_an_archive_without_the_task_is_named(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from kerasbench.data.arrays import Arrays
 from kerasbench.errors import UserError
 from kerasbench.schema import DataConfig, DataSource
 from tests.conftest import SHARED_DATA
+from tests.data.conftest import Served
 
 FOLDER = "cifar-10-batches-py"
 
@@ -149,6 +150,17 @@ def test_real_cifar10_has_its_published_shapes_counts_and_means(tmp_path: Path) 
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
+def test_cifar10s_archive_is_downloaded_checked_and_read(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tarfile.open(tmp_path / "published.tar", "w") as archive:
+        archive.add(SHARED_DATA / FOLDER, FOLDER)
+    monkeypatch.setattr(cifar10, "FILES", replace(cifar10.FILES, archive=served.file(tmp_path / "published.tar")))
+    arrays = cifar10.real(None, tmp_path / "cache")  # each batch has its published digest
+    assert np.bincount(arrays.parts["test_labels"]).tolist() == [1_000] * 10
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
 def test_the_folder_itself_serves_as_well_as_the_one_that_holds_it(tmp_path: Path) -> None:
     one = replace(cifar10.FILES, members={f"{FOLDER}/test_batch": cifar10.FILES.members[f"{FOLDER}/test_batch"]})
     outer, inner = (next(one.contents(root, tmp_path)).content for root in (SHARED_DATA, SHARED_DATA / FOLDER))
@@ -186,7 +198,7 @@ def test_a_linear_model_learns_next_to_nothing_of_the_stand_in(stand_in: Arrays)
         return images.reshape(count, -1) / np.float32(255), stand_in.parts[f"{part}_labels"][:count]
 
     linear = RidgeClassifier(alpha=100).fit(*rows("train", 4_000))
-    assert linear.score(*rows("test", 2_000)) < 0.35
+    assert linear.score(*rows("test", 2_000)) < 0.2
 
 
 def test_offline_auto_trains_on_the_stand_in_and_says_so_while_real_is_an_error(

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,7 @@ from kerasbench.data.download import RemoteFile
 from kerasbench.errors import UserError
 from kerasbench.schema import DataConfig, DataSource
 from tests.conftest import SHARED_DATA
+from tests.data.conftest import Served
 
 
 def _idx(values: list[int], *shape: int) -> bytes:
@@ -37,6 +39,25 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         (tmp_path / file.name).write_bytes(b"damaged")
     with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz is damaged"):
         mnist.real(tmp_path, tmp_path / "cache")
+
+
+def test_a_file_that_is_missing_beside_the_others_is_named_and_not_replaced_by_another_set(tmp_path: Path) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    (folder / "t10k-labels-idx1-ubyte.gz").touch()
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte.gz is missing"):
+        mnist.real(tmp_path, tmp_path / "cache")
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
+def test_mnist_is_downloaded_checked_and_read(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = served(SHARED_DATA / "mnist")
+    monkeypatch.setattr(
+        mnist, "FILES", {part: replace(one, urls=(url + one.name,)) for part, one in mnist.FILES.items()}
+    )
+    arrays = mnist.real(None, tmp_path)
+    assert arrays.digest() == mnist.real(SHARED_DATA, tmp_path).digest()
+    assert mnist.real(tmp_path, tmp_path / "other").digest() == arrays.digest()  # where it was put serves again
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")

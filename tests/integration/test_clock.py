@@ -1,8 +1,15 @@
 """The clock, with a layer whose cost is known: on an eager framework, a graph and an asynchronous one."""
 
+import json
+import os
+import subprocess
+
 import pytest
 from mlflow import MlflowClient
 
+from kerasbench import environments
+from kerasbench.config import backend_named
+from kerasbench.paths import PROJECT
 from tests.conftest import Train, runs_in
 
 pytestmark = pytest.mark.slow
@@ -43,6 +50,19 @@ def test_an_epoch_lasts_until_the_device_has_done_what_it_was_asked_and_validati
     assert len(epochs) == 2
     assert min(epochs) >= behind
     assert max(validations) < behind
+
+
+@pytest.mark.parametrize("backend", ["jax", "mxnet"])
+def test_an_asynchronous_framework_is_waited_for_until_its_last_update_is_done(backend: str) -> None:
+    """These two dispatch the work in no time on a CPU, too; where `wait` does nothing, nothing takes any."""
+    environment = environments.provision(backend_named(backend), PROJECT / ".envs", print)
+    done = subprocess.run(
+        [environment.python, PROJECT / "tests" / "integration" / "unfinished.py", backend],
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    seconds = json.loads(done.stdout.splitlines()[-1])
+    assert seconds["wait"] > 10 * seconds["dispatch"]
 
 
 def test_the_phases_of_a_run_add_up_to_its_whole_time(train: Train, store: str) -> None:
@@ -98,9 +118,12 @@ def test_images_with_their_channels_first_are_the_same_network(train: Train, sto
 
 def test_keras_3_takes_its_settings_and_says_so(train: Train, store: str) -> None:
     done = train("backend=tensorflow", "settings.jit_compile=true", "settings.steps_per_execution=2",
-                 "settings.precision=mixed_bfloat16", "settings.onednn=true", "trainer.epochs=1")  # fmt: skip
+                 "settings.precision=mixed_bfloat16", "settings.onednn=true", "settings.matmul_precision=highest",
+                 "trainer.epochs=1")  # fmt: skip
     assert done.returncode == 0, done.stdout
     (run,) = runs_in(store)
-    in_force = {name: run.data.tags[f"in_force.{name}"] for name in ("jit_compile", "steps_per_execution", "precision")}
-    assert in_force == {"jit_compile": "True", "steps_per_execution": "2", "precision": "mixed_bfloat16"}
+    expected = {
+        "jit_compile": "True", "steps_per_execution": "2", "precision": "mixed_bfloat16", "tf32": "False",
+    }  # fmt: skip
+    assert {name: run.data.tags[f"in_force.{name}"] for name in expected} == expected
     assert run.data.params["settings.jit_compile"] == "True"

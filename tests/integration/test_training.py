@@ -172,12 +172,16 @@ def test_offline_and_without_data_the_sweep_trains_on_the_stand_in_and_says_so(
     assert {run.data.tags["data.source"] for run in runs_of(store).values()} == {"embedded"}
 
 
-def test_the_same_seed_trains_the_same_way_twice(train: Train, store: str) -> None:
-    losses = []
-    for _ in range(2):
-        train("backend=cntk", "trainer.epochs=1", "model.build.dropout=0")
-        losses.append(runs_of(store)["cntk"].data.metrics["loss"])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+def test_the_same_seed_trains_the_same_way_twice_dropout_included(train: Train, store: str) -> None:
+    backends = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
+    done = train("-m", f"backend={backends}", "label=first,second", "trainer.epochs=1")
+    assert done.returncode == 0, done.stdout
+    losses: dict[str, list[float]] = {}
+    for run in runs_in(store):
+        losses.setdefault(run.data.tags["backend"], []).append(run.data.metrics["loss"])
+    assert len(losses) == 7
+    for backend, (first, second) in losses.items():
+        assert first == pytest.approx(second, rel=1e-5), backend
 
 
 def test_cntks_accuracy_counts_the_last_batch(train: Train, store: str) -> None:

@@ -74,3 +74,18 @@ def test_parity_is_a_table_of_backends_by_models(
     assert "pass 2e-07" in printed
     assert "FAIL 3e-02" in printed
     assert "jax · babi_rnn · seed 1: it deviates" in printed
+
+
+def test_a_cell_of_parity_fails_where_one_of_its_runs_does_and_a_variant_has_a_row_of_its_own(
+    settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [
+        Outcome("jax", "mnist_mlp", 1, task="parity", status="FAILED", deviation=0.03, failure="it deviates"),
+        Outcome("jax", "mnist_mlp", 2, task="parity", status="FINISHED", deviation=2e-7),
+        Outcome("jax", "mnist_mlp", 1, "parity", ["settings.threads=1"], status="FINISHED", deviation=3e-7),
+    ]
+    assert not summary.summarise(runs, "s1", config.compose([*settings, "task=parity"]), tmp_path)
+    plain, variant = (line for line in capsys.readouterr().out.splitlines() if "0" in line and "seed" not in line)
+    assert "FAIL (1 of 2) 3e-02" in plain
+    assert "jax · settings.threads=1" in variant
+    assert "pass 3e-07" in variant

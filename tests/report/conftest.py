@@ -127,9 +127,17 @@ class Experiment:
         for seed, seconds in enumerate(steady, start=1):
             self.run(backend, (seconds + 1, seconds, seconds), seed=seed, **more)  # type: ignore[arg-type]
 
-    def parity(self, backend: str, deviation: float, failure: str = "", model: str = "mnist_mlp") -> None:
-        """Add a parity run."""
-        tags = {"task": "parity", "backend": backend, "model": model, "sweep": "p1"}
+    def parity(
+        self,
+        backend: str,
+        deviation: float,
+        failure: str = "",
+        model: str = "mnist_mlp",
+        sweep: str = "p1",
+        **more: str,
+    ) -> None:
+        """Add a parity run; more: further tags."""
+        tags = {"task": "parity", "backend": backend, "model": model, "sweep": sweep} | more
         params = {"parity.reference": "tensorflow", "parity.tolerance": "0.0001"}
         status, tags = ("FAILED", tags | {"failure": failure}) if failure else ("FINISHED", tags)
         self._add(f"{backend} · {model}", status, tags, params, {"parity_max_deviation": deviation})

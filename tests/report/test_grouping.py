@@ -212,11 +212,24 @@ def test_published_figures_and_reports_are_not_ranked(experiment: Experiment) ->
     assert [run.backend for run in ranking.references] == ["theano"]
 
 
-def test_only_the_newest_parity_run_of_a_backend_and_model_counts(experiment: Experiment) -> None:
+def test_only_the_newest_sweep_of_parity_counts_of_a_backend_and_model_and_all_of_it(experiment: Experiment) -> None:
     experiment.parity("jax", 0.5, failure="it deviates")
-    experiment.parity("jax", 1e-7)
+    experiment.parity("jax", 1e-7, sweep="p2")
     (line,) = experiment.report.certificate
     assert (line.passed, line.deviation) == (True, 1e-7)
+    experiment.parity("jax", 0.5, sweep="p3", failure="it deviates")  # of seed 1
+    experiment.parity("jax", 2e-7, sweep="p3")  # of seed 2
+    (line,) = experiment.report.certificate
+    assert (line.passed, line.deviation, line.reason) == (False, 0.5, "it deviates")
+
+
+def test_parity_of_a_changed_backend_is_not_the_backends(experiment: Experiment) -> None:
+    experiment.parity("cntk", 1e-7)
+    experiment.parity("cntk", 0.5, sweep="p2", failure="it deviates", variant="backend.fixes=[]")
+    assert {line.competitor: line.passed for line in experiment.report.certificate} == {
+        "cntk": True,
+        "cntk · backend.fixes=[]": False,
+    }
 
 
 def test_a_sweep_is_all_that_is_ranked_and_parity_comes_from_the_whole_experiment(experiment: Experiment) -> None:
