@@ -26,7 +26,7 @@ class Metric:
     COMPILE_SECONDS = "compile_seconds"  # the first epoch minus a steady one
     TOTAL_SECONDS = "total_seconds"
     PEAK_RSS_MIB = "peak_rss_mib"
-    PARITY_PROBE_LOSS = "parity_probe_loss"  # of the initial weights, on the first 128 examples
+    PARITY_PROBE_LOSS = "parity_probe_loss"  # of the initial weights, on a fixed batch
     PARITY_MAX_DEVIATION = "parity_max_deviation"  # of a loss from the reference backend's, relative
 
     OF_EPOCH = (

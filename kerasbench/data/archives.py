@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from kerasbench.data.download import RemoteFile, fetch
+from kerasbench.data.download import RemoteFile, fetch, present
 from kerasbench.errors import UserError
 
 
@@ -72,9 +72,7 @@ class Published:
 
 def _read_files(paths: Mapping[str, Path]) -> Iterator[Content]:
     for member, path in paths.items():
-        if not path.is_file():
-            raise UserError(f"{path} is missing, though other files of the data set are there. Add it.")
-        yield Content(member, str(path), path.read_bytes())
+        yield Content(member, str(path), present(path).read_bytes())
 
 
 def read_members(path: Path, members: Collection[str]) -> Iterator[Content]:

@@ -34,16 +34,25 @@ class RemoteFile:
     urls: tuple[str, ...]
 
 
+def present(path: Path) -> Path:
+    """Return the path of one of several files of a data set, some of which are there.
+
+    Raises:
+        UserError: this one is not.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing, though other files of the data set are there. Add it.")
+    return path
+
+
 def verified(path: Path, digest: str) -> Path:
     """Return `path` if its content has this digest.
 
     Raises:
         UserError: it has not: the file is damaged, or another; or it is missing.
     """
-    if not path.is_file():
-        raise UserError(f"{path} is missing, though other files of the data set are there. Add it.")
     algorithm, _, expected = digest.partition(":")
-    found = pooch.file_hash(str(path), alg=algorithm)
+    found = pooch.file_hash(str(present(path)), alg=algorithm)
     if found != expected:
         raise UserError(f"{path} is damaged: its {algorithm} is {found}, not {expected}. Delete or replace it.")
     return path

@@ -1,6 +1,6 @@
 """Run by a backend's interpreter: gives the device work, then asks the framework to wait; prints what each took.
 
-The work ends in the model's own weights, and no metric depends on it: it is the last update of an epoch.
+No metric depends on the work, as on the last update of an epoch.
 """
 
 import importlib
