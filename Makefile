@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity report ui reference pictures test fast check bench lock clean
+.PHONY: help setup sweep parity report ui reference pictures test fast gpu check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -48,6 +48,9 @@ test: $(BIN)/.ready-dev ## set up and run all tests
 
 fast: $(BIN)/.ready-dev ## run the tests that train, install and serve nothing, on all cores: a minute or two
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
+
+gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check what runs keep of it against nvidia-smi, and the clock
+	$(BIN)/python -m pytest -m gpu $(ARGS)
 
 check: $(BIN)/.ready-dev ## lint and types
 	$(BIN)/ruff format --check .

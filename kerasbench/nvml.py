@@ -12,10 +12,19 @@ import pynvml
 _MIB = 1024 * 1024
 _ORDER = "PCI_BUS_ID"  # NVML's
 
+
+def _memory(handle: Any) -> Any:
+    """Return a GPU's memory as nvidia-smi tells it, without what the driver keeps to itself (616 MiB on an H200)."""
+    try:
+        return pynvml.nvmlDeviceGetMemoryInfo(handle, version=pynvml.nvmlMemory_v2)
+    except (pynvml.NVMLError_FunctionNotFound, pynvml.NVMLError_NotSupported):  # a driver before 510
+        return pynvml.nvmlDeviceGetMemoryInfo(handle)
+
+
 # What is read of a GPU at a time, by the name of the metric that its mean over an epoch has.
 _READINGS: dict[str, Callable[[Any], float]] = {
     "utilization_percent": lambda handle: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
-    "memory_mib": lambda handle: pynvml.nvmlDeviceGetMemoryInfo(handle).used / _MIB,
+    "memory_mib": lambda handle: _memory(handle).used / _MIB,
     "power_watts": lambda handle: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,  # given in milliwatts
     "temperature_celsius": lambda handle: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU),
     "sm_clock_mhz": lambda handle: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
@@ -36,7 +45,7 @@ class Gpu:
 
 def _memory_mib(handle: Any) -> int:
     try:
-        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).total // _MIB)
+        return int(_memory(handle).total // _MIB)
     except pynvml.NVMLError:  # a GPU that shares the machine's memory has none of its own
         return 0
 

@@ -4,13 +4,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from playwright.sync_api import Browser, sync_playwright
 
 from kerasbench.paths import PROJECT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
@@ -56,10 +59,12 @@ def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
     """Debian's Chromium, without a window."""
     chromium = shutil.which("chromium")
     assert chromium, "the browser tests need chromium on the PATH"
+    from playwright.sync_api import sync_playwright  # not above: a machine for the GPU's tests may lack it
+
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium)
         yield running

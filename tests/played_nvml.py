@@ -7,7 +7,7 @@ import pynvml
 import pytest
 
 
-def unsupported(*arguments: Any) -> None:
+def unsupported(*arguments: Any, **options: Any) -> None:
     """Answer as NVML does to what a GPU does not tell."""
     raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 

@@ -4,53 +4,77 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import pynvml
 import pytest
 
 from tests.played_nvml import play_nvml
 
-_FILE = Path(__file__).with_name("recordings") / "rtx4090.csv"
+_FILE = Path(__file__).with_name("recordings") / "h200.csv"
 _MIB = 1024 * 1024
 
 
 class Recording:
-    """What was read of the GPU, at which second; every array has one value a reading."""
+    """What was read of the GPU, by the names of the columns, and at which second; every array has one value a reading.
 
-    name = "NVIDIA GeForce RTX 4090"
+    The tool's worker computes from second 7.2 to 9.7; at first and at last the GPU idles.
+    """
+
+    name = "NVIDIA H200"
+    memory_mib = 143771
+    reserved_mib = 616  # by the driver; NVML's first way to tell the memory counts it as used
 
     def __init__(self) -> None:
         lines = [line for line in _FILE.read_text().splitlines() if not line.startswith("#")]
         rows = list(csv.DictReader(lines))
-        self.seconds, self.utilization_percent, self.memory_mib, self.power_watts = (
-            np.array([float(row[name]) for row in rows])
-            for name in ("seconds", "utilization_percent", "memory_mib", "power_watts")
-        )
+        self.seconds = np.array([float(row["seconds"]) for row in rows])
+        self.readings = {name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name != "seconds"}
+
+    @classmethod
+    def under_load(cls, seconds: float) -> Self:
+        """Return what was read while the GPU computed, over and over, for at least some seconds."""
+        recording = cls()
+        loaded = recording.within(8.0, 9.6)
+        once, readings = recording.seconds[loaded], {name: all[loaded] for name, all in recording.readings.items()}
+        energy = readings["energy_joules"]
+        lap = (once[-1] - once[0]) * len(once) / (len(once) - 1)  # the last reading lasts as long as the others
+        joules = (energy[-1] - energy[0]) / (once[-1] - once[0]) * lap
+        laps = np.repeat(np.arange(int(seconds / lap) + 1), len(once))
+        recording.readings = {name: np.resize(values, len(laps)) for name, values in readings.items()}
+        recording.readings["energy_joules"] += laps * joules
+        recording.seconds = np.resize(once - once[0], len(laps)) + laps * lap
+        return recording
 
     def joules(self, second: float) -> float:
-        """Return the energy used until a second: the power's integral, for nvidia-smi tells no counter."""
-        until = np.append(self.seconds[self.seconds < second], second)
-        return float(np.trapezoid(np.interp(until, self.seconds, self.power_watts), until))
+        """Return what the energy counter shows at a second, between two readings, too."""
+        return float(np.interp(second, self.seconds, self.readings["energy_joules"]))
 
     def within(self, started: float, ended: float) -> np.ndarray:
         """Return which readings lie in a time."""
         return (started <= self.seconds) & (self.seconds <= ended)
 
     def play(self, monkeypatch: pytest.MonkeyPatch, second: Callable[[], float]) -> None:
-        """Let NVML answer with what was read last at the second that the recording is at; what was not read is not
-        supported."""
+        """Let NVML answer with what was read last at the second that the recording is at."""
 
-        def at(values: np.ndarray) -> Any:
-            return values[np.searchsorted(self.seconds, second(), side="right") - 1]
+        def at(name: str) -> int:
+            """Return a reading in NVML's unit, which is a thousandth or a whole one."""
+            value = self.readings[name][np.searchsorted(self.seconds, second(), side="right") - 1]
+            return round(float(1000 * value if name in ("power_watts", "energy_joules") else value))
 
+        def memory(gpu: int, version: int | None = None) -> SimpleNamespace:
+            used = at("memory_mib") + (0 if version == pynvml.nvmlMemory_v2 else self.reserved_mib)
+            return SimpleNamespace(total=self.memory_mib * _MIB, used=used * _MIB)
+
+        clocks = {pynvml.NVML_CLOCK_SM: "sm_clock_mhz", pynvml.NVML_CLOCK_MEM: "memory_clock_mhz"}
         answers: dict[str, Callable[..., Any]] = {
-            "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [],
-            "nvmlDeviceGetUtilizationRates": lambda gpu: SimpleNamespace(gpu=int(at(self.utilization_percent))),
-            "nvmlDeviceGetMemoryInfo": lambda gpu: SimpleNamespace(
-                total=24564 * _MIB, used=int(at(self.memory_mib)) * _MIB
-            ),
-            "nvmlDeviceGetPowerUsage": lambda gpu: round(1000 * at(self.power_watts)),
-            "nvmlDeviceGetTotalEnergyConsumption": lambda gpu: round(1000 * self.joules(second())),
+            "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [None] * at("processes"),
+            "nvmlDeviceGetUtilizationRates": lambda gpu: SimpleNamespace(gpu=at("utilization_percent")),
+            "nvmlDeviceGetMemoryInfo": memory,
+            "nvmlDeviceGetPowerUsage": lambda gpu: at("power_watts"),
+            "nvmlDeviceGetTemperature": lambda gpu, sensor: at("temperature_celsius"),
+            "nvmlDeviceGetClockInfo": lambda gpu, clock: at(clocks[clock]),
+            "nvmlDeviceGetTotalEnergyConsumption": lambda gpu: at("energy_joules"),
         }
         play_nvml(monkeypatch, [self.name], answers)

@@ -31,9 +31,14 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     def only_of_the_first(answer: Callable[[], Any]) -> Callable[[int], Any]:
         return lambda gpu: answer() if gpu == 0 else unsupported()
 
+    def of_an_old_driver(gpu: int, version: int | None = None) -> Any:
+        if version is not None:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+        return SimpleNamespace(total=16 << 30, used=(gpu + 1) << 30)
+
     clocks = {pynvml.NVML_CLOCK_SM: 1410, pynvml.NVML_CLOCK_MEM: 1215}
     answers: dict[str, Callable[..., Any]] = {
-        "nvmlDeviceGetMemoryInfo": lambda gpu: SimpleNamespace(total=16 << 30, used=(gpu + 1) << 30),
+        "nvmlDeviceGetMemoryInfo": of_an_old_driver,
         "nvmlDeviceGetUtilizationRates": lambda gpu: SimpleNamespace(gpu=90 - gpu),
         "nvmlDeviceGetTemperature": lambda gpu, sensor: 61 + gpu,
         "nvmlDeviceGetClockInfo": lambda gpu, clock: clocks[clock],
@@ -125,18 +130,20 @@ def test_an_epochs_gpu_figures_are_those_of_a_recorded_session(monkeypatch: pyte
     monkeypatch.setattr("kerasbench.telemetry.time", SimpleNamespace(time=next_reading))
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.001) as telemetry:
         assert played.wait(20)
-    # Idle and loading; an epoch with a gap in the recording; one without.
-    for started, ended in ((0.0, 4.02), (6.5, 20.5), (20.5, 42.0)):
+    # Idle; busy; all of it.
+    for started, ended in ((2.0, 6.5), (7.9, 9.7), (0.0, 11.7)):
         figures = telemetry.between(started, ended)
-        there = recording.within(started, ended)
-        assert figures["system/samples"] == there.sum()
-        assert figures["gpu_0_utilization_percent"] == pytest.approx(recording.utilization_percent[there].mean())
-        assert figures["system/gpu_0_utilization_percent_peak"] == recording.utilization_percent[there].max()
-        assert figures["gpu_0_memory_mib"] == pytest.approx(recording.memory_mib[there].mean())
-        assert figures["gpu_0_power_watts"] == pytest.approx(recording.power_watts[there].mean())
-        assert figures["system/gpu_0_power_watts_peak"] == pytest.approx(recording.power_watts[there].max())
+        there = {name: values[recording.within(started, ended)] for name, values in recording.readings.items()}
+        assert figures["system/samples"] == len(there["power_watts"])
+        for name in ("utilization_percent", "memory_mib", "power_watts"):
+            assert figures[f"gpu_0_{name}"] == pytest.approx(there[name].mean(), abs=0.5), name
+            assert figures[f"system/gpu_0_{name}_peak"] == pytest.approx(there[name].max(), abs=0.5), name
+        for name in ("temperature_celsius", "sm_clock_mhz", "memory_clock_mhz"):
+            assert figures[f"system/gpu_0_{name}"] == pytest.approx(there[name].mean()), name
         used = recording.joules(ended) - recording.joules(started)
         assert figures["system/gpu_0_energy_joules"] == pytest.approx(used, rel=0.03)
+    busy = telemetry.between(7.9, 9.7)
+    assert busy["gpu_0_power_watts"] > 200 > telemetry.between(2.0, 6.5)["gpu_0_power_watts"]
 
 
 def test_a_child_that_ends_while_a_sample_is_taken_does_not_end_the_sampling(monkeypatch: pytest.MonkeyPatch) -> None:

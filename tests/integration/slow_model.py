@@ -9,6 +9,9 @@ import numpy as np
 from keras.layers import Dense, Flatten, Input, Layer
 from keras.models import Model
 
+_CALIBRATION_CYCLES = 10**9
+_LONGER = 1.05  # a GPU's clock may rise after it was calibrated
+
 
 def build(
     input_shapes: list[tuple[int, ...]],
@@ -39,6 +42,7 @@ class Sleep(Layer):
     def __init__(self, seconds: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seconds = seconds
+        self._cycles_per_second: Any = None
 
     def call(self, inputs: Any) -> Any:
         """Return the inputs plus a zero that is slow to come."""
@@ -69,4 +73,21 @@ class Sleep(Layer):
     def _torch(self, inputs: Any) -> Any:
         if inputs.device.type == "meta":
             return 0.0  # Keras only wants the shape
+        if inputs.device.type == "cuda":
+            self._spin()
+            return 0.0
         return float(self._zero(inputs))
+
+    def _spin(self) -> None:
+        """Dispatch a kernel that takes the time on the GPU, and return at once."""
+        import torch
+
+        if self._cycles_per_second is None:
+            began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            for _ in range(2):  # the first wakes the GPU up
+                began.record()
+                torch.cuda._sleep(_CALIBRATION_CYCLES)
+                ended.record()
+                ended.synchronize()
+            self._cycles_per_second = 1000 * _CALIBRATION_CYCLES / began.elapsed_time(ended)
+        torch.cuda._sleep(round(_LONGER * self.seconds * self._cycles_per_second))

@@ -13,7 +13,7 @@ import keras
 from keras.layers import Dense
 from keras.models import Sequential
 
-SIZE = 1000
+SIZE = int(sys.argv[2]) if len(sys.argv) > 2 else 1000  # a GPU wants more, that its work outlasts its dispatch
 PRODUCTS = 100
 
 
@@ -25,6 +25,21 @@ def jax_work(model: Any) -> Any:
     chain = jax.jit(lambda x: jax.lax.fori_loop(0, PRODUCTS, lambda _, y: y @ x, x))
     chain(kernel.value).block_until_ready()  # compiled
     return lambda: kernel.assign(chain(kernel.value))
+
+
+def torch_work(model: Any) -> Any:
+    """Return what dispatches a chain of products to a GPU: on a CPU, an operator returns when it is done."""
+    import torch
+
+    x = torch.zeros((SIZE, SIZE), device="cuda")
+
+    def dispatch() -> None:
+        y = x
+        for _ in range(PRODUCTS):
+            y = y @ x
+
+    dispatch()  # loads the kernels
+    return dispatch
 
 
 def mxnet_work(model: Any) -> Any:
@@ -44,8 +59,10 @@ def mxnet_work(model: Any) -> Any:
 def main(backend: str) -> None:
     """Print the seconds to dispatch the work, and to wait for it."""
     framework = importlib.import_module("kerasbench.worker.frameworks." + backend)
-    model = Sequential([keras.Input((SIZE,)), Dense(SIZE)] if backend == "jax" else [Dense(SIZE, input_shape=(SIZE,))])
-    dispatch = {"jax": jax_work, "mxnet": mxnet_work}[backend](model)
+    model = Sequential(
+        [keras.Input((SIZE,)), Dense(SIZE)] if backend != "mxnet" else [Dense(SIZE, input_shape=(SIZE,))]
+    )
+    dispatch = {"jax": jax_work, "mxnet": mxnet_work, "torch": torch_work}[backend](model)
     framework.wait(model)
     begun = time.perf_counter()
     dispatch()

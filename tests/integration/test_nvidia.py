@@ -1,0 +1,182 @@
+"""On a machine with an NVIDIA GPU (`make gpu`): what a run keeps of it, checked against nvidia-smi; the clock there.
+
+Elsewhere these fail, they are not skipped: `make test` leaves them out.
+"""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from kerasbench import environments
+from kerasbench.config import backend_named, compose
+from kerasbench.outcome import Job
+from kerasbench.paths import PROJECT
+from kerasbench.progress import Progress
+from kerasbench.run import run
+from kerasbench.telemetry import Telemetry
+from tests.conftest import Train, runs_in
+
+pytestmark = [pytest.mark.slow, pytest.mark.gpu]
+
+backends = pytest.mark.parametrize("backend", ["torch", "jax"])
+
+# What is compared over an epoch: the metric's name, nvidia-smi's, and how far the means of two samplings that are not
+# taken at the same moments may lie apart (a share, or in the unit itself).
+READINGS = {
+    "gpu_0_utilization_percent": ("utilization.gpu", 0.1, 10),
+    "gpu_0_memory_mib": ("memory.used", 0.01, 8),
+    "gpu_0_power_watts": ("power.draw", 0.05, 5),
+    "system/gpu_0_temperature_celsius": ("temperature.gpu", 0, 2),
+    "system/gpu_0_sm_clock_mhz": ("clocks.sm", 0.05, 0),
+    "system/gpu_0_memory_clock_mhz": ("clocks.mem", 0.05, 0),
+}
+ENERGY_SHARE = 0.1  # how far the energy counter may lie from the power's integral: that power is a mean of a second
+
+
+class NvidiaSmi:
+    """What nvidia-smi tells of the first GPU."""
+
+    def __init__(self) -> None:
+        self.command = shutil.which("nvidia-smi")
+        assert self.command, "these tests want an NVIDIA GPU, and there is no nvidia-smi"
+
+    def ask(self, *fields: str) -> list[str]:
+        """Return what it tells of some fields now."""
+        return self._query(list(fields)).stdout.strip().split(", ")
+
+    def _query(self, fields: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*self._line(fields)], capture_output=True, text=True, check=True)
+
+    def _line(self, fields: list[str]) -> list[str]:
+        return [str(self.command), "--id=0", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
+
+    @contextmanager
+    def watching(self, log: Path) -> Iterator[None]:
+        """Have it write READINGS into a file, five times a second, from `with` to its end."""
+        fields = ["timestamp", *(name for name, _, _ in READINGS.values())]
+        with log.open("w") as output:
+            process = subprocess.Popen([*self._line(fields), "--loop-ms=200"], stdout=output)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@pytest.fixture(autouse=True)
+def smi() -> NvidiaSmi:
+    """nvidia-smi, for every test: without a GPU, none of them may pass."""
+    return NvidiaSmi()
+
+
+def _readings(log: Path) -> np.ndarray:
+    """Return what was logged: a row each reading, seconds since the epoch first."""
+    rows = [row for row in csv.reader(log.read_text().splitlines()) if len(row) == len(READINGS) + 1]
+    times = [datetime.strptime(row[0], "%Y/%m/%d %H:%M:%S.%f").timestamp() for row in rows]
+    return np.array([[at, *map(float, row[1:])] for at, row in zip(times, rows, strict=True)])
+
+
+@backends
+def test_a_run_keeps_by_epoch_what_nvidia_smi_tells(
+    shrunk: list[str], store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smi: NvidiaSmi, backend: str
+) -> None:
+    epochs: list[tuple[float, float]] = []
+    between = Telemetry.between
+
+    def noted(telemetry: Telemetry, started_at: float, ended_at: float) -> dict[str, float]:
+        epochs.append((started_at, ended_at))
+        return between(telemetry, started_at, ended_at)
+
+    monkeypatch.setattr(Telemetry, "between", noted)
+    own = [override for override in shrunk if not override.startswith(("hydra.", "trainer.", "data.train_samples"))]
+    load = ["model=mnist_cnn", "data.train_samples=20000", "trainer.batch_size=8", "trainer.epochs=3"]
+    config = compose([*own, *load, f"backend={backend}", "telemetry.interval_seconds=0.1"])
+
+    with smi.watching(tmp_path / "smi.csv"):
+        outcome = run(config, tmp_path, Job("s1"), Progress())
+
+    assert outcome.status == "FINISHED", outcome.failure
+    (kept,) = runs_in(store)
+    name, driver, memory = smi.ask("name", "driver_version", "memory.total")
+    tags = kept.data.tags
+    assert tags["hardware.gpu"] == name
+    assert tags["hardware.gpu_driver"] == driver
+    assert tags["hardware.gpu_memory_mib"] == memory
+    assert tags["in_force.device"] == name
+    client, readings = MlflowClient(store), _readings(tmp_path / "smi.csv")
+
+    def history(metric: str) -> list[float]:
+        return [point.value for point in client.get_metric_history(kept.info.run_id, metric)]
+
+    failures = []
+    for number, (started, ended) in enumerate(epochs):
+        within = readings[(started <= readings[:, 0]) & (readings[:, 0] <= ended)]
+        assert len(within) >= 5, f"epoch {number + 1} took {ended - started:.1f} s: too short for a comparison"
+        told = dict(zip(READINGS, within[:, 1:].mean(axis=0), strict=True))
+        for metric, (_, share, unit) in READINGS.items():
+            print(f"{backend} epoch {number + 1} {metric}: kept {history(metric)[number]:.1f}, told {told[metric]:.1f}")
+            if history(metric)[number] != pytest.approx(told[metric], rel=share, abs=unit):
+                failures.append((metric, number + 1))
+        joules, expected = history("system/gpu_0_energy_joules")[number], told["gpu_0_power_watts"] * (ended - started)
+        print(f"{backend} epoch {number + 1} energy: kept {joules:.1f} J, by nvidia-smi's power {expected:.1f} J")
+        if joules != pytest.approx(expected, rel=ENERGY_SHARE):
+            failures.append(("energy", number + 1))
+    assert not failures
+
+
+@backends
+def test_the_gpu_is_waited_for_until_its_last_update_is_done(backend: str) -> None:
+    environment = environments.provision(backend_named(backend), PROJECT / ".envs", print)
+    done = subprocess.run(
+        [environment.python, PROJECT / "tests" / "integration" / "unfinished.py", backend, "4000"],
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "KERAS_BACKEND": backend},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    seconds = json.loads(done.stdout.splitlines()[-1])
+    print(backend, seconds)
+    assert seconds["wait"] > 10 * seconds["dispatch"]
+
+
+@backends
+def test_an_epoch_is_its_batches_on_a_gpu_too(train: Train, store: str, smi: NvidiaSmi, backend: str) -> None:
+    seconds, batches = 0.1, 10
+    done = train(
+        f"backend={backend}", "model.module=tests.integration.slow_model", f"+model.build.seconds={seconds}",
+        "trainer.batch_size=32", "data.train_samples=320", "data.test_samples=320", "trainer.epochs=3",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (kept,) = runs_in(store)
+    assert kept.data.tags["in_force.device"] == smi.ask("name")[0]
+    for metric in ("epoch_seconds", "validation_seconds"):
+        history = MlflowClient(store).get_metric_history(kept.info.run_id, metric)
+        print(backend, metric, [round(point.value, 3) for point in history])
+        assert all(point.value >= seconds * batches for point in history), metric
+        assert all(point.value < 1.8 * seconds * batches for point in history if point.step > 1), metric
+
+
+def test_a_neighbour_on_the_gpu_is_noise(train: Train, store: str) -> None:
+    python = environments.provision(backend_named("torch"), PROJECT / ".envs", print).python
+    product = (
+        "import torch; x = torch.zeros(1000, 1000, device='cuda'); print('computes', flush=True)\nwhile True: x @ x"
+    )
+    with subprocess.Popen([python, "-c", product], stdout=subprocess.PIPE) as neighbour:
+        try:
+            assert neighbour.stdout is not None
+            neighbour.stdout.readline()
+            done = train("backend=jax")
+        finally:
+            neighbour.kill()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (kept,) = runs_in(store)
+    print(kept.data.tags["noise"])
+    assert "1 other processes computed on the GPUs" in kept.data.tags["noise"]
