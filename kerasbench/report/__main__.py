@@ -1,6 +1,7 @@
 """`python -m kerasbench.report`: the comparison, from the MLflow store alone."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from kerasbench.errors import reporting
@@ -19,6 +20,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--sweep", nargs="+", default=[], metavar="ID", help="only these sweeps (default: all runs of the experiment)"
     )
+    parser.add_argument(
+        "--accuracy",
+        type=_accuracy,
+        metavar="SHARE",
+        help="tell the seconds to this validation accuracy, such as 0.97 (default: the highest that most reach)",
+    )
     parser.add_argument("--output", type=Path, default=PROJECT / "outputs" / "report", help="default: outputs/report")
     parser.add_argument("--format", choices=["html", *FORMATS], default="html", help="all but html are printed")
     parser.add_argument("--no-log", action="store_true", help="do not keep the page in MLflow")
@@ -27,16 +34,24 @@ def main(arguments: list[str] | None = None) -> None:
 
     with interruptible(), uncollected(), reporting():
         tracking = store(options.uri, options.experiment)
+        read = partial(collect, tracking.uri, tracking.experiment, options.sweep, options.accuracy)
         if options.format != "html":
-            print(FORMATS[options.format](collect(tracking.uri, tracking.experiment, options.sweep)), end="")
+            print(FORMATS[options.format](read()), end="")
             return
         with drawers() as pool:
-            report = collect(tracking.uri, tracking.experiment, options.sweep)
+            report = read()
             written = write(report, options.output.resolve(), pool)
         print(f"The report is {written.page} (its plots: {written.plots})")
         if not options.no_log:
             log(report, written, tracking)
             print(f"It is also kept in MLflow, as run `report · {report.subject}`")
+
+
+def _accuracy(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share of the examples: more than 0, at most 1")
+    return share
 
 
 if __name__ == "__main__":

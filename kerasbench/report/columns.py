@@ -69,7 +69,7 @@ class Column:
         if self.key == STEADY and ranking.metric == FIRST:
             return "first epoch"
         if self.key == "seconds_to_accuracy" and ranking.target:
-            return f"to {ranking.target:.0%} accuracy"
+            return f"to {100 * ranking.target:.6g}% accuracy"
         return self.title
 
 
@@ -239,8 +239,8 @@ COLUMNS = (
         "to accuracy",
         "s",
         _to_target,
-        means="Training seconds until the validation accuracy is first reached; the highest whole per cent that most "
-        "reach.",
+        means="Training seconds until the validation accuracy is first reached: the highest whole per cent that most "
+        "reach, if none was asked for (--accuracy).",
     ),
     Column(
         Metric.PEAK_RSS_MIB,

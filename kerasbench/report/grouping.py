@@ -22,13 +22,14 @@ class _Key(NamedTuple):
 _Group = tuple[_Key, str, list[Run]]  # what its runs have in common, what is ranked, the runs
 
 
-def collect(uri: str, experiment: str, sweeps: Sequence[str] = ()) -> Report:
+def collect(uri: str, experiment: str, sweeps: Sequence[str] = (), accuracy: float | None = None) -> Report:
     """Read a store and return what it says.
 
     Args:
         uri: of the store.
         experiment: its name.
         sweeps: the ids of those wanted; none: all runs of the experiment.
+        accuracy: the validation accuracy, of at most 1, until which the time is told; None: what most cells reach.
 
     Raises:
         UserError: the store cannot be read, or holds no such experiment, no such sweep, or nothing to report.
@@ -40,6 +41,9 @@ def collect(uri: str, experiment: str, sweeps: Sequence[str] = ()) -> Report:
     report = report_of(read(uri, experiment, sweeps), uri, experiment, sweeps)
     if not report.rankings and not report.certificate and not report.references:
         raise UserError(f"{experiment} in {uri} holds no runs yet: train something first (`make sweep`)")
+    if accuracy is not None:
+        for ranking in report.rankings:
+            ranking.target = accuracy
     return report
 
 

@@ -1,11 +1,13 @@
 """What is ranked with what, and what a verdict may say."""
 
+import json
 import math
 
 import pytest
 
 from kerasbench.errors import UserError
 from kerasbench.report import collect
+from kerasbench.report.__main__ import main
 from kerasbench.report.columns import COLUMNS
 from kerasbench.report.results import FIRST
 from kerasbench.report.sections import conditions, warnings
@@ -165,6 +167,20 @@ def test_the_target_is_the_highest_whole_per_cent_that_most_reach(experiment: Ex
     assert ranking.target == 0.98
     found = {cell.competitor: cell.seconds_to(0.98) for cell in ranking.cells}
     assert found == {"jax": [7.0], "torch": [5.0], "theano": [math.inf]}
+
+
+def test_the_time_to_an_accuracy_that_was_asked_for_is_told(
+    experiment: Experiment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment.run("jax", accuracy=(0.9, 0.97, 0.983))
+    asked = ["--uri", experiment.uri, "--experiment", experiment.name, "--format", "json"]
+    main([*asked, "--accuracy", "0.905"])
+    (ranking,) = json.loads(capsys.readouterr().out)["rankings"]
+    assert ranking["target_val_accuracy"] == 0.905
+    assert ranking["cells"][0]["seconds_to_accuracy"] == 5.0
+    with pytest.raises(SystemExit):
+        main([*asked, "--accuracy", "97"])
+    assert "97 is no share" in capsys.readouterr().err
 
 
 def test_runs_that_miss_the_target_count_as_endless(experiment: Experiment) -> None:
