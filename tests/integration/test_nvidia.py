@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ backends = pytest.mark.parametrize("backend", ["torch", "jax"])
 # What is compared over an epoch: the metric's name, nvidia-smi's, and how far the means of two samplings that are not
 # taken at the same moments may lie apart (a share, or in the unit itself).
 READINGS = {
-    "gpu_0_utilization_percent": ("utilization.gpu", 0.1, 10),
+    "gpu_0_utilization_percent": ("utilization.gpu", 0.1, 3),
     "gpu_0_memory_mib": ("memory.used", 0.01, 8),
     "gpu_0_power_watts": ("power.draw", 0.05, 5),
     "system/gpu_0_temperature_celsius": ("temperature.gpu", 0, 2),
@@ -52,12 +52,10 @@ class NvidiaSmi:
 
     def ask(self, *fields: str) -> list[str]:
         """Return what it tells of some fields now."""
-        return self._query(list(fields)).stdout.strip().split(", ")
+        told = subprocess.run(self._line(fields), capture_output=True, text=True, check=True)
+        return told.stdout.strip().split(", ")
 
-    def _query(self, fields: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*self._line(fields)], capture_output=True, text=True, check=True)
-
-    def _line(self, fields: list[str]) -> list[str]:
+    def _line(self, fields: Iterable[str]) -> list[str]:
         return [str(self.command), "--id=0", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
 
     @contextmanager
