@@ -1,36 +1,17 @@
 """The clock, with a layer whose cost is known: on an eager framework, a graph and an asynchronous one."""
 
-import json
-import os
-import subprocess
-
 import pytest
 from mlflow import MlflowClient
 
-from kerasbench import environments
-from kerasbench.config import backend_named
-from kerasbench.paths import PROJECT
 from tests.conftest import Train, runs_in
+from tests.integration.known_costs import assert_epochs_are_their_batches, assert_unfinished_work_is_waited_for
 
 pytestmark = pytest.mark.slow
-
-BATCH_SECONDS = 0.1
-BATCHES = 10  # of training, and as many of validation
 
 
 @pytest.mark.parametrize("backend", ["torch", "tensorflow", "jax"])
 def test_an_epoch_is_its_batches_and_neither_less_nor_their_validation(train: Train, store: str, backend: str) -> None:
-    done = train(
-        f"backend={backend}", "model.module=tests.integration.slow_model", f"+model.build.seconds={BATCH_SECONDS}",
-        "trainer.batch_size=32", "data.train_samples=320", "data.test_samples=320", "trainer.epochs=3",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = runs_in(store)
-    known = BATCH_SECONDS * BATCHES
-    for metric in ("epoch_seconds", "validation_seconds"):
-        history = MlflowClient(store).get_metric_history(run.info.run_id, metric)
-        assert all(point.value >= known for point in history), metric
-        assert all(point.value < 1.8 * known for point in history if point.step > 1), metric  # what else it does
+    assert_epochs_are_their_batches(train, store, backend)
 
 
 def test_an_epoch_lasts_until_the_device_has_done_what_it_was_asked_and_validation_comes_after(
@@ -55,14 +36,7 @@ def test_an_epoch_lasts_until_the_device_has_done_what_it_was_asked_and_validati
 @pytest.mark.parametrize("backend", ["jax", "mxnet"])
 def test_an_asynchronous_framework_is_waited_for_until_its_last_update_is_done(backend: str) -> None:
     """These two dispatch the work in no time on a CPU, too; where `wait` does nothing, nothing takes any."""
-    environment = environments.provision(backend_named(backend), PROJECT / ".envs", print)
-    done = subprocess.run(
-        [environment.python, PROJECT / "tests" / "integration" / "unfinished.py", backend],
-        env=os.environ | {"PYTHONPATH": str(PROJECT), "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"},
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    seconds = json.loads(done.stdout.splitlines()[-1])
-    assert seconds["wait"] > 10 * seconds["dispatch"]
+    assert_unfinished_work_is_waited_for(backend, size=1000)
 
 
 def test_the_phases_of_a_run_add_up_to_its_whole_time(train: Train, store: str) -> None:

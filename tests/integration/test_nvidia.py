@@ -4,8 +4,6 @@ Elsewhere these fail, they are not skipped: `make test` leaves them out.
 """
 
 import csv
-import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -25,6 +23,7 @@ from kerasbench.progress import Progress
 from kerasbench.run import run
 from kerasbench.telemetry import Telemetry
 from tests.conftest import Train, runs_in
+from tests.integration.known_costs import assert_epochs_are_their_batches, assert_unfinished_work_is_waited_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.gpu]
 
@@ -134,32 +133,13 @@ def test_a_run_keeps_by_epoch_what_nvidia_smi_tells(
 
 @backends
 def test_the_gpu_is_waited_for_until_its_last_update_is_done(backend: str) -> None:
-    environment = environments.provision(backend_named(backend), PROJECT / ".envs", print)
-    done = subprocess.run(
-        [environment.python, PROJECT / "tests" / "integration" / "unfinished.py", backend, "4000"],
-        env=os.environ | {"PYTHONPATH": str(PROJECT), "KERAS_BACKEND": backend},
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    seconds = json.loads(done.stdout.splitlines()[-1])
-    print(backend, seconds)
-    assert seconds["wait"] > 10 * seconds["dispatch"]
+    assert_unfinished_work_is_waited_for(backend, size=4000)  # it outlasts its dispatch on a GPU, too
 
 
 @backends
 def test_an_epoch_is_its_batches_on_a_gpu_too(train: Train, store: str, smi: NvidiaSmi, backend: str) -> None:
-    seconds, batches = 0.1, 10
-    done = train(
-        f"backend={backend}", "model.module=tests.integration.slow_model", f"+model.build.seconds={seconds}",
-        "trainer.batch_size=32", "data.train_samples=320", "data.test_samples=320", "trainer.epochs=3",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (kept,) = runs_in(store)
+    kept = assert_epochs_are_their_batches(train, store, backend)
     assert kept.data.tags["in_force.device"] == smi.ask("name")[0]
-    for metric in ("epoch_seconds", "validation_seconds"):
-        history = MlflowClient(store).get_metric_history(kept.info.run_id, metric)
-        print(backend, metric, [round(point.value, 3) for point in history])
-        assert all(point.value >= seconds * batches for point in history), metric
-        assert all(point.value < 1.8 * seconds * batches for point in history if point.step > 1), metric
 
 
 def test_a_neighbour_on_the_gpu_is_noise(train: Train, store: str) -> None:

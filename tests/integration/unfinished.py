@@ -13,7 +13,7 @@ import keras
 from keras.layers import Dense
 from keras.models import Sequential
 
-SIZE = int(sys.argv[2]) if len(sys.argv) > 2 else 1000  # a GPU wants more, that its work outlasts its dispatch
+SIZE = int(sys.argv[2])  # of the square matrices
 PRODUCTS = 100
 
 
