@@ -41,7 +41,7 @@ report: setup ## draw the comparison of all runs in the store as one page (outpu
 	$(BIN)/python -m kerasbench.report $(ARGS)
 
 reference: setup ## put the figures published in 2017 into the store, beside today's
-	$(BIN)/python -m kerasbench.reference import $(ARGS)
+	$(BIN)/python -m kerasbench.store.reference import $(ARGS)
 
 test: $(BIN)/.ready-dev ## set up and run all tests
 	$(BIN)/python -m pytest $(ARGS)
@@ -56,12 +56,13 @@ check: $(BIN)/.ready-dev ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(BIN)/.ready-dev ## measure what the tool itself costs (about half an hour; nothing else should run)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens it
-	$(BIN)/python -m kerasbench.ui $(ARGS)
+	$(BIN)/python -m kerasbench.store.ui $(ARGS)
 
 UV_LOCK = $(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade
 MODERN := tensorflow jax

@@ -3,10 +3,10 @@
 import hydra
 from omegaconf import DictConfig
 
-from kerasbench import config
+from kerasbench.config import composition
 from kerasbench.jobs.job import job, running
 
-config.register()
+composition.register()
 
 
 @hydra.main(config_path="conf", config_name="config", version_base="1.3")

@@ -16,15 +16,17 @@ from mlflow import MlflowClient
 from packaging.version import Version
 
 from benchmarks import processes
-from kerasbench import environments, settings, worker_process
-from kerasbench.config import compose
+from kerasbench import environments
+from kerasbench.config import settings
+from kerasbench.config.composition import compose
+from kerasbench.config.schema import Config
 from kerasbench.data import prepare
 from kerasbench.environments import pip_settings
-from kerasbench.errors import UserError
 from kerasbench.paths import REQUIREMENTS, project_path
-from kerasbench.progress import Announce
-from kerasbench.schema import Config
-from kerasbench.tracking import open_store
+from kerasbench.process import worker_process
+from kerasbench.store.tracking import open_store
+from kerasbench.terminal.errors import UserError
+from kerasbench.terminal.progress import Announce
 
 _SCRIPT = Path(__file__).with_name("bare_keras.py")
 _CACHE = Path(project_path(".cache/benchmarks"))

@@ -20,12 +20,13 @@ from rich.table import Table
 
 from benchmarks import processes
 from benchmarks.contestants import Contestants, Figures, Job
-from kerasbench import hardware, interruption, provenance
-from kerasbench.errors import reporting
 from kerasbench.jobs.rounds import in_turn
+from kerasbench.machine import hardware, provenance
 from kerasbench.paths import project_path
-from kerasbench.progress import Announce, console
+from kerasbench.process import interruption
 from kerasbench.stats import CONFIDENCE, Estimate, paired_ratio
+from kerasbench.terminal.errors import reporting
+from kerasbench.terminal.progress import Announce, console
 
 _SWEPT = Job(epochs=2, samples=640)  # little, so that what surrounds the training shows
 _REPORT = Path(__file__).with_name("report_of_1000_runs.py")

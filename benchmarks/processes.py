@@ -11,9 +11,9 @@ from typing import Self
 
 import psutil
 
-from kerasbench import processes
-from kerasbench.errors import UserError
 from kerasbench.paths import PROJECT
+from kerasbench.process import children
+from kerasbench.terminal.errors import UserError
 
 _INTERVAL_SECONDS = 0.1
 _MIB = 1024 * 1024
@@ -55,7 +55,7 @@ def run(command: Sequence[str | Path], variables: Mapping[str, str], log: Path) 
                 output, _ = process.communicate()
                 seconds = time.perf_counter() - started
         finally:
-            processes.end(process)  # train.py ends its worker when it is told to end
+            children.end(process)  # train.py ends its worker when it is told to end
     if process.returncode:
         lines = [line.strip() for line in (log.read_text(errors="replace") + output).splitlines() if line.strip()]
         raise UserError(f"exit status {process.returncode}: {(lines or ['no message'])[-1]} (all of it: {log})")

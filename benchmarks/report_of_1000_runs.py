@@ -20,9 +20,9 @@ from typing import Any
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 from sqlalchemy import create_engine, insert
 
+from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import PROJECT
-from kerasbench.schema import TrackingConfig
-from kerasbench.tracking import open_store
+from kerasbench.store.tracking import open_store
 
 # How many times as long as the fastest, and what is spent before the first epoch ends; all made up.
 BACKENDS = {

@@ -12,12 +12,13 @@ from pathlib import Path
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 from rich.console import Console
 
-from kerasbench import pages, report, ui
-from kerasbench.config import compose
-from kerasbench.errors import UserError, reporting
+from kerasbench import report
+from kerasbench.config.composition import compose
 from kerasbench.paths import CONF, PROJECT
 from kerasbench.report.results import Report
-from kerasbench.tracking import open_store, set_experiment_tags
+from kerasbench.store import pages, ui
+from kerasbench.store.tracking import open_store, set_experiment_tags
+from kerasbench.terminal.errors import UserError, reporting
 
 PICTURES = PROJECT / "docs" / "pictures"
 README = PROJECT / "README.md"

@@ -13,9 +13,9 @@ import pytest
 
 from benchmarks import overhead, processes
 from benchmarks.contestants import Job
-from kerasbench.errors import UserError
 from kerasbench.paths import PROJECT
 from kerasbench.stats import Estimate
+from kerasbench.terminal.errors import UserError
 
 
 def rounds(**changed: tuple[float, float]) -> list[overhead.Round]:

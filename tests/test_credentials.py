@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
-from kerasbench import config, identity, provenance
+from kerasbench.config import composition, identity
 from kerasbench.credentials import without_credentials
-from kerasbench.errors import UserError, one_line
+from kerasbench.machine import provenance
+from kerasbench.terminal.errors import UserError, one_line
 
 _URI = "https://user:secret@mlflow.example/store"
 
@@ -28,14 +29,14 @@ def test_user_and_password_are_left_out_and_nothing_else(text: str, told: str) -
 
 def test_a_password_on_the_command_line_is_refused_for_hydra_writes_it_into_files() -> None:
     with pytest.raises(UserError, match="put the address into the variable MLFLOW_TRACKING_URI"):
-        config.compose([f"tracking.uri={_URI}"])
+        composition.compose([f"tracking.uri={_URI}"])
 
 
 def test_a_run_keeps_none_in_its_settings_its_command_and_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py", f"tracking.uri={_URI}"])
     provenance.tags.cache_clear()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", _URI)
-    composed = config.compose([])
+    composed = composition.compose([])
     kept = [*identity.flat(composed).values(), *provenance.tags().values(), one_line(UserError(_URI))]
     provenance.tags.cache_clear()
     assert composed.tracking.uri == _URI

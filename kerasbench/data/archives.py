@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from kerasbench.data.download import RemoteFile, fetch, present
-from kerasbench.errors import UserError
+from kerasbench.terminal.errors import UserError
 
 
 class Content(NamedTuple):

@@ -12,7 +12,7 @@ from kerasbench.data import stories
 from kerasbench.data.archives import Published
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import RemoteFile
-from kerasbench.errors import UserError
+from kerasbench.terminal.errors import UserError
 
 _TASKS = {"qa1": "qa1_single-supporting-fact", "qa2": "qa2_two-supporting-facts"}
 _TRAIN_QUESTIONS = {"en": 1_000, "en-10k": 10_000}

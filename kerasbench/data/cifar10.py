@@ -12,7 +12,7 @@ from kerasbench.data import colour_shapes
 from kerasbench.data.archives import Published
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import RemoteFile
-from kerasbench.errors import UserError
+from kerasbench.terminal.errors import UserError
 
 _BATCH = 10_000  # images in a file
 _TRAIN = tuple(f"cifar-10-batches-py/data_batch_{number}" for number in range(1, 6))

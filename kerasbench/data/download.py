@@ -9,7 +9,7 @@ import requests
 from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from kerasbench.errors import UserError
+from kerasbench.terminal.errors import UserError
 
 _TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two blocks
 _BLOCK = 1 << 18  # bytes

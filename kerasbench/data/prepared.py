@@ -15,10 +15,10 @@ from typing import IO, Any
 import numpy as np
 from filelock import FileLock
 
+from kerasbench.config.schema import DataConfig, DataSource
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import DownloadError
-from kerasbench.errors import UserError
-from kerasbench.schema import DataConfig, DataSource
+from kerasbench.terminal.errors import UserError
 
 
 @dataclass(frozen=True)

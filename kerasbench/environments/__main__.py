@@ -5,12 +5,13 @@ from pathlib import Path
 
 from rich.table import Table
 
-from kerasbench import config, environments
-from kerasbench.errors import reporting
-from kerasbench.interruption import interruptible
+from kerasbench import environments
+from kerasbench.config import composition
+from kerasbench.config.schema import Config
 from kerasbench.paths import CONF
-from kerasbench.progress import Progress
-from kerasbench.schema import Config
+from kerasbench.process.interruption import interruptible
+from kerasbench.terminal.errors import reporting
+from kerasbench.terminal.progress import Progress
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown:
         parser.error(f"no such backend: {', '.join(unknown)}; there are {', '.join(names)}")
     with interruptible(), reporting():
-        chosen = [config.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
+        chosen = [composition.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
         progress = Progress()
         try:
             {"list": _list, "setup": _setup, "remove": _remove}[options.action](chosen, progress)

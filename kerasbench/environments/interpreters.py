@@ -11,7 +11,7 @@ from pathlib import Path
 import uv
 from packaging.specifiers import SpecifierSet
 
-from kerasbench.errors import UserError
+from kerasbench.terminal.errors import UserError
 
 _MINORS = range(6, 30)  # of Python 3; the oldest backends want 3.6
 

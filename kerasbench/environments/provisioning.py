@@ -15,14 +15,15 @@ from typing import Any
 import uv
 from filelock import FileLock
 
-from kerasbench import processes, settings
+from kerasbench.config import settings
+from kerasbench.config.schema import BackendConfig, SettingsConfig
 from kerasbench.environments import interpreters, pip_settings
-from kerasbench.errors import UserError
 from kerasbench.paths import REQUIREMENTS
-from kerasbench.progress import Announce
-from kerasbench.schema import BackendConfig, SettingsConfig
+from kerasbench.process import children
+from kerasbench.process.worker_process import WorkerDied, start
+from kerasbench.terminal.errors import UserError
+from kerasbench.terminal.progress import Announce
 from kerasbench.worker import protocol
-from kerasbench.worker_process import WorkerDied, start
 
 _MARKER = "kerasbench.json"
 _PACKAGES = "packages.txt"
@@ -122,7 +123,7 @@ def _make(backend: BackendConfig, cache: Path, announce: Announce) -> Environmen
             importlib.import_module(f"kerasbench.environments.post_install.{name}").apply(place)
         announce("compiling bytecode")
         # By the interpreter itself (uv's own way fails on Python 3.6), and some packages hold files that are no Python.
-        processes.run(
+        children.run(
             [place / "bin" / "python", "-m", "compileall", "-q", "-j", "0", place / "lib"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

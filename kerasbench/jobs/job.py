@@ -10,15 +10,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.markup import escape
 
-from kerasbench import config as configuration
-from kerasbench import progress
-from kerasbench.errors import UserError, one_line, reporting
-from kerasbench.garbage import uncollected
-from kerasbench.interruption import interruptible
+from kerasbench.config import composition
 from kerasbench.jobs import sweep
+from kerasbench.jobs.run import run
 from kerasbench.jobs.summary import summarise
-from kerasbench.outcome import Outcome
-from kerasbench.run import run
+from kerasbench.process.garbage import uncollected
+from kerasbench.process.interruption import interruptible
+from kerasbench.tasks.outcome import Outcome
+from kerasbench.terminal import progress
+from kerasbench.terminal.errors import UserError, one_line, reporting
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def job(composed: DictConfig) -> float:
         progress.current().job_ended()
     else:
         with reporting():
-            config = configuration.typed(composed)
+            config = composition.typed(composed)
             outcome = run(config, folder, sweep.this_job(), progress.current())
             progress.current().stop()
             finished = summarise([outcome], sweep.sweep_id(), config, folder)
@@ -58,7 +58,7 @@ def job(composed: DictConfig) -> float:
 def _outcome_in_sweep(composed: DictConfig, folder: Path) -> Outcome:
     """Do the run; return what goes wrong, whatever it is, as its outcome, for the other jobs must have their turn."""
     try:
-        return run(configuration.typed(composed), folder, sweep.this_job(), progress.current())
+        return run(composition.typed(composed), folder, sweep.this_job(), progress.current())
     except Exception as error:
         if not isinstance(error, UserError):
             progress.current().console.print_exception()

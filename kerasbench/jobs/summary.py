@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kerasbench import pages, processes, progress
+from kerasbench.config.schema import Config, Task
 from kerasbench.credentials import without_credentials
-from kerasbench.errors import TRACEBACKS
-from kerasbench.outcome import Outcome
 from kerasbench.paths import PROJECT
-from kerasbench.schema import Config, Task
+from kerasbench.process import children
+from kerasbench.store import pages
+from kerasbench.tasks.outcome import Outcome
+from kerasbench.terminal import progress
+from kerasbench.terminal.errors import TRACEBACKS
 
 
 def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path) -> bool:
@@ -26,7 +28,7 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
         config: of any of them.
         folder: where the page of the comparison is written.
     """
-    from kerasbench.tracking import open_store, set_experiment_tags  # MLflow: not before the first worker runs
+    from kerasbench.store.tracking import open_store, set_experiment_tags  # MLflow: not before the first worker runs
 
     console = progress.console()
     if config.task is Task.parity:
@@ -72,7 +74,7 @@ def _write_page(sweep: str, config: Config, folder: Path, console: Console) -> N
     environment = os.environ | {"PYTHONPATH": path, "MLFLOW_TRACKING_URI": tracking.uri}
     if not TRACEBACKS:
         environment.pop("HYDRA_FULL_ERROR", None)  # set for Hydra, not by the user
-    if processes.run(command, env=environment).returncode:
+    if children.run(command, env=environment).returncode:
         console.print("[yellow]the page of the comparison was not made; `make report` makes it anew")
 
 

@@ -16,12 +16,13 @@ from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from kerasbench import config as configuration
-from kerasbench import environments, progress
-from kerasbench.errors import UserError, reporting
+from kerasbench import environments
+from kerasbench.config import composition
+from kerasbench.config.schema import Config, Task
 from kerasbench.jobs.summary import summarise
-from kerasbench.outcome import Job, Outcome
-from kerasbench.schema import Config, Task
+from kerasbench.tasks.outcome import Job, Outcome
+from kerasbench.terminal import progress
+from kerasbench.terminal.errors import UserError, reporting
 
 # A launcher's other processes inherit them.
 _SWEEP_VARIABLE, _SWEPT_VARIABLE = "KERASBENCH_SWEEP", "KERASBENCH_SWEPT"
@@ -80,7 +81,7 @@ class SweepCallback(Callback):
             jobs = sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
             outcomes = [Outcome.load(job) for job in jobs]
             done = [outcome for outcome in outcomes if outcome]
-            finished = summarise(done, sweep_id(), configuration.unchecked(_without_hydra(config)), folder / "report")
+            finished = summarise(done, sweep_id(), composition.unchecked(_without_hydra(config)), folder / "report")
             if not finished or None in outcomes:
                 raise SystemExit(1)
 
@@ -115,8 +116,8 @@ def _check_repeats(config: DictConfig, swept: dict[str, list[str]]) -> None:
 
 
 def _open_stores(configs: Sequence[Config]) -> None:
+    from kerasbench.store.tracking import open_store
     from kerasbench.tasks import training  # noqa: F401 - what the first job would import
-    from kerasbench.tracking import open_store
 
     for tracking in {config.tracking.uri: config.tracking for config in configs}.values():
         open_store(tracking)
@@ -127,7 +128,7 @@ def _provision(configs: Sequence[Config]) -> None:
     for config in configs:
         if config.task is Task.parity:
             reference = config.parity.reference
-            needed.setdefault(reference, (configuration.backend_named(reference), config.environments.folder))
+            needed.setdefault(reference, (composition.backend_named(reference), config.environments.folder))
     for name, (backend, folder) in needed.items():
         environments.provision(backend, Path(folder), progress.current().announcing(name))
 
@@ -146,7 +147,7 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
 
 
 def _typed(composed: DictConfig) -> Config:
-    return configuration.typed(_without_hydra(composed))
+    return composition.typed(_without_hydra(composed))
 
 
 def _without_hydra(composed: DictConfig) -> DictConfig:

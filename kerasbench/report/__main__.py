@@ -4,12 +4,12 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from kerasbench.errors import reporting
-from kerasbench.garbage import uncollected
-from kerasbench.interruption import interruptible
 from kerasbench.paths import PROJECT
+from kerasbench.process.garbage import uncollected
+from kerasbench.process.interruption import interruptible
 from kerasbench.report import collect, drawers, log, write
 from kerasbench.report.formats import FORMATS
+from kerasbench.terminal.errors import reporting
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--format", choices=["html", *FORMATS], default="html", help="all but html are printed")
     parser.add_argument("--no-log", action="store_true", help="do not keep the page in MLflow")
     options = parser.parse_args(arguments)
-    from kerasbench.config import store  # Hydra: the processes that draw import this module, too
+    from kerasbench.config.composition import store  # Hydra: the processes that draw import this module, too
 
     with interruptible(), uncollected(), reporting():
         tracking = store(options.uri, options.experiment)

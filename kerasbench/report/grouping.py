@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from kerasbench.identity import NOT_COMPARED
+from kerasbench.config.identity import NOT_COMPARED
+from kerasbench.config.schema import Task
 from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report
-from kerasbench.report.runs import Run
-from kerasbench.schema import Task
+from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Kind, Metric, Tag
 
 
@@ -34,9 +34,9 @@ def collect(uri: str, experiment: str, sweeps: Sequence[str] = (), accuracy: flo
     Raises:
         UserError: the store cannot be read, or holds no such experiment, no such sweep, or nothing to report.
     """
-    from kerasbench import tracking  # noqa: F401 - before all else of MLflow: it keeps it from reporting its use
-    from kerasbench.errors import UserError
-    from kerasbench.report.store import read  # MLflow takes seconds to import
+    from kerasbench.store import tracking  # noqa: F401 - before all else of MLflow: it keeps it from reporting its use
+    from kerasbench.store.reading import read  # MLflow takes seconds to import
+    from kerasbench.terminal.errors import UserError
 
     report = report_of(read(uri, experiment, sweeps), uri, experiment, sweeps)
     if not report.rankings and not report.certificate and not report.references:

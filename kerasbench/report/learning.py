@@ -12,7 +12,7 @@ from statistics import fmean
 from kerasbench import stats
 from kerasbench.report.certificate import TOLERANCE
 from kerasbench.report.results import Cell, Ranking, Report
-from kerasbench.report.runs import Run
+from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Metric
 
 _LEAST = 3  # backends, and seeds, of which something can be told

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from kerasbench import colours
+from kerasbench.config import colours
 from kerasbench.report.columns import NOTHING
 from kerasbench.report.drawing import Margins, Plot, legend, legend_height, render, ticks
 from kerasbench.report.results import Cell, Ranking

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from kerasbench import colours
+from kerasbench.config import colours
 from kerasbench.report import certificate, columns, fairness, sections, variants, verdicts
 from kerasbench.report.drawing import Plot
 from kerasbench.report.learning import learning

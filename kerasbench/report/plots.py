@@ -7,7 +7,7 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from kerasbench import colours
+from kerasbench.config import colours
 from kerasbench.report.drawing import INK, Margins, Plot, legend, legend_height, render, ticks
 from kerasbench.report.overview import matrix, speed_against_accuracy
 from kerasbench.report.results import FIRST, PHASES, STEADY, Cell, Ranking, Report

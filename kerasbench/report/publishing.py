@@ -13,7 +13,7 @@ from kerasbench.report.results import Report
 from kerasbench.vocabulary import Kind, Tag
 
 if TYPE_CHECKING:
-    from kerasbench.schema import TrackingConfig
+    from kerasbench.config.schema import TrackingConfig
 
 PAGE, PLOTS = "report.html", "plots"
 _LONGEST_NOTE = 4000  # characters
@@ -61,8 +61,8 @@ def write(report: Report, folder: Path, pool: Executor | None = None) -> Written
 
 def log(report: Report, written: Written, tracking: "TrackingConfig") -> str:
     """Keep the page and its plots as artifacts of a summary run, which MLflow's UI shows in place; return its id."""
-    from kerasbench.notes import NOTE
-    from kerasbench.tracking import TrackedRun, open_store
+    from kerasbench.store.notes import NOTE
+    from kerasbench.store.tracking import TrackedRun, open_store
 
     tags = {Tag.KIND: Kind.REPORT, NOTE: _note(report)}
     if len(report.sweeps) == 1:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kerasbench.report.columns import Value, figure
 from kerasbench.report.results import STEADY
-from kerasbench.report.runs import Run
+from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Metric, Tag
 
 

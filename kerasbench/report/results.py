@@ -7,8 +7,8 @@ from functools import cached_property
 from statistics import fmean, median
 
 from kerasbench import stats
-from kerasbench.report.runs import Run
 from kerasbench.stats import Estimate
+from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Metric
 
 STEADY, FIRST = Metric.STEADY_EPOCH_SECONDS, Metric.FIRST_EPOCH_SECONDS

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kerasbench.report.grouping import hardware_name
 from kerasbench.report.results import Cell, Ranking, Report
-from kerasbench.report.runs import Run
+from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Tag
 
 

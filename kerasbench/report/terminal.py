@@ -8,7 +8,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from kerasbench import colours
+from kerasbench.config import colours
 from kerasbench.report import sections, variants, verdicts
 from kerasbench.report.columns import Column, columns
 from kerasbench.report.results import Ranking, Report

@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from filelock import FileLock
 
-from kerasbench import environments, settings
-from kerasbench.config import backend_named
-from kerasbench.errors import RunFailed
-from kerasbench.schema import BackendConfig, ParityOptimizer, SettingsConfig
-from kerasbench.settings import Resolved
+from kerasbench import environments
+from kerasbench.config import settings
+from kerasbench.config.composition import backend_named
+from kerasbench.config.schema import BackendConfig, ParityOptimizer, SettingsConfig
+from kerasbench.config.settings import Resolved
+from kerasbench.process.worker_process import WorkerDied, WorkerProcess, start
 from kerasbench.tasks import request
 from kerasbench.tasks.session import Session
+from kerasbench.terminal.errors import RunFailed
 from kerasbench.vocabulary import Metric
 from kerasbench.worker import dataset, initializers, protocol
-from kerasbench.worker_process import WorkerDied, WorkerProcess, start
 
 FLOAT64 = "float64"  # the name of the NumPy reference, where a model has one
 

@@ -3,11 +3,11 @@
 from dataclasses import fields
 from typing import Any
 
-from kerasbench import identity
+from kerasbench.config import identity
+from kerasbench.config.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer, Task
+from kerasbench.config.settings import Resolved
 from kerasbench.data import PreparedData
-from kerasbench.errors import UserError
-from kerasbench.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer, Task
-from kerasbench.settings import Resolved
+from kerasbench.terminal.errors import UserError
 from kerasbench.worker import protocol
 
 

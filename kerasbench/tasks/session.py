@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasbench.config.schema import Config
+from kerasbench.config.settings import Resolved
 from kerasbench.data import PreparedData
-from kerasbench.outcome import Job, Outcome
-from kerasbench.progress import Teller
-from kerasbench.schema import Config
-from kerasbench.settings import Resolved
-from kerasbench.telemetry import Telemetry
-from kerasbench.tracking import TrackedRun
+from kerasbench.machine.telemetry import Telemetry
+from kerasbench.process.worker_process import WorkerProcess
+from kerasbench.store.tracking import TrackedRun
+from kerasbench.tasks.outcome import Job, Outcome
+from kerasbench.terminal.progress import Teller
 from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
-from kerasbench.worker_process import WorkerProcess
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasbench.config import compose
+from kerasbench.config.composition import compose
+from kerasbench.config.schema import DataConfig, DataSource
 from kerasbench.data import babi, prepare, stories
-from kerasbench.errors import UserError
-from kerasbench.schema import DataConfig, DataSource
+from kerasbench.terminal.errors import UserError
 from tests.conftest import SHARED_DATA
 from tests.data.conftest import Served
 

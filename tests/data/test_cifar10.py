@@ -14,12 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeClassifier
 
-from kerasbench.config import compose
+from kerasbench.config.composition import compose
+from kerasbench.config.schema import DataConfig, DataSource
 from kerasbench.data import cifar10, colour_shapes, prepare
 from kerasbench.data.archives import read_members
 from kerasbench.data.arrays import Arrays
-from kerasbench.errors import UserError
-from kerasbench.schema import DataConfig, DataSource
+from kerasbench.terminal.errors import UserError
 from tests.conftest import SHARED_DATA
 from tests.data.conftest import Served
 

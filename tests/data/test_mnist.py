@@ -9,11 +9,11 @@ from typing import IO
 import numpy as np
 import pytest
 
+from kerasbench.config.schema import DataConfig, DataSource
 from kerasbench.data import mnist, prepare
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import RemoteFile
-from kerasbench.errors import UserError
-from kerasbench.schema import DataConfig, DataSource
+from kerasbench.terminal.errors import UserError
 from tests.conftest import SHARED_DATA
 from tests.data.conftest import Served
 

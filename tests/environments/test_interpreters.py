@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kerasbench.environments import interpreters
-from kerasbench.errors import UserError
+from kerasbench.terminal.errors import UserError
 
 OWN = f"=={sys.version_info.major}.{sys.version_info.minor}.*"
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from kerasbench import config, environments
+from kerasbench import environments
+from kerasbench.config import composition
+from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import provisioning
-from kerasbench.errors import UserError
 from kerasbench.paths import PROJECT
-from kerasbench.schema import BackendConfig
+from kerasbench.terminal.errors import UserError
 
 
 def _backend(*overrides: str) -> BackendConfig:
-    return config.compose(["backend=theano", *overrides]).backend
+    return composition.compose(["backend=theano", *overrides]).backend
 
 
 def test_the_folder_changes_with_whatever_decides_what_is_in_it(
@@ -71,9 +72,10 @@ def test_what_imports_nothing_is_not_called_ready(tmp_path: Path, monkeypatch: p
 
 def _setup(folder: Path) -> "subprocess.Popen[str]":
     code = (
-        "import signal, sys; from pathlib import Path; from kerasbench import config, environments; "
+        "import signal, sys; from pathlib import Path; from kerasbench import environments; "
+        "from kerasbench.config import composition; "
         "signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell has it ignored
-        "environments.provision(config.compose(['backend=theano']).backend, Path(sys.argv[1]), print)"
+        "environments.provision(composition.compose(['backend=theano']).backend, Path(sys.argv[1]), print)"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, folder], cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from kerasbench import environments
-from kerasbench.config import backend_named
+from kerasbench.config.composition import backend_named
 from kerasbench.paths import PROJECT
 from tests.conftest import Train, runs_in
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from kerasbench.config import compose
-from kerasbench.outcome import Job
-from kerasbench.progress import Progress
-from kerasbench.run import run
+from kerasbench.config.composition import compose
+from kerasbench.jobs.run import run
+from kerasbench.tasks.outcome import Job
+from kerasbench.terminal.progress import Progress
 from tests.conftest import runs_in
 from tests.recorded_gpu import Recording
 

@@ -3,7 +3,7 @@
 import pytest
 from mlflow import MlflowClient
 
-from kerasbench.config import backend_named
+from kerasbench.config.composition import backend_named
 from tests.conftest import Train, runs_in
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from kerasbench.schema import TrackingConfig
-from kerasbench.tracking import open_store
+from kerasbench.config.schema import TrackingConfig
+from kerasbench.store.tracking import open_store
 from tests.conftest import Train, runs_in
 
 pytestmark = pytest.mark.slow

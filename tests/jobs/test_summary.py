@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from kerasbench import config
+from kerasbench.config import composition
+from kerasbench.config.schema import Config
 from kerasbench.jobs import summary
-from kerasbench.outcome import Outcome
-from kerasbench.schema import Config
-from kerasbench.tracking import TrackedRun, open_store
+from kerasbench.store.tracking import TrackedRun, open_store
+from kerasbench.tasks.outcome import Outcome
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def _run(composed: Config, backend: str, seconds: float | None, status: str = "F
 def test_every_run_is_a_row_and_the_report_is_written_kept_and_linked(
     settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    composed = config.compose(settings)
+    composed = composition.compose(settings)
     outcomes = [_run(composed, "jax", 2.5), _run(composed, "theano", 7.5)]
     assert summary.summarise(outcomes, "s1", composed, tmp_path / "report")
     printed = capsys.readouterr().out
@@ -52,7 +52,7 @@ def test_every_run_is_a_row_and_the_report_is_written_kept_and_linked(
 def test_a_failure_is_told_with_its_reason(
     settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    composed = config.compose([*settings, "report=false"])
+    composed = composition.compose([*settings, "report=false"])
     outcomes = [_run(composed, "jax", 2.5), _run(composed, "theano", None, "FAILED")]
     unrecorded = Outcome("cntk", "mnist_mlp", 1, status="FAILED", failure="no interpreter")
     assert not summary.summarise([*outcomes, unrecorded], "s1", composed, tmp_path / "report")
@@ -69,7 +69,7 @@ def test_parity_is_a_table_of_backends_by_models(
         Outcome("jax", "mnist_mlp", 1, task="parity", status="FINISHED", deviation=2e-7),
         Outcome("jax", "babi_rnn", 1, task="parity", status="FAILED", deviation=0.03, failure="it deviates"),
     ]
-    assert not summary.summarise(cells, "s1", config.compose([*settings, "task=parity"]), tmp_path)
+    assert not summary.summarise(cells, "s1", composition.compose([*settings, "task=parity"]), tmp_path)
     printed = capsys.readouterr().out
     assert "pass 2e-07" in printed
     assert "FAIL 3e-02" in printed
@@ -84,7 +84,7 @@ def test_a_cell_of_parity_fails_where_one_of_its_runs_does_and_a_variant_has_a_r
         Outcome("jax", "mnist_mlp", 2, task="parity", status="FINISHED", deviation=2e-7),
         Outcome("jax", "mnist_mlp", 1, "parity", ["settings.threads=1"], status="FINISHED", deviation=3e-7),
     ]
-    assert not summary.summarise(runs, "s1", config.compose([*settings, "task=parity"]), tmp_path)
+    assert not summary.summarise(runs, "s1", composition.compose([*settings, "task=parity"]), tmp_path)
     plain, variant = (line for line in capsys.readouterr().out.splitlines() if "0" in line and "seed" not in line)
     assert "FAIL (1 of 2) 3e-02" in plain
     assert "jax · settings.threads=1" in variant

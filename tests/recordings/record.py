@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from kerasbench.nvml import Nvml
+from kerasbench.machine.nvml import Nvml
 
 _INTERVAL_SECONDS = 0.25
 

@@ -4,13 +4,13 @@ from statistics import median
 
 import pytest
 
+from kerasbench.config.schema import TrackingConfig
 from kerasbench.report import collect, write
 from kerasbench.report.__main__ import main
 from kerasbench.report.grouping import report_of
 from kerasbench.report.results import Report
-from kerasbench.report.runs import Run
-from kerasbench.schema import TrackingConfig
-from kerasbench.tracking import TrackedRun, open_store
+from kerasbench.store.runs import Run
+from kerasbench.store.tracking import TrackedRun, open_store
 
 
 class Experiment:

@@ -5,13 +5,13 @@ import math
 
 import pytest
 
-from kerasbench.errors import UserError
 from kerasbench.report import collect
 from kerasbench.report.__main__ import main
 from kerasbench.report.columns import COLUMNS
 from kerasbench.report.results import FIRST
 from kerasbench.report.sections import conditions, warnings
 from kerasbench.report.verdicts import OPEN, TIE, WINNER, accuracy, outcome, sentence
+from kerasbench.terminal.errors import UserError
 from tests.report.conftest import Experiment
 
 
@@ -195,7 +195,7 @@ def test_runs_that_miss_the_target_count_as_endless(experiment: Experiment) -> N
 
 
 def test_runs_of_other_tools_are_not_ranked(experiment: Experiment) -> None:
-    from kerasbench.tracking import TrackedRun, open_store
+    from kerasbench.store.tracking import TrackedRun, open_store
 
     experiment.run("jax")
     with TrackedRun(open_store(experiment.tracking), "mlflow run .", {"mlflow.project.entryPoint": "main"}):
@@ -268,7 +268,7 @@ def test_an_unknown_sweep_experiment_or_store_is_told(experiment: Experiment) ->
 
 
 def test_an_empty_experiment_is_told(experiment: Experiment) -> None:
-    from kerasbench.tracking import open_store
+    from kerasbench.store.tracking import open_store
 
     open_store(experiment.tracking)
     with pytest.raises(UserError, match="holds no runs yet"):

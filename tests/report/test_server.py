@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from mlflow import MlflowClient
 
-from kerasbench import ui
 from kerasbench.report import collect
 from kerasbench.report.formats import as_csv, as_json
+from kerasbench.store import ui
 from tests.report.conftest import Experiment
 
 pytestmark = pytest.mark.slow
@@ -38,5 +38,5 @@ def test_a_server_tells_the_same_as_its_database(
 def test_a_server_without_the_bulk_call_is_asked_run_by_run(
     filled: Experiment, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kerasbench.report.store._BULK_ROUTE", "/ajax-api/2.0/mlflow/no-such-call")
+    monkeypatch.setattr("kerasbench.store.reading._BULK_ROUTE", "/ajax-api/2.0/mlflow/no-such-call")
     assert as_csv(collect(server, filled.name)) == as_csv(collect(filled.uri, filled.name))

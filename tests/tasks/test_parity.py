@@ -2,15 +2,15 @@ import math
 
 import pytest
 
-from kerasbench import config, settings
+from kerasbench.config import composition, settings
 from kerasbench.data import PreparedData
-from kerasbench.errors import UserError
 from kerasbench.tasks import request
 from kerasbench.tasks.parity import first_above, relative_deviations
+from kerasbench.terminal.errors import UserError
 
 
 def test_more_steps_than_there_are_examples_are_refused() -> None:
-    composed = config.compose(["task=parity", "model=babi_rnn", "parity.steps=40"])
+    composed = composition.compose(["task=parity", "model=babi_rnn", "parity.steps=40"])
     data = PreparedData("d.npz", "babi_qa2", "real", "", ("story", "question"), 36, 1000, 1000)
     resolved = settings.resolve(composed.backend, composed.settings, convolutional=False)
     with pytest.raises(UserError, match=r"parity\.steps=40 of parity\.batch_size=32 need 1280 examples, .* has 1000"):

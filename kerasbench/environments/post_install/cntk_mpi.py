@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from kerasbench.errors import UserError
+from kerasbench.terminal.errors import UserError
 
 SOURCE = Path(__file__).with_suffix(".c")
 LIBRARIES = ("libmpi.so.12", "libmpi_cxx.so.1")

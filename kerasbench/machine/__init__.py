@@ -1,0 +1,1 @@
+"""The machine: its CPU and GPUs, their load, and which code is running on it."""

@@ -1,0 +1,89 @@
+"""What machine this is, in the words of the tags."""
+
+import hashlib
+import math
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+from kerasbench.machine.nvml import Gpu
+from kerasbench.vocabulary import Tag
+
+_CPUS = Path("/sys/devices/system/cpu")
+
+
+def physical_cores() -> int:
+    """Return the number of cores that this process may use, two threads of one core counted once.
+
+    A container's share of the processors, which no scheduler tells, is a limit, too; of a part of a core, one is used.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    cores = {_core(cpu) for cpu in os.sched_getaffinity(0)}
+    return max(1, math.floor(min(len(cores), share())))
+
+
+def _core(cpu: int) -> str:
+    """Return what a logical processor shares with the others of its core."""
+    siblings = _CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list"
+    return siblings.read_text().strip() if siblings.exists() else str(cpu)
+
+
+def share(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
+    """Return how many processors' time this process' control groups are given; infinite where there is no limit.
+
+    A container sees its own group as the root; systemd and batch schedulers give one further down, and each group
+    above it is a limit, too (Linux, cgroups(7)).
+    """
+    limits = [math.inf]
+    for line in own.read_text().splitlines() if own.exists() else []:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = cgroups / "cpu" if controllers else cgroups  # version 2 names no controller
+        group = root / path.strip("/")
+        limits += [_limit(folder) for folder in (group, *group.parents) if folder.is_relative_to(root)]
+    return min(limits)
+
+
+def _limit(group: Path) -> float:
+    try:
+        if (group / "cpu.max").exists():  # version 2
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota, period = ((group / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+        return math.inf if quota == "max" or int(quota) < 0 else int(quota) / int(period)
+    except (OSError, ValueError):
+        return math.inf
+
+
+def cpu_name() -> str:
+    """Return the processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def tags(gpus: list[Gpu]) -> dict[str, str]:
+    """Return the hardware tags: names, sizes, and a fingerprint that is equal on equal machines."""
+    described = {
+        Tag.CPU: cpu_name(),
+        Tag.CORES: str(physical_cores()),
+        Tag.HARDWARE + "memory_gib": str(round(psutil.virtual_memory().total / 1024**3)),
+        Tag.GPU: ", ".join(gpu.name for gpu in gpus) or "none",
+    }
+    if gpus:
+        described[Tag.GPU + "_driver"] = gpus[0].driver
+        described[Tag.GPU + "_memory_mib"] = ", ".join(str(gpu.memory_mib) for gpu in gpus)
+    content = "|".join(f"{key}={value}" for key, value in sorted(described.items()))
+    fingerprint = hashlib.sha256(content.encode()).hexdigest()[:12]
+    return described | {Tag.FINGERPRINT: fingerprint, Tag.CPU + "_governor": _governor()}
+
+
+def _governor() -> str:
+    """Return the kernel's policy for the first core's clock; `unknown` where it tells none, as in virtual machines."""
+    policy = _CPUS / "cpu0" / "cpufreq" / "scaling_governor"
+    return policy.read_text().strip() if policy.exists() else "unknown"

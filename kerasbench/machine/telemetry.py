@@ -1,0 +1,155 @@
+"""CPU, memory and GPU load of a run, sampled from the driver: no hook of the worker measures them."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from kerasbench.machine.nvml import Nvml
+
+_MIB = 1024 * 1024
+_NOISE_CPU_PERCENT = 10.0  # of one core, over a whole run: what other processes may use before it is called noise
+_LISTED_SECONDS = 1.0  # how long a list of the worker's children is good: to make it, every process is looked at
+_COUNTER = "energy_joules"  # the one reading that is counted up
+_COVERED = 0.8  # the share of an epoch that lies between its samples, below which its energy is not told
+_OF_VOCABULARY = (
+    "utilization_percent",
+    "memory_mib",
+    "power_watts",
+)  # the others stand under `system/`, which MLflow shows last
+_PEAKS = ("utilization_percent", "memory_mib", "power_watts", "temperature_celsius")
+
+
+@dataclass(frozen=True)
+class _Sample:
+    at: float  # seconds since the epoch
+    cpu_seconds: float  # used by the process tree so far
+    other_cpu_seconds: float  # used by all other processes but the driver so far, or taken from this machine by another
+    rss_mib: float
+    gpus: list[dict[str, float]]
+    processes_on_gpus: list[int]
+
+
+class Telemetry:
+    """Samples a process tree, the machine and its GPUs in a thread, from `with` to its end."""
+
+    def __init__(self, pid: int, nvml: Nvml, interval_seconds: float) -> None:
+        self._process = psutil.Process(pid)
+        self._driver = psutil.Process()
+        self._nvml = nvml
+        self._interval = interval_seconds
+        self._samples: list[_Sample] = []
+        self._children: list[psutil.Process] = []
+        self._listed_every = max(1, round(_LISTED_SECONDS / interval_seconds))  # samples
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._interval):
+            try:
+                self._samples.append(self._take())
+            except psutil.NoSuchProcess:
+                return
+
+    def _take(self) -> _Sample:
+        cpu_seconds, rss = _usage(self._process)
+        if len(self._samples) % self._listed_every == 0:
+            self._children = self._process.children(recursive=True)
+        for child in self._children:
+            with contextlib.suppress(psutil.NoSuchProcess):  # a compiler, say, may end at any moment
+                of_child = _usage(child)
+                cpu_seconds += of_child[0]
+                rss += of_child[1]
+        driver = self._driver.cpu_times()
+        other = _busy_seconds() - cpu_seconds - driver.user - driver.system
+        return _Sample(time.time(), cpu_seconds, other, rss / _MIB, self._nvml.sample(), self._nvml.processes())
+
+    def between(self, started_at: float, ended_at: float) -> dict[str, float]:
+        """Return the figures of an epoch, from the samples taken in it; nothing for what was not sampled.
+
+        Means, and under `system/` peaks (of the CPU: over a second), other readings and the number of samples. What
+        follows from a counter (CPU percent, 100 being one core, and energy) is taken between the epoch's first and last
+        sample, and so needs two. Energy is then scaled to the epoch's whole length, where the two are far enough apart
+        for that.
+        """
+        samples = [sample for sample in self._samples if started_at <= sample.at <= ended_at]
+        figures: dict[str, float] = {"system/samples": len(samples)}
+        if not samples:
+            return figures
+        rss = [sample.rss_mib for sample in samples]
+        figures |= {"rss_mib": fmean(rss), "system/rss_mib_peak": max(rss)}
+        if len(samples) > 1:
+            figures["cpu_percent"] = _percent(samples, lambda sample: sample.cpu_seconds)
+            seconds = zip(samples, samples[self._listed_every :], strict=False)  # shorter, a new child would be a burst
+            peaks = [_percent(pair, lambda one: one.cpu_seconds) for pair in seconds]
+            figures["system/cpu_percent_peak"] = max([figures["cpu_percent"], *peaks])
+            figures["system/other_cpu_percent"] = _percent(samples, lambda sample: sample.other_cpu_seconds)
+        for number in range(len(samples[0].gpus)):
+            readings = [(sample.at, sample.gpus[number]) for sample in samples]
+            figures |= _of_gpu(number, readings, ended_at - started_at)
+        return figures
+
+    def noise(self) -> str | None:
+        """Return, in one line, how other processes loaded the CPU during the run; None if they hardly did."""
+        if len(self._samples) < 2:
+            return None
+        percent = _percent(self._samples, lambda sample: sample.other_cpu_seconds)
+        if percent <= _NOISE_CPU_PERCENT:
+            return None
+        return f"other processes used {percent:.0f}% of a core on average ({_NOISE_CPU_PERCENT:.0f}% is allowed)"
+
+    @property
+    def others_on_gpus(self) -> int:
+        """The most processes that were seen at once to compute on the GPUs beside the worker, which is one on each."""
+        return max((sum(max(0, on - 1) for on in sample.processes_on_gpus) for sample in self._samples), default=0)
+
+
+def _usage(process: psutil.Process) -> tuple[float, float]:
+    """Return the CPU seconds of a process and of its children that have ended, and its resident bytes."""
+    with process.oneshot():
+        return sum(process.cpu_times()[:4]), process.memory_info().rss
+
+
+def _busy_seconds() -> float:
+    """Return the CPU seconds of all processes so far, and those that another virtual machine took from this one."""
+    times = psutil.cpu_times()
+    names = ("user", "nice", "system", "irq", "softirq", "steal")  # user counts guests, too; Linux has them all
+    return sum(getattr(times, name, 0.0) for name in names)
+
+
+def _percent(samples: Sequence[_Sample], counter: Callable[[_Sample], float]) -> float:
+    first, last = samples[0], samples[-1]
+    return max(0.0, 100 * (counter(last) - counter(first)) / (last.at - first.at))
+
+
+def _of_gpu(number: int, readings: list[tuple[float, dict[str, float]]], seconds: float) -> dict[str, float]:
+    figures = {}
+    for name in readings[0][1]:
+        given = [(at, reading[name]) for at, reading in readings if name in reading]
+        values = [value for _, value in given]
+        metric = f"gpu_{number}_{name}"
+        if name == _COUNTER:
+            covered = given[-1][0] - given[0][0]
+            if covered >= _COVERED * seconds:
+                figures[f"system/{metric}"] = (values[-1] - values[0]) / covered * seconds
+            continue
+        figures[metric if name in _OF_VOCABULARY else f"system/{metric}"] = fmean(values)
+        if name in _PEAKS:
+            figures[f"system/{metric}_peak"] = max(values)
+    return figures

@@ -1,0 +1,1 @@
+"""Child processes: how a worker is started, read and ended; interruption; garbage collection."""

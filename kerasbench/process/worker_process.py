@@ -1,0 +1,143 @@
+"""The driver's end of a worker: starts the process, sends the request, reads the events, ends it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kerasbench.config.schema import BackendConfig
+from kerasbench.config.settings import Resolved
+from kerasbench.paths import PROJECT
+from kerasbench.process import children
+from kerasbench.terminal.errors import RunFailed
+from kerasbench.worker import protocol
+
+# What a worker takes over from the user's environment; all else, credentials first, stays outside.
+_INHERITED = (
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ",
+    "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "CUDA_HOME",
+)  # fmt: skip
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_GRACE_SECONDS = 5.0
+
+
+class WorkerDied(RunFailed):
+    """The worker ended without finishing."""
+
+
+def variables(environment: Path, framework: str, threads: int, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables of a worker: the few it inherits, threads, and the backend's own."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return (
+        {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # so that CUDA numbers GPUs as nvidia-smi does
+        | inherited
+        | dict.fromkeys(_THREAD_VARIABLES, str(threads))
+        | {
+            "KERAS_BACKEND": framework,
+            "KERAS_HOME": str(environment / "keras"),  # else ~/.keras/keras.json has a say in dtype and layout
+            "PYTHONHASHSEED": "0",
+            "PYTHONUNBUFFERED": "1",
+        }
+        | dict(own)
+    )
+
+
+def start(environment: Path, backend: BackendConfig, settings: Resolved, log: Path) -> "WorkerProcess":
+    """Start a worker of a backend in its environment, under settings, some of which it must find when it starts."""
+    own = variables(environment, backend.framework, settings.threads, settings.variables)
+    return WorkerProcess(environment / "bin" / "python", own, log)
+
+
+class WorkerProcess:
+    """A running worker. As a context manager it leaves no process behind, whatever happens inside."""
+
+    def __init__(self, python: Path, environment_variables: Mapping[str, str], log: Path) -> None:
+        """Start `python -m kerasbench.worker` in a process group of its own, its output going to `log`."""
+        reading, writing = os.pipe()
+        self.started_at = time.time()
+        with log.open("wb") as output:
+            try:
+                self._process = subprocess.Popen(
+                    [python, "-m", "kerasbench.worker", str(writing)],
+                    cwd=PROJECT,
+                    env=dict(environment_variables),
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(writing,),
+                    start_new_session=True,
+                )
+            except BaseException:
+                os.close(reading)
+                raise
+            finally:
+                os.close(writing)
+        self._events = os.fdopen(reading, "rb")
+
+    @property
+    def pid(self) -> int:
+        """The process's id, which is also its group's."""
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Send the request. A worker that is gone already is told of by the next event."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(protocol.encode(kind, **fields))
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def expect(self, kind: str) -> dict[str, Any]:
+        """Wait for the next event and return it.
+
+        Raises:
+            WorkerDied: the worker failed, died, or sent an event of another kind.
+        """
+        for event in self._read():
+            if event["kind"] == protocol.FAILED:
+                raise WorkerDied(event["reason"])
+            if event["kind"] != kind:
+                raise WorkerDied(f"the worker sent {event['kind']!r} where {kind!r} was expected")
+            return event
+        raise WorkerDied(self._cause_of_death())
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        for line in self._events:
+            if not line.endswith(b"\n"):
+                return  # cut off in the middle: the worker died while it wrote
+            try:
+                yield protocol.decode(line)
+            except ValueError as error:
+                raise WorkerDied(f"the worker sent no valid event: {error}") from error
+
+    def _cause_of_death(self) -> str:
+        try:
+            code = self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "the worker closed its event channel but goes on running"
+        if code < 0:
+            return f"the worker was killed by signal {-code} ({signal.Signals(-code).name})"
+        return f"the worker exited with code {code} before it had finished"
+
+    def end(self) -> None:
+        """End the worker and its children: at once if it has exited, else by SIGTERM, then SIGKILL."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass
+        children.end(self._process, _GRACE_SECONDS)
+        self._events.close()

@@ -1,0 +1,95 @@
+"""What is written to MLflow, read back through MLflow's own client."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from kerasbench.config.schema import TrackingConfig
+from kerasbench.data import PreparedData
+from kerasbench.store.tracking import TrackedRun, open_store
+from kerasbench.terminal.errors import UserError
+from tests.conftest import runs_in
+
+
+@pytest.fixture
+def tracking(store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(uri=store, artifacts=str(tmp_path / "artifacts"), experiment="tests")
+
+
+@pytest.fixture
+def ready(ready_store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(uri=ready_store, artifacts=str(tmp_path / "artifacts"), experiment="tests")
+
+
+def _only_run(config: TrackingConfig) -> Run:
+    (run,) = runs_in(config.uri, "tests")
+    return run
+
+
+def test_metrics_params_tags_data_set_and_artifacts_are_kept(tracking: TrackingConfig, tmp_path: Path) -> None:
+    data = PreparedData("/data/mnist.npz", "mnist", "real", "ab" * 32, ("image",), 10, 60000, 10000)
+    with TrackedRun(open_store(tracking), "theano · mnist_mlp", {"backend": "theano"}) as tracked:
+        tracked.params({f"setting.{number}": str(number) for number in range(150)})
+        tracked.metrics({"loss": 0.5}, step=1)
+        tracked.metrics({"loss": 0.25}, step=2)
+        tracked.dataset(data)
+        tracked.text("a: 1", "config.yaml")
+    run = _only_run(tracking)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "theano · mnist_mlp"
+    assert len(run.data.params) == 150
+    assert run.data.tags["backend"] == "theano"
+    history = MlflowClient(tracking.uri).get_metric_history(run.info.run_id, "loss")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.25)]
+    assert run.inputs is not None
+    (kept,) = run.inputs.dataset_inputs
+    assert (kept.dataset.name, kept.dataset.digest) == ("mnist", "ab" * 18)
+    (artifact,) = MlflowClient(tracking.uri).list_artifacts(run.info.run_id)
+    assert artifact.path == "config.yaml"
+    assert (tmp_path / "artifacts").is_dir()
+
+
+def test_an_interrupted_run_is_killed(ready: TrackingConfig) -> None:
+    with pytest.raises(KeyboardInterrupt), TrackedRun(open_store(ready), "run", {}):
+        raise KeyboardInterrupt
+    assert _only_run(ready).info.status == "KILLED"
+
+
+def test_a_defect_fails_the_run_and_is_its_reason(ready: TrackingConfig) -> None:
+    with pytest.raises(ZeroDivisionError), TrackedRun(open_store(ready), "run", {}):
+        raise ZeroDivisionError("two\nlines")
+    assert _only_run(ready).info.status == "FAILED"
+    assert _only_run(ready).data.tags["failure"] == "ZeroDivisionError: two"
+
+
+def test_a_reason_is_kept_without_a_password(ready: TrackingConfig) -> None:
+    with TrackedRun(open_store(ready), "run", {}) as tracked:
+        tracked.fail("request to https://user:secret@host/api failed")
+    assert _only_run(ready).data.tags["failure"] == "request to https://host/api failed"
+
+
+def test_a_store_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    config = TrackingConfig(f"sqlite:///{tmp_path}/file/mlflow.db", str(tmp_path), "tests")
+    with pytest.raises(UserError, match=r"tracking.uri=sqlite:///.*cannot be used"):
+        open_store(config)
+
+
+def _log_a_run(config: TrackingConfig) -> None:
+    with TrackedRun(open_store(config), "run", {}) as tracked:
+        tracked.metrics({"loss": 1.0}, step=1)
+
+
+@pytest.mark.slow
+def test_many_processes_may_create_the_store_at_once(tracking: TrackingConfig) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_log_a_run, args=(tracking,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert len(runs_in(tracking.uri, "tests")) == 4

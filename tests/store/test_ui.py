@@ -1,0 +1,150 @@
+"""The MLflow UI: the addresses of its pages, and its server, started for real."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kerasbench.config.schema import TrackingConfig
+from kerasbench.paths import PROJECT
+from kerasbench.store import pages, ui
+from kerasbench.store.tracking import TrackedRun, open_store
+
+
+@pytest.fixture
+def tracking(ready_store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(ready_store, str(tmp_path / "artifacts"), "keras-backends")
+
+
+@pytest.fixture
+def opened(tracking: TrackingConfig) -> ui.Store:
+    return ui.Store(tracking.uri, *open_store(tracking))
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port at which something listens, and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port: int = listener.getsockname()[1]
+        yield port
+
+
+def _log(store: ui.Store, sweep: str, **tags: str) -> TrackedRun:
+    with TrackedRun((store.client, store.experiment_id), f"theano · {sweep}", {"sweep": sweep, **tags}) as tracked:
+        tracked.metrics({"loss": 0.5}, step=1)
+    return tracked
+
+
+def _page_and_query(url: str) -> tuple[str, dict[str, list[str]]]:
+    page, _, query = urllib.parse.urlparse(url).fragment.partition("?")
+    return page, urllib.parse.parse_qs(query)
+
+
+def test_the_comparison_is_a_sweeps_own_view_among_the_charts() -> None:
+    url = pages.comparison_url("7", "20261123-a1")
+    assert urllib.parse.urlparse(url).netloc == "127.0.0.1:5000"
+    assert _page_and_query(url) == (
+        "/experiments/7/runs",
+        {"workflowType": ["machine_learning"], "compareRunsMode": ["CHART"], "viewStateShareKey": ["20261123-a1"]},
+    )
+
+
+def test_links_name_the_server_they_are_asked_for() -> None:
+    assert pages.comparison_url("7", "a1", "http://127.0.0.1:5001").startswith("http://127.0.0.1:5001/#/")
+
+
+def test_a_view_shows_all_measured_runs_of_its_sweep_and_starts_with_speed_and_accuracy() -> None:
+    key, value = pages.view_tag("a1")
+    assert key == "mlflow.sharedViewState.a1"
+    state = json.loads(json.loads(value)["state"])
+    assert state["searchFilter"] == "tags.sweep = 'a1' and tags.kind IS NULL"
+    assert state["runsHiddenMode"] == "SHOW_ALL"
+    first = state["compareRunSections"][0]["uuid"]
+    charts = [
+        (chart["type"], chart["metricKey"]) for chart in state["compareRunCharts"] if chart["metricSectionId"] == first
+    ]
+    assert charts == [("LINE", "epoch_seconds"), ("LINE", "val_accuracy"), ("BAR", "steady_epoch_seconds")]
+    assert len(value) < 5000  # what older servers keep of an experiment's tag
+
+
+def test_the_last_sweep_is_shown_and_no_report_or_reference_counts_for_one(opened: ui.Store) -> None:
+    assert opened.sweep(None) is None
+    _log(opened, "a1")
+    _log(opened, "a2")
+    _log(opened, "a1", kind="report")
+    assert opened.sweep(None) == "a2"
+    assert opened.sweep("a1") == "a1"
+
+
+@pytest.mark.parametrize("sweep", ["nosuch", "no'such"])
+def test_an_unknown_sweep_is_one_line_that_names_it_and_the_last_ones(
+    opened: ui.Store, capsys: pytest.CaptureFixture[str], sweep: str
+) -> None:
+    _log(opened, "a1")
+    with pytest.raises(SystemExit) as ended:
+        ui.main(["--uri", opened.uri, "--sweep", sweep])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert sweep in line
+    assert line.endswith("the last sweeps are: a1")
+
+
+def test_a_store_that_is_a_server_is_taken_as_it_is(opened: ui.Store) -> None:
+    remote = ui.Store("http://tracking.example:5000/", opened.client, opened.experiment_id)
+    with ui.serving(remote) as (server, process):
+        assert (server, process) == ("http://tracking.example:5000", None)
+
+
+@pytest.mark.slow
+def test_a_server_is_known_by_its_runs_shared_with_the_next_call_and_ended_with_the_block(
+    opened: ui.Store, tmp_path: Path, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ui, "_ASK_SECONDS", 1)
+    _log(opened, "a1")
+    elsewhere = TrackingConfig(f"sqlite:///{tmp_path}/other/mlflow.db", str(tmp_path / "artifacts"), "keras-backends")
+    other = ui.Store(elsewhere.uri, *open_store(elsewhere))
+    with ui.serving(opened, taken_port) as (server, process):
+        assert process is not None
+        assert not server.endswith(f":{taken_port}")
+        assert opened.is_served_at(server)
+        assert not other.is_served_at(server)
+        with ui.serving(opened, int(server.rpartition(":")[2])) as (again, none):
+            assert (again, none) == (server, None)
+        assert opened.is_served_at(server)  # the second block has left it up
+    assert process.poll() is not None
+    assert not opened.is_served_at(server)
+
+
+@pytest.mark.slow
+def test_the_command_tells_the_sweeps_page_keeps_its_view_and_ends_at_ctrl_c(opened: ui.Store, taken_port: int) -> None:
+    _log(opened, "a1")
+    command = [sys.executable, "-m", "kerasbench.store.ui", "--uri", opened.uri, "--port", str(taken_port)]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as served:
+        assert served.stdout is not None and served.stderr is not None
+        printed = [served.stdout.readline() for _ in range(4)]
+        assert printed[0] == f"port {taken_port} is taken by something else\n"
+        link = printed[3].strip()
+        server = link.partition("/#")[0]
+        assert link == pages.comparison_url(opened.experiment_id, "a1", server)
+        assert server in printed[1]
+        with urllib.request.urlopen(
+            f"{server}/api/2.0/mlflow/experiments/get?experiment_id={opened.experiment_id}"
+        ) as answer:
+            tags = {tag["key"] for tag in json.load(answer)["experiment"]["tags"]}
+        assert pages.view_tag("a1")[0] in tags
+        served.send_signal(signal.SIGINT)
+        assert served.wait(60) == 0
+        assert served.stderr.read() == ""
+    assert not opened.is_served_at(server)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server)

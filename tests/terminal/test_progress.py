@@ -1,0 +1,76 @@
+"""What the user sees while jobs run: lines where the output is no terminal, a live display on one."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from kerasbench.terminal import progress
+from kerasbench.terminal.progress import Progress
+
+Show = Callable[..., tuple[Progress, io.StringIO]]
+
+
+@pytest.fixture
+def show(monkeypatch: pytest.MonkeyPatch) -> Show:
+    """Make a display of so many jobs, on a terminal or not, and what it writes to."""
+
+    def make(jobs: int = 2, terminal: bool = False, quiet: bool = False) -> tuple[Progress, io.StringIO]:
+        written = io.StringIO()
+        monkeypatch.setattr(
+            progress, "console", lambda: Console(file=written, force_terminal=terminal, width=120, highlight=False)
+        )
+        return Progress(jobs, quiet), written
+
+    return make
+
+
+def _two_jobs(shown: Progress) -> None:
+    for backend in ("theano", "cntk"):
+        tell = shown.announcing(f"{backend} · mnist_mlp")
+        tell("importing Keras")
+        tell("epoch 1/2  3.00 s", (1, 2))
+        if backend == "cntk":
+            tell.warn("noise: [somebody] else")
+        shown.job_ended()
+    shown.stop()
+
+
+def test_without_a_terminal_each_step_is_a_line_that_names_its_job_and_how_many_there_are(show: Show) -> None:
+    shown, written = show()
+    _two_jobs(shown)
+    lines = written.getvalue().splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("1/2 theano · mnist_mlp")
+    assert lines[1].endswith("epoch 1/2  3.00 s")
+    assert lines[2].startswith("2/2 cntk · mnist_mlp")
+    assert lines[4] == "cntk · mnist_mlp  noise: [somebody] else"
+
+
+def test_a_terminal_shows_the_job_its_place_and_the_epoch_and_keeps_only_what_must_not_be_missed(show: Show) -> None:
+    shown, written = show(terminal=True)
+    shown.announcing("theano · mnist_mlp")("epoch 1/2  3.00 s", (1, 2))
+    shown.job_begins()
+    assert shown._bars is not None
+    shown._bars.refresh()
+    for text in ("job 1 of 2", "theano · mnist_mlp", "epoch 1/2  3.00 s"):
+        assert text in written.getvalue()
+    shown.job_ended()
+    tell = shown.announcing("cntk · mnist_mlp")
+    tell.done("2 epochs of 3.00 s")
+    shown._bars.refresh()
+    assert "less than a minute left" in written.getvalue()
+    assert "2 epochs of 3.00 s" in written.getvalue()
+    before = len(written.getvalue())
+    tell.warn("it broke", style="red")
+    shown.stop()
+    assert "it broke" in written.getvalue()[before:]
+
+
+def test_quiet_tells_of_nothing_but_what_went_wrong(show: Show) -> None:
+    for terminal in (False, True):
+        shown, written = show(terminal=terminal, quiet=True)
+        _two_jobs(shown)
+        assert written.getvalue().count("mnist_mlp") == 1
+        assert "somebody" in written.getvalue()
