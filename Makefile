@@ -18,17 +18,22 @@ help: ## list the targets
 		sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' $(MAKEFILE_LIST)
 	@echo '  Overrides go into ARGS: make sweep ARGS="model=mnist_cnn trainer.epochs=2"'
 
-setup: $(BIN)/.ready ## create .venv with the pinned packages of the driver
+setup: $(BIN)/.ready ## create .venv with the driver's pinned packages and this checkout
 
-$(BIN)/.ready: requirements/driver.txt
-	@test -n "$(PYTHON)" || { echo "error: no CPython 3.11 or newer found; install one or say make PYTHON=/path/to/python"; exit 1; }
+# uv installs within seconds; pip_settings hands pip's configuration (a mirror, a folder of wheels) on to it.
+UV := $(BIN)/python kerasbench/environments/pip_settings.py
+
+$(BIN)/.ready: requirements/driver.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no CPython 3.11 or newer found; install one, or run make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv
-	@echo "installing the driver's packages into .venv (about a minute)"
-	@$(BIN)/python -m pip install --quiet --requirement requirements/driver.txt
+	@echo "installing the driver's packages into .venv"
+	@$(BIN)/python -m pip install --quiet $$(grep '^uv==' requirements/driver.txt)
+	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements/driver.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 $(BIN)/.ready-dev: $(BIN)/.ready requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --requirement requirements/dev.txt
 	@touch $@
 
 sweep: setup ## train mnist_mlp on TensorFlow, CNTK and Theano and compare (more: ARGS="...")
@@ -38,10 +43,10 @@ parity: setup ## prove that all seven backends compute the same networks: all mo
 	$(BIN)/python train.py -m task=parity backend=$(BACKENDS) model=$(MODELS) $(ARGS)
 
 report: setup ## draw the comparison of all runs in the store as one page (outputs/report)
-	$(BIN)/python -m kerasbench.report $(ARGS)
+	$(BIN)/kerasbench report $(ARGS)
 
 reference: setup ## put the figures published in 2017 into the store, beside today's
-	$(BIN)/python -m kerasbench.store.reference import $(ARGS)
+	$(BIN)/kerasbench reference import $(ARGS)
 
 test: $(BIN)/.ready-dev ## set up and run all tests
 	$(BIN)/python -m pytest $(ARGS)
@@ -62,7 +67,7 @@ bench: $(BIN)/.ready-dev ## measure what the tool itself costs (about half an ho
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens it
-	$(BIN)/python -m kerasbench.store.ui $(ARGS)
+	$(BIN)/kerasbench ui $(ARGS)
 
 UV_LOCK = $(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade
 MODERN := tensorflow jax

@@ -22,14 +22,14 @@ from kerasbench.config.composition import compose
 from kerasbench.config.schema import Config
 from kerasbench.data import prepare
 from kerasbench.environments import pip_settings
-from kerasbench.paths import REQUIREMENTS, project_path
+from kerasbench.paths import REQUIREMENTS, cache_path
 from kerasbench.process import worker_process
 from kerasbench.store.tracking import open_store
 from kerasbench.terminal.errors import UserError
 from kerasbench.terminal.progress import Announce
 
 _SCRIPT = Path(__file__).with_name("bare_keras.py")
-_CACHE = Path(project_path(".cache/benchmarks"))
+_CACHE = Path(cache_path("benchmarks"))
 _DRIVER = REQUIREMENTS / "driver.txt"
 _MLFLOW_PYTHON = Version("3.10")  # the oldest that it installs on
 

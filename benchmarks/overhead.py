@@ -22,7 +22,7 @@ from benchmarks import processes
 from benchmarks.contestants import Contestants, Figures, Job
 from kerasbench.jobs.rounds import in_turn
 from kerasbench.machine import hardware, provenance
-from kerasbench.paths import project_path
+from kerasbench.paths import work_path
 from kerasbench.process import interruption
 from kerasbench.stats import CONFIDENCE, Estimate, paired_ratio
 from kerasbench.terminal.errors import reporting
@@ -226,7 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _arguments(arguments)
     interruption.install()
     now = datetime.now()
-    default = Path(project_path("outputs")) / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-overhead.json"
+    default = Path(work_path("outputs")) / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-overhead.json"
     file: Path = (options.output or default).resolve()
     try:
         with reporting():

@@ -1,12 +1,34 @@
-"""Where things lie in the project."""
+"""Where things are: in a checkout beside its code, else in the current folder and the user's cache folder."""
 
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
+_SHIPPED = _PACKAGE / "shipped"  # a wheel puts conf/, models/ and requirements/ there
+
+CHECKOUT = None if _SHIPPED.is_dir() else _PACKAGE.parent
+PROJECT = CHECKOUT or _SHIPPED  # holds conf/, models/ and requirements/; only read
 CONF = PROJECT / "conf"
 REQUIREMENTS = PROJECT / "requirements"
+IMPORTED_FROM = _PACKAGE.parent  # for PYTHONPATH, where the package may not be installed
+STARTED_IN = Path.cwd()  # hydra.job.chdir changes the current folder later
+
+_IN_CHECKOUT = {"envs": ".envs"}  # the other caches of a checkout are in .cache/
 
 
-def project_path(relative: str) -> str:
-    """Return `relative` as an absolute path in the project, whatever folder the user is in."""
-    return str(PROJECT / relative)
+def work_path(name: str) -> str:
+    """Return the absolute path for results: in the checkout, or, if installed, in the folder the command started in."""
+    return str((CHECKOUT or STARTED_IN) / name)
+
+
+def cache_path(name: str) -> str:
+    """Return the absolute path of a cache: in the checkout, or, if installed, in the user's cache folder."""
+    if CHECKOUT:
+        return str(CHECKOUT / _IN_CHECKOUT.get(name, f".cache/{name}"))
+    import platformdirs  # not above: kerasbench.project runs on any Python 3
+
+    return str(platformdirs.user_cache_path("kerasbench") / name)
+
+
+def absolute(path: str) -> str:
+    """Return the absolute form of a path that the user wrote, relative to the folder the command started in."""
+    return str(STARTED_IN / Path(path).expanduser())

@@ -35,8 +35,6 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "MLFLOW_TRACKING_URI",
         "MLFLOW_RUN_ID",
         "KERASBENCH_DATA",
-        "KERASBENCH_SWEEP",
-        "KERASBENCH_SWEPT",
         "HYDRA_FULL_ERROR",
     ):
         monkeypatch.delenv(name, raising=False)

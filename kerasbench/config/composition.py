@@ -1,6 +1,7 @@
 """Composes the configuration, and checks what types cannot express."""
 
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from kerasbench.config import settings
 from kerasbench.config.schema import BackendConfig, Config, DataSource, TrackingConfig
 from kerasbench.credentials import without_credentials
-from kerasbench.paths import CONF, project_path
+from kerasbench.paths import CONF, absolute, cache_path, work_path
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Metric
 
@@ -62,7 +63,9 @@ def _at_least(least: int, key: str, value: int | None) -> None:
 
 def register() -> None:
     """Make the schema and the resolvers that conf/ uses known to Hydra and OmegaConf; again does no harm."""
-    OmegaConf.register_new_resolver("project_path", project_path, replace=True)
+    for resolver in (work_path, cache_path):
+        OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+    OmegaConf.register_new_resolver("shell_quote", shlex.quote, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)
 
 
@@ -75,9 +78,9 @@ def typed(node: DictConfig) -> Config:
     """
     config = unchecked(node)
     _check(config)
-    # A worker runs in the project's folder: what the user wrote is relative to where train.py was called.
-    config.data.cache = str(Path(config.data.cache).absolute())
-    config.environments.folder = str(Path(config.environments.folder).absolute())
+    config.data.cache = absolute(config.data.cache)
+    config.environments.folder = absolute(config.environments.folder)
+    config.data.root = config.data.root and absolute(config.data.root)
     return config
 
 

@@ -25,6 +25,7 @@ _INDIFFERENT = (
     "objective",
     "report",
     "quiet",
+    "sweep",
 )
 # What runs of one ranking need not have in common: backend and seed tell competitors and rounds apart, and the digest
 # tells the data apart, wherever they come from.

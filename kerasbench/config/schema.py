@@ -203,6 +203,14 @@ class EnvironmentsConfig:
 
 
 @dataclass
+class SweepConfig:
+    """A job's place in its sweep, filled in by the sweep itself."""
+
+    id: str | None = None
+    varied: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Config:
     """One run."""
 
@@ -216,6 +224,7 @@ class Config:
     parity: ParityConfig = field(default_factory=ParityConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     environments: EnvironmentsConfig = field(default_factory=EnvironmentsConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     seed: int = MISSING
     repeats: int = MISSING
     label: str | None = None

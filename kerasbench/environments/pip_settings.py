@@ -25,3 +25,9 @@ def for_uv() -> dict[str, str]:
             separator = "," if name == "UV_FIND_LINKS" else " "
             environment[name] = separator.join(quoted.strip("'").replace("\\n", " ").split())
     return environment | os.environ
+
+
+if __name__ == "__main__":  # `python pip_settings.py pip install ...` is `uv pip install ...` with pip's settings
+    import uv
+
+    os.execve(uv.find_uv_bin(), ["uv", *sys.argv[1:]], for_uv())

@@ -1,9 +1,7 @@
-"""What train.py does around a run: one job of a sweep, or the only one."""
+"""One job of a command: a run, its place in its sweep, and its outcome."""
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -11,64 +9,54 @@ from omegaconf import DictConfig
 from rich.markup import escape
 
 from kerasbench.config import composition
-from kerasbench.jobs import sweep
+from kerasbench.jobs.place import Job, outcome_file, this_job
 from kerasbench.jobs.run import run
 from kerasbench.jobs.summary import summarise
-from kerasbench.process.garbage import uncollected
-from kerasbench.process.interruption import interruptible
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, one_line, reporting
 
-
-@contextlib.contextmanager
-def running() -> Iterator[None]:
-    """Tell errors in one line, and let SIGTERM end a run as Ctrl-C does: its worker ended, the run KILLED."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
-    told = "interrupted: no worker is left running; the run that was going on is kept as KILLED"
-    with interruptible(told), uncollected(), reporting():
-        try:
-            yield
-        finally:
-            progress.current().stop()
+composition.register()  # a launcher's other process imports this module, and no command line
 
 
-def job(composed: DictConfig) -> float:
-    """Do the run that Hydra composed, and return its objective.
+def perform(composed: DictConfig) -> float:
+    """Perform the run that Hydra composed, and return its objective.
 
-    In a sweep, what goes wrong is kept in the job's outcome and the sweep goes on. A single run exits with status 1.
+    In a sweep, an error is kept in the job's outcome and the sweep goes on. A single run exits with status 1.
     """
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
+    job = this_job(composed)
     if hydra.mode is RunMode.MULTIRUN:
-        outcome = _outcome_in_sweep(composed, folder)
-        outcome.save(folder)
-        progress.current().job_ended()
+        file = outcome_file(hydra.sweep.dir, job.sweep, hydra.job.num)
+        _outcome(composed, job).save(file)  # KILLED, should this process end before the run does
+        outcome = _outcome_in_sweep(composed, folder, job)
+        outcome.save(file)
+        progress.current(composed.quiet).job_ended()
     else:
         with reporting():
             config = composition.typed(composed)
-            outcome = run(config, folder, sweep.this_job(), progress.current())
+            outcome = run(config, folder, job, progress.current(composed.quiet))
             progress.current().stop()
-            finished = summarise([outcome], sweep.sweep_id(), config, folder)
+            finished = summarise([outcome], job.sweep, config, folder)
         if not finished:
             raise SystemExit(1)
     return outcome.objective(composed.objective)
 
 
-def _outcome_in_sweep(composed: DictConfig, folder: Path) -> Outcome:
-    """Do the run; return what goes wrong, whatever it is, as its outcome, for the other jobs must have their turn."""
+def _outcome_in_sweep(composed: DictConfig, folder: Path, job: Job) -> Outcome:
+    """Perform the run; return any error as its outcome, because the other jobs must have their turn."""
+    shown = progress.current(composed.quiet)
     try:
-        return run(composition.typed(composed), folder, sweep.this_job(), progress.current())
+        return run(composition.typed(composed), folder, job, shown)
     except Exception as error:
         if not isinstance(error, UserError):
-            progress.current().console.print_exception()
-        progress.current().lasting(f"[red]error:[/] {escape(one_line(error))}")
-        return Outcome(
-            composed.backend.name,
-            composed.model.name,
-            composed.seed,
-            composed.task.value,
-            list(sweep.this_job().variant),
-            "FAILED",
-            one_line(error),
-        )
+            shown.console.print_exception()
+        shown.lasting(f"[red]error:[/] {escape(one_line(error))}")
+        return _outcome(composed, job, status="FAILED", failure=one_line(error))
+
+
+def _outcome(composed: DictConfig, job: Job, **ended: Any) -> Outcome:
+    return Outcome(
+        composed.backend.name, composed.model.name, composed.seed, composed.task.value, list(job.variant), **ended
+    )

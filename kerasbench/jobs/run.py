@@ -1,8 +1,8 @@
-"""One run, from top to bottom: environment, worker, data set, tracking."""
+"""One run, from top to bottom: environment, worker, data set, store."""
 
-import gc
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,13 @@ from omegaconf import OmegaConf
 from kerasbench import environments
 from kerasbench.config import identity, settings
 from kerasbench.config.schema import Config, Task
+from kerasbench.jobs.place import Job
 from kerasbench.machine import hardware, provenance
 from kerasbench.machine.nvml import Nvml
 from kerasbench.machine.telemetry import Telemetry
+from kerasbench.process.garbage import collect_again
 from kerasbench.process.worker_process import start
-from kerasbench.tasks.outcome import Job, Outcome
+from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.errors import RunFailed
 from kerasbench.terminal.progress import Progress
 from kerasbench.vocabulary import Tag
@@ -32,10 +34,10 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
         config: the run.
         folder: where this job's files, the worker's log first, are written.
         job: its place in its sweep.
-        progress: where what goes on is told.
+        progress: where its steps are shown.
 
     Raises:
-        UserError: something that no run can be recorded for: a missing interpreter, an unusable store or data set.
+        UserError: no run can be recorded: a missing interpreter, an unusable store or data set.
     """
     outcome = Outcome(config.backend.name, config.model.name, config.seed, config.task.value, list(job.variant))
     announce = progress.announcing(f"{outcome.competitor} · {config.model.name}")
@@ -57,13 +59,12 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
 
             from kerasbench.store import notes
             from kerasbench.store.tracking import TrackedRun, open_store
-            from kerasbench.tasks.parity import certify
+            from kerasbench.tasks.parity import Comparison, certify
             from kerasbench.tasks.session import Session
             from kerasbench.tasks.training import train
 
             store = open_store(config.tracking)
-            gc.freeze()  # what has been imported stays
-            gc.enable()
+            collect_again()
             if data.note:
                 announce.warn(f"{data.note}; training on the stand-in {data.name} instead")
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
@@ -78,19 +79,21 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 tracked.dataset(data)
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")
                 tracked.artifact(environment.packages)
-                session = Session(
-                    config, chosen, data, worker, asked, telemetry, tracked, outcome, announce, folder, job
-                )
-                _perform(session, {Task.train: train, Task.parity: certify}[config.task], log)
+                session = Session(config, worker, tracked, outcome, announce)
+                tasks = {
+                    Task.train: partial(train, telemetry=telemetry),
+                    Task.parity: partial(certify, comparison=Comparison(chosen, data, folder, job.sweep)),
+                }
+                _perform(session, tasks[config.task], log)
                 if config.task is Task.train:  # parity's reference, another worker, would be noise
-                    _tell_noise(session, others_on_gpus)
+                    _report_noise(session, telemetry, others_on_gpus)
                 if outcome.failure:
                     tracked.fail(outcome.failure)
     return outcome
 
 
 def _perform(session: "Session", task: Callable[["Session"], None], log: Path) -> None:
-    """Do the task, and keep how it ended, and what the worker said, whatever happens."""
+    """Perform the task, and keep how it ended, and the worker's log, whatever happens."""
     try:
         task(session)
         session.outcome.status = "FINISHED"
@@ -102,13 +105,13 @@ def _perform(session: "Session", task: Callable[["Session"], None], log: Path) -
         session.tracked.artifact(log)
 
 
-def _tell_noise(session: "Session", others_at_its_start: int) -> None:
-    others = max(others_at_its_start, session.telemetry.others_on_gpus)
+def _report_noise(session: "Session", telemetry: Telemetry, others_at_its_start: int) -> None:
+    others = max(others_at_its_start, telemetry.others_on_gpus)
     on_gpus = f"{others} other processes computed on the GPUs" if others else None
-    noise = "; ".join(filter(None, [session.telemetry.noise(), on_gpus]))
+    noise = "; ".join(filter(None, [telemetry.noise(), on_gpus]))
     if noise:
         session.tracked.tags({Tag.NOISE: noise})
-        session.announce.warn(f"noise: {noise}; the times of this run are not to be trusted")
+        session.announce.warn(f"noise: {noise}; do not trust the times of this run, close other programs and run again")
 
 
 def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:

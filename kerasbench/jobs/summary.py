@@ -11,7 +11,7 @@ from rich.table import Table
 
 from kerasbench.config.schema import Config, Task
 from kerasbench.credentials import without_credentials
-from kerasbench.paths import PROJECT
+from kerasbench.paths import IMPORTED_FROM
 from kerasbench.process import children
 from kerasbench.store import pages
 from kerasbench.tasks.outcome import Outcome
@@ -66,10 +66,10 @@ def _print_comparison(sweep: str, config: Config, page_folder: Path | None, cons
 def _write_page(sweep: str, config: Config, folder: Path, console: Console) -> None:
     """Write the report's page and keep it in MLflow, in a process of its own, as drawing takes memory."""
     tracking = config.tracking
-    command = [sys.executable, "-m", "kerasbench.report", "--sweep", sweep, "--output", str(folder.resolve())]
+    command = [sys.executable, "-m", "kerasbench", "report", "--sweep", sweep, "--output", str(folder.resolve())]
     command += ["--experiment", tracking.experiment]
     # It stays in the user's folder, which a store's address may be relative to.
-    path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH")]))
     # The store's address may hold a password, which every user of the machine could read in a command line.
     environment = os.environ | {"PYTHONPATH": path, "MLFLOW_TRACKING_URI": tracking.uri}
     if not TRACEBACKS:

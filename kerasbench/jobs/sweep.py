@@ -1,16 +1,12 @@
-"""What happens around a sweep's jobs: all is checked and provisioned before the first, and summed up after the last."""
+"""What happens around a sweep's jobs: checks and environments before the first, the summary after the last."""
 
 import copy
 import math
-import os
-import uuid
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
@@ -19,38 +15,17 @@ from omegaconf import DictConfig, open_dict, read_write
 from kerasbench import environments
 from kerasbench.config import composition
 from kerasbench.config.schema import Config, Task
+from kerasbench.jobs import place
 from kerasbench.jobs.summary import summarise
-from kerasbench.tasks.outcome import Job, Outcome
+from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
 
-# A launcher's other processes inherit them.
-_SWEEP_VARIABLE, _SWEPT_VARIABLE = "KERASBENCH_SWEEP", "KERASBENCH_SWEPT"
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
-_NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task"}  # these have tags of their own
-
-
-def sweep_id() -> str:
-    """Return the id that all runs of this command share."""
-    return os.environ.setdefault(_SWEEP_VARIABLE, f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}")
-
-
-def this_job() -> Job:
-    """Return the place in its sweep of the job that Hydra runs now.
-
-    A label and a changed backend make another competitor, too, whether the sweep varies them or not.
-    """
-    swept = set(os.environ.get(_SWEPT_VARIABLE, "").split()) - _NO_VARIANT
-
-    def tells_apart(override: str) -> bool:
-        key = override.partition("=")[0].lstrip("+~")
-        return key in swept or key == "label" or key.startswith("backend.")
-
-    return Job(sweep_id(), tuple(filter(tells_apart, HydraConfig.get().overrides.task)))
 
 
 class SweepCallback(Callback):
-    """What Hydra calls before and after the jobs. It only warns of what a callback raises: SystemExit ends it all."""
+    """What Hydra calls before and after the jobs. Hydra lets no error of a callback through but SystemExit."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the choices of a single run, and provision its backend."""
@@ -62,35 +37,38 @@ class SweepCallback(Callback):
             _provision([checked])
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check every choice of the sweep, and provision every backend, before anything is trained."""
-        sweep_id()
+        """Check every choice of the sweep, and provision every backend, before any training starts."""
         with reporting(unexpected=True):
             fixed, swept = _overrides(config)
-            os.environ[_SWEPT_VARIABLE] = " ".join(swept)
+            place.hand_on(config, swept)
             _check_repeats(config, swept)
-            progress.begin(math.prod(map(len, swept.values())) * config.repeats, config.quiet)
-            choices = _choices(config, fixed, list(swept.values()))
-            _open_stores(choices)  # it imports MLflow: else the first worker would start beside that
+            progress.begin(_jobs(config, swept), config.quiet)
+            choices = _choices(config, fixed, [values for values in swept.values() if values])
+            _open_stores(choices)  # this imports MLflow, which must not happen beside the first worker
             _provision(choices)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""
         progress.current().stop()
         with reporting(unexpected=True):
-            folder = Path(config.hydra.sweep.dir)
-            jobs = sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
-            outcomes = [Outcome.load(job) for job in jobs]
-            done = [outcome for outcome in outcomes if outcome]
-            finished = summarise(done, sweep_id(), composition.unchecked(_without_hydra(config)), folder / "report")
-            if not finished or None in outcomes:
+            folder, sweep = config.hydra.sweep.dir, config.sweep.id
+            outcomes = [Outcome.load(file) for file in place.outcome_files(folder, sweep)]
+            whole = composition.unchecked(_without_hydra(config))
+            if not summarise(outcomes, sweep, whole, Path(folder) / "report"):
                 raise SystemExit(1)
+
+
+def _jobs(master: DictConfig, swept: dict[str, list[str]]) -> int:
+    """Return the number of jobs: the trials of a sweeper that searches, or the product of all choices."""
+    trials = master.hydra.sweeper.get("n_trials")
+    return int(trials or math.prod(map(len, swept.values())) * master.repeats)
 
 
 def _overrides(master: DictConfig) -> tuple[list[str], dict[str, list[str]]]:
     """Return the sweep's fixed overrides, and by key those that it varies, one for each value.
 
-    They come from the configuration (an experiment's `hydra.sweeper.params`) and, winning, from the command line. A
-    range without steps, which only some sweepers know, is left to its jobs.
+    They come from the configuration (an experiment's `hydra.sweeper.params`) and, winning, from the command line. An
+    interval, which only some sweepers know, has no values here; they are checked by its jobs.
     """
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     chosen = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
@@ -101,8 +79,9 @@ def _overrides(master: DictConfig) -> tuple[list[str], dict[str, list[str]]]:
     for key, override in parsed.items():
         if not override.is_sweep_override():
             fixed.append(f"{key}={override.get_value_element_as_str()}")
-        elif override.is_discrete_sweep():
-            swept[key.lstrip("+")] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        else:
+            values = override.sweep_string_iterator() if override.is_discrete_sweep() else ()
+            swept[key.lstrip("+")] = [f"{key}={value}" for value in values]
     return fixed, swept
 
 

@@ -14,7 +14,9 @@ from kerasbench.vocabulary import Tag
 @functools.cache
 def tags() -> dict[str, str]:
     """Return the command line and, in a git checkout, the commit and whether files differ from it."""
-    command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    name = Path(sys.argv[0]).name
+    program = ["python", name] if name.endswith(".py") else name.split()  # `kerasbench train`
+    command = shlex.join([*program, *sys.argv[1:]])
     return {Tag.COMMAND: without_credentials(command)} | _git()
 
 

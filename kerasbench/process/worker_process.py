@@ -22,6 +22,7 @@ _INHERITED = (
     "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "CUDA_HOME",
 )  # fmt: skip
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_START = Path(protocol.__file__).with_name("start.py")
 _GRACE_SECONDS = 5.0
 
 
@@ -56,14 +57,13 @@ class WorkerProcess:
     """A running worker. As a context manager it leaves no process behind, whatever happens inside."""
 
     def __init__(self, python: Path, environment_variables: Mapping[str, str], log: Path) -> None:
-        """Start `python -m kerasbench.worker` in a process group of its own, its output going to `log`."""
+        """Start a worker in a process group of its own; its output goes to `log`."""
         reading, writing = os.pipe()
         self.started_at = time.time()
         with log.open("wb") as output:
             try:
                 self._process = subprocess.Popen(
-                    [python, "-m", "kerasbench.worker", str(writing)],
-                    cwd=PROJECT,
+                    [python, _START, PROJECT, str(writing)],
                     env=dict(environment_variables),
                     stdin=subprocess.PIPE,
                     stdout=output,

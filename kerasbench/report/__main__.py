@@ -4,8 +4,8 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from kerasbench.paths import PROJECT
-from kerasbench.process.garbage import uncollected
+from kerasbench.paths import work_path
+from kerasbench.process.garbage import collected_later
 from kerasbench.process.interruption import interruptible
 from kerasbench.report import collect, drawers, log, write
 from kerasbench.report.formats import FORMATS
@@ -14,7 +14,7 @@ from kerasbench.terminal.errors import reporting
 
 def main(arguments: list[str] | None = None) -> None:
     """Write the page and its plots and keep them in MLflow, or print the figures in another format."""
-    parser = argparse.ArgumentParser(prog="python -m kerasbench.report", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="kerasbench report", description=main.__doc__)
     parser.add_argument("--uri", help="the MLflow store (default: MLFLOW_TRACKING_URI, else mlruns/mlflow.db)")
     parser.add_argument("--experiment", help="its experiment (default: keras-backends)")
     parser.add_argument(
@@ -26,13 +26,15 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="SHARE",
         help="tell the seconds to this validation accuracy, such as 0.97 (default: the highest that most reach)",
     )
-    parser.add_argument("--output", type=Path, default=PROJECT / "outputs" / "report", help="default: outputs/report")
+    parser.add_argument(
+        "--output", type=Path, default=Path(work_path("outputs/report")), help="default: outputs/report"
+    )
     parser.add_argument("--format", choices=["html", *FORMATS], default="html", help="all but html are printed")
     parser.add_argument("--no-log", action="store_true", help="do not keep the page in MLflow")
     options = parser.parse_args(arguments)
     from kerasbench.config.composition import store  # Hydra: the processes that draw import this module, too
 
-    with interruptible(), uncollected(), reporting():
+    with interruptible(), collected_later(), reporting():
         tracking = store(options.uri, options.experiment)
         read = partial(collect, tracking.uri, tracking.experiment, options.sweep, options.accuracy)
         if options.format != "html":

@@ -1,4 +1,4 @@
-"""A run's place in its sweep, and how it ended."""
+"""How a run ended."""
 
 import json
 import math
@@ -6,28 +6,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-_FILE = "outcome.json"
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run's place in its sweep.
-
-    Attributes:
-        sweep: an id that all runs of one command share.
-        variant: what makes it another competitor than its backend as it comes: the overrides, KEY=VALUE, that the sweep
-            varies besides backend, model, data and seed, those of the backend itself, and a label.
-    """
-
-    sweep: str
-    variant: tuple[str, ...] = ()
-
 
 @dataclass
 class Outcome:
     """How a run ended, for the table and for Hydra's sweepers.
 
-    It is kept as a file in the job's folder, so that the sweep can be summed up whichever launcher ran its jobs.
+    A job of a sweep keeps it as a file, so that the sweep can be summed up whichever launcher ran its jobs.
     """
 
     backend: str
@@ -45,19 +29,19 @@ class Outcome:
 
     @property
     def competitor(self) -> str:
-        """What it is in a table: its backend, and what else its sweep varied."""
+        """Its name in a table: its backend, and what else its sweep varied."""
         return " · ".join([self.backend, *self.variant])
 
     def objective(self, metric: str) -> float:
-        """Return a metric of the last epoch or of the run; NaN, which no sweeper takes for a good one, if it failed."""
+        """Return a metric of the last epoch or of the run; NaN, which no sweeper prefers, if it failed."""
         return self.metrics.get(metric, math.nan) if self.status == "FINISHED" else math.nan
 
-    def save(self, folder: Path) -> None:
-        """Write it to the job's folder."""
-        (folder / _FILE).write_text(json.dumps(asdict(self)))
+    def save(self, file: Path) -> None:
+        """Write it to a file."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(self)))
 
     @classmethod
-    def load(cls, folder: Path) -> Self | None:
-        """Return what a job left in its folder, None if it left nothing."""
-        file = folder / _FILE
-        return cls(**json.loads(file.read_text())) if file.exists() else None
+    def load(cls, file: Path) -> Self:
+        """Return what `save` wrote to a file."""
+        return cls(**json.loads(file.read_text()))

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import importlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +18,9 @@ from filelock import FileLock
 from kerasbench import environments
 from kerasbench.config import settings
 from kerasbench.config.composition import backend_named
-from kerasbench.config.schema import BackendConfig, ParityOptimizer, SettingsConfig
+from kerasbench.config.schema import BackendConfig, Config, ParityOptimizer, SettingsConfig
 from kerasbench.config.settings import Resolved
+from kerasbench.data import PreparedData
 from kerasbench.process.worker_process import WorkerDied, WorkerProcess, start
 from kerasbench.tasks import request
 from kerasbench.tasks.session import Session
@@ -29,7 +31,23 @@ from kerasbench.worker import dataset, initializers, protocol
 FLOAT64 = "float64"  # the name of the NumPy reference, where a model has one
 
 
-def certify(session: Session) -> None:
+@dataclass(frozen=True)
+class Comparison:
+    """What the two sides of a comparison share.
+
+    Attributes:
+        settings: those that this run's worker was started under.
+        folder: where this job's files are written.
+        sweep: the jobs of one sweep compute the reference's losses once.
+    """
+
+    settings: Resolved
+    data: PreparedData
+    folder: Path
+    sweep: str
+
+
+def certify(session: Session, comparison: Comparison) -> None:
     """Compare the backend's losses with the reference's, step by step, and log the deviations.
 
     Raises:
@@ -39,11 +57,10 @@ def certify(session: Session) -> None:
     session.await_ready()
     losses = session.worker.expect(protocol.LOSSES)["losses"]
     reference = config.parity.reference
-    deviations = {reference: relative_deviations(losses, _reference_losses(session))}
+    deviations = {reference: relative_deviations(losses, _reference_losses(session, comparison))}
     if config.model.float64_reference and config.parity.optimizer is ParityOptimizer.sgd:
-        deviations[FLOAT64] = relative_deviations(
-            losses, _float64_losses(config.model.float64_reference, session.asked)
-        )
+        asked = request.to_compare(config, config.backend, comparison.settings, comparison.data)
+        deviations[FLOAT64] = relative_deviations(losses, _float64_losses(config.model.float64_reference, asked))
     for step, loss in enumerate(losses, start=1):
         of_step = {f"parity_deviation_{name}": found[step - 1] for name, found in deviations.items()}
         session.tracked.metrics({"parity_loss": loss, **of_step}, step=step)
@@ -54,8 +71,10 @@ def certify(session: Session) -> None:
     for name, found in deviations.items():
         first = first_above(found, config.parity.tolerance)
         if first is not None:
-            # NumPy's reference tells no outputs: where it alone deviates, so does the reference backend from it.
-            layer = _first_deviating_layer(session) if name == reference else f"not looked for against {name}"
+            # NumPy's reference has no layer outputs; the reference backend, too, deviates from it where it alone does.
+            layer = (
+                _first_deviating_layer(session, comparison) if name == reference else f"not looked for against {name}"
+            )
             raise RunFailed(
                 f"its loss deviates from {name}'s by {found[first - 1]:.1e} at step {first} "
                 f"(tolerance {config.parity.tolerance:.0e}); first layer whose output deviates: {layer}"
@@ -74,19 +93,19 @@ def first_above(deviations: list[float], tolerance: float) -> int | None:
     return next((step for step, value in enumerate(deviations, start=1) if not value <= tolerance), None)
 
 
-def _reference_losses(session: Session) -> list[float]:
+def _reference_losses(session: Session, comparison: Comparison) -> list[float]:
     """Return the reference backend's losses, computed once for all jobs of a sweep."""
     config = session.config
-    reference = _reference(session)
-    asked = request.to_compare(config, *reference, session.data)
+    reference = _reference(session.config, comparison)
+    asked = request.to_compare(config, *reference, comparison.data)
     what = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
-    file = session.folder.parent / f"{session.job.sweep}-reference-{what}.json"
+    file = comparison.folder.parent / f"{comparison.sweep}-reference-{what}.json"
     with FileLock(f"{file}.lock"):
         if file.exists():
             return list(json.loads(file.read_text()))
         session.announce(f"computing the reference's losses on {config.parity.reference}")
         try:
-            with _start(session, reference, "reference") as worker:
+            with _start(session, reference, comparison.folder / "reference.log") as worker:
                 worker.send(protocol.PARITY, **asked)
                 worker.expect(protocol.READY)
                 losses: list[float] = worker.expect(protocol.LOSSES)["losses"]
@@ -111,31 +130,30 @@ def _float64_losses(module: str, asked: dict[str, Any]) -> list[float]:
 
 
 class _Side(NamedTuple):
-    """One of the two that are compared."""
+    """One of the two backends that are compared."""
 
     backend: BackendConfig
     settings: Resolved
 
 
-def _reference(session: Session) -> _Side:
-    """Return the reference as it is installed; only its threads are the session's."""
-    config = session.config
+def _reference(config: Config, comparison: Comparison) -> _Side:
+    """Return the reference as it is installed; only its threads are this run's."""
     backend = backend_named(config.parity.reference)
-    asked = SettingsConfig(threads=session.settings.threads)
+    asked = SettingsConfig(threads=comparison.settings.threads)
     return _Side(backend, settings.resolve(backend, asked, config.model.convolutional))
 
 
-def _start(session: Session, side: _Side, name: str) -> WorkerProcess:
+def _start(session: Session, side: _Side, log: Path) -> WorkerProcess:
     folder = Path(session.config.environments.folder)
     environment = environments.provision(side.backend, folder, session.announce)
-    return start(environment.folder, side.backend, side.settings, session.folder / f"{name}.log")
+    return start(environment.folder, side.backend, side.settings, log)
 
 
-def _first_deviating_layer(session: Session) -> str:
+def _first_deviating_layer(session: Session, comparison: Comparison) -> str:
     """Return the name of the first layer whose output for the first batch is not the reference's."""
     try:
-        found = _layer_outputs(session, _Side(session.config.backend, session.settings), "outputs")
-        expected = _layer_outputs(session, _reference(session), "reference-outputs")
+        found = _layer_outputs(session, comparison, _Side(session.config.backend, comparison.settings), "outputs")
+        expected = _layer_outputs(session, comparison, _reference(session.config, comparison), "reference-outputs")
     except WorkerDied as died:
         return f"unknown ({died})"
     for layer, output in expected.items():
@@ -145,10 +163,10 @@ def _first_deviating_layer(session: Session) -> str:
     return "none: the forward pass agrees, the gradients or what the optimizer makes of them do not"
 
 
-def _layer_outputs(session: Session, side: _Side, name: str) -> dict[str, Any]:
-    path = session.folder / f"{name}.npz"
-    with _start(session, side, name) as worker:
-        asked = request.to_compare(session.config, *side, session.data)
+def _layer_outputs(session: Session, comparison: Comparison, side: _Side, name: str) -> dict[str, Any]:
+    path = comparison.folder / f"{name}.npz"
+    with _start(session, side, comparison.folder / f"{name}.log") as worker:
+        asked = request.to_compare(session.config, *side, comparison.data)
         worker.send(protocol.OUTPUTS, path=str(path), **asked)
         worker.expect(protocol.READY)
         layers = worker.expect(protocol.OUTPUTS)["layers"]

@@ -1,16 +1,11 @@
-"""What a task has at hand while its worker runs."""
+"""What every task has at hand while its worker runs."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from kerasbench.config.schema import Config
-from kerasbench.config.settings import Resolved
-from kerasbench.data import PreparedData
-from kerasbench.machine.telemetry import Telemetry
 from kerasbench.process.worker_process import WorkerProcess
 from kerasbench.store.tracking import TrackedRun
-from kerasbench.tasks.outcome import Job, Outcome
+from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.progress import Teller
 from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
@@ -18,26 +13,13 @@ from kerasbench.worker import protocol
 
 @dataclass(frozen=True)
 class Session:
-    """One tracked run and its worker.
-
-    Attributes:
-        asked: the request that the worker has been sent.
-        folder: where this job's files are written.
-        job: its place in its sweep.
-        settings: what the worker was started under.
-    """
+    """One tracked run and its worker, which has been sent the task's request."""
 
     config: Config
-    settings: Resolved
-    data: PreparedData
     worker: WorkerProcess
-    asked: dict[str, Any]
-    telemetry: Telemetry
     tracked: TrackedRun
     outcome: Outcome
     announce: Teller
-    folder: Path
-    job: Job
 
     def await_ready(self) -> None:
         """Wait until the worker has imported Keras, and keep its versions.

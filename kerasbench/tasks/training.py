@@ -1,6 +1,7 @@
-"""The task `train`: what a worker reports while it trains, kept as it comes."""
+"""The task `train`: every event of a worker that trains becomes metrics of its run."""
 
 from kerasbench import stats
+from kerasbench.machine.telemetry import Telemetry
 from kerasbench.tasks.session import Session
 from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
@@ -11,11 +12,11 @@ _AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds")
 _BETWEEN_EPOCHS = ("shuffle_seconds", "augmentation_seconds")
 
 
-def train(session: Session) -> None:
-    """Have the worker train, and log every epoch while the next goes on.
+def train(session: Session, telemetry: Telemetry) -> None:
+    """Have the worker train, and log each epoch while the next one runs.
 
     Raises:
-        RunFailed: it did not finish.
+        RunFailed: the worker did not finish.
     """
     worker, tracked, outcome = session.worker, session.tracked, session.outcome
     epochs = session.config.trainer.epochs
@@ -27,14 +28,14 @@ def train(session: Session) -> None:
     probed = worker.expect(protocol.PROBED)
     tracked.metrics({name: probed[name] for name in _PROBE_METRICS})
     tracked.tags({f"{Tag.IN_FORCE}{name}": value for name, value in probed["in_force"].items()})
-    session.announce(f"epoch 1/{epochs}, in which what is used first is compiled", (0, epochs))
+    session.announce(f"epoch 1/{epochs} (includes one-time compilation)", (0, epochs))
 
     for _ in range(epochs):
         epoch = worker.expect(protocol.EPOCH)
         metrics = {name: epoch[name] for name in (*Metric.OF_EPOCH, *_BETWEEN_EPOCHS) if name in epoch}
         metrics[Metric.ELAPSED_SECONDS] = epoch["ended_at"] - worker.started_at
         metrics[Metric.EXAMPLES_PER_SECOND] = built["examples"] / metrics[Metric.EPOCH_SECONDS]
-        metrics |= session.telemetry.between(epoch["started_at"], epoch["ended_at"])
+        metrics |= telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
         outcome.epoch_seconds.append(metrics[Metric.EPOCH_SECONDS])
         outcome.metrics = metrics

@@ -125,6 +125,6 @@ def begin(jobs: int, quiet: bool) -> Progress:
     return _current
 
 
-def current() -> Progress:
-    """Return what tells of this process's jobs; in a launcher's other process, where nobody began, plain steps."""
-    return _current or begin(1, quiet=False)
+def current(quiet: bool = False) -> Progress:
+    """Return this process's display; in a launcher's other process, where `begin` was not called, plain lines."""
+    return _current or begin(1, quiet)

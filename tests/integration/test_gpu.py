@@ -7,8 +7,8 @@ import pytest
 from mlflow import MlflowClient
 
 from kerasbench.config.composition import compose
+from kerasbench.jobs.place import Job
 from kerasbench.jobs.run import run
-from kerasbench.tasks.outcome import Job
 from kerasbench.terminal.progress import Progress
 from tests.conftest import runs_in
 from tests.recorded_gpu import Recording

@@ -17,10 +17,10 @@ from mlflow import MlflowClient
 
 from kerasbench import environments
 from kerasbench.config.composition import backend_named, compose
+from kerasbench.jobs.place import Job
 from kerasbench.jobs.run import run
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.paths import PROJECT
-from kerasbench.tasks.outcome import Job
 from kerasbench.terminal.progress import Progress
 from tests.conftest import Train, runs_in
 from tests.integration.known_costs import assert_epochs_are_their_batches, assert_unfinished_work_is_waited_for

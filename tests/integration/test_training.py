@@ -103,7 +103,7 @@ def _worker_of(process: "subprocess.Popen[bytes]") -> psutil.Process:
     parent = psutil.Process(process.pid)
     while process.poll() is None:
         for child in parent.children():
-            if "kerasbench.worker" in child.cmdline():
+            if any(part.endswith("worker/start.py") for part in child.cmdline()):
                 return child
         time.sleep(0.05)
     raise AssertionError("the driver ended without a worker")

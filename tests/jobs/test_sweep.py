@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
-from kerasbench.jobs import sweep
+from kerasbench.jobs import place
 from kerasbench.jobs.rounds import in_turn
 from tests.conftest import Train
 
@@ -60,8 +60,9 @@ def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pyte
     overrides = ["backend=theano", "label=after", "backend.fixes=[]", "settings.threads=1", "trainer.epochs=2"]
     told = SimpleNamespace(overrides=SimpleNamespace(task=overrides))
     monkeypatch.setattr(HydraConfig, "get", lambda: told)
-    monkeypatch.setenv("KERASBENCH_SWEPT", "backend settings.threads")
-    assert sweep.this_job().variant == ("label=after", "backend.fixes=[]", "settings.threads=1")
+    composed = OmegaConf.create({"sweep": {"id": "s1", "varied": ["backend", "settings.threads"]}})
+    expected = place.Job("s1", ("label=after", "backend.fixes=[]", "settings.threads=1"))
+    assert place.this_job(composed) == expected
 
 
 @pytest.mark.parametrize(

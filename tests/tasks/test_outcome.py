@@ -16,7 +16,6 @@ def test_the_objective_is_the_metricss_value_and_not_a_number_where_a_run_failed
     assert math.isnan(_outcome(status="FAILED").objective("val_accuracy"))
 
 
-def test_an_outcome_is_kept_in_the_jobs_folder(tmp_path: Path) -> None:
-    assert Outcome.load(tmp_path) is None
-    _outcome().save(tmp_path)
-    assert Outcome.load(tmp_path) == _outcome()
+def test_an_outcome_is_kept_as_a_file(tmp_path: Path) -> None:
+    _outcome().save(tmp_path / "sweep" / "3.json")
+    assert Outcome.load(tmp_path / "sweep" / "3.json") == _outcome()

@@ -1,4 +1,4 @@
-"""Train one model on the backend that KERAS_BACKEND names: `python -m kerasbench.worker EVENTS_DESCRIPTOR`.
+"""What a worker does: one task on the backend that KERAS_BACKEND names.
 
 Imports Keras before it reads the request, so that the slow import goes on while the driver prepares the data.
 """
@@ -55,9 +55,12 @@ def do(request: Dict[str, Any], channel: protocol.Channel) -> None:
     tasks[request["kind"]](request, channel)
 
 
-def main() -> int:
-    """Announce the framework, read the request, train. Without a request, stop after the announcement."""
-    descriptor = int(sys.argv[1])
+def main(descriptor: int) -> int:
+    """Announce the framework, read the request, perform it. Without a request, stop after the announcement.
+
+    Args:
+        descriptor: of the pipe that events are written to.
+    """
     os.set_inheritable(descriptor, False)
     channel = protocol.Channel(os.fdopen(descriptor, "wb"))
     try:
@@ -76,11 +79,3 @@ def main() -> int:
         channel.send(protocol.FAILED, reason=one_line(error))
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Not sys.exit: a framework's exit handlers can hang or crash after a good run, and nothing is left to save.
-    os._exit(code)

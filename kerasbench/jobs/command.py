@@ -1,0 +1,38 @@
+"""`kerasbench train` and `python train.py`: Hydra's command line around one job or the jobs of a sweep."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import hydra
+from omegaconf import DictConfig
+
+from kerasbench.jobs.job import perform
+from kerasbench.paths import CONF
+from kerasbench.process.garbage import collected_later
+from kerasbench.process.interruption import interruptible
+from kerasbench.terminal import progress
+from kerasbench.terminal.errors import reporting
+
+
+def main() -> None:
+    """Train one Keras model on one Keras backend and keep the run in MLflow; with -m, every combination of choices."""
+    with _running():
+        _train()
+
+
+@hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
+def _train(composed: DictConfig) -> float:
+    """Perform the job that Hydra composed; return its objective for Hydra's sweepers."""
+    return perform(composed)
+
+
+@contextlib.contextmanager
+def _running() -> Iterator[None]:
+    """Report errors in one line, and let SIGTERM end a run as Ctrl-C does: its worker ended, the run KILLED."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
+    with interruptible(), collected_later(), reporting():
+        try:
+            yield
+        finally:
+            progress.current().stop()

@@ -1,0 +1,67 @@
+"""A job's place in its sweep.
+
+It travels to the jobs as data, in overrides of `sweep.id` and `sweep.varied`, so that a launcher may run them in other
+processes or on other machines.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+_OUTCOMES = ".outcomes"
+_NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task"}  # these have tags of their own
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run's place in its sweep.
+
+    Attributes:
+        sweep: an id that all runs of one command share.
+        variant: what makes it another competitor than its plain backend: the overrides, KEY=VALUE, that the sweep
+            varies besides backend, model, data and seed, those of the backend itself, and a label.
+    """
+
+    sweep: str
+    variant: tuple[str, ...] = ()
+
+
+def new_sweep_id() -> str:
+    """Return an id that sorts by time and that no other command has."""
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+
+
+def hand_on(master: DictConfig, varied: Iterable[str]) -> None:
+    """Give a sweep its id, and hand it and the keys that it varies on to all its jobs."""
+    master.sweep.id = master.sweep.id or new_sweep_id()
+    keys = ",".join(f"'{key}'" for key in varied)
+    master.hydra.overrides.hydra.extend([f"sweep.id='{master.sweep.id}'", f"sweep.varied=[{keys}]"])
+
+
+def this_job(composed: DictConfig) -> Job:
+    """Return the place of the job that Hydra runs now.
+
+    A label and a changed backend make another competitor, too, whether the sweep varies them or not.
+    """
+    varied = set(composed.sweep.varied) - _NO_VARIANT
+
+    def tells_apart(override: str) -> bool:
+        key = override.partition("=")[0].lstrip("+~")
+        return key in varied or key == "label" or key.startswith("backend.")
+
+    return Job(composed.sweep.id or new_sweep_id(), tuple(filter(tells_apart, HydraConfig.get().overrides.task)))
+
+
+def outcome_file(sweep_folder: str, sweep: str, number: int) -> Path:
+    """Return the file for the outcome of a sweep's job, wherever the job itself writes its files."""
+    return Path(sweep_folder) / _OUTCOMES / sweep / f"{number}.json"
+
+
+def outcome_files(sweep_folder: str, sweep: str) -> list[Path]:
+    """Return the files of all jobs that have begun, in their order."""
+    return sorted((Path(sweep_folder) / _OUTCOMES / sweep).glob("*.json"), key=lambda file: int(file.stem))

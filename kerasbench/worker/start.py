@@ -1,0 +1,28 @@
+"""Start the worker in a backend's environment: `python start.py PROJECT_FOLDER EVENTS_DESCRIPTOR`.
+
+The worker must see `kerasbench.worker` and the project's `models`, and nothing else of where this package is installed:
+beside it may be the driver's own packages, for another Python. So neither its folder nor the current one is searched.
+"""
+
+import os
+import sys
+import types
+
+
+def main() -> int:
+    """Make `kerasbench` and the project's folder importable, and run the worker."""
+    sys.path[0] = sys.argv[1]  # instead of this file's folder
+    package = types.ModuleType("kerasbench")
+    package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+    sys.modules["kerasbench"] = package
+    from kerasbench.worker.command import main as work
+
+    return work(int(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: a framework's exit handlers can hang or crash after a good run, and nothing is left to save.
+    os._exit(code)
