@@ -1,4 +1,4 @@
-"""What the user sees while the tool works: a live display on a terminal, a plain line for each step elsewhere."""
+"""What the user sees while the tool works: a live display on a terminal, elsewhere a plain line for each step."""
 
 import sys
 import time
@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+
+from kerasbench.terminal.time_left import TimeLeft, in_words
 
 _PLAIN_WIDTH = 140  # columns of a table where the output is no terminal
 
@@ -20,17 +22,17 @@ def console() -> Console:
 
 
 class Progress:
-    """Tells of the jobs of one command. It runs in the driver alone, so that it costs the workers nothing."""
+    """Shows the jobs of one command. It runs in the driver alone, so that it costs the workers nothing."""
 
     def __init__(self, jobs: int = 1, quiet: bool = False) -> None:
-        """Tell of so many jobs; if quiet, of nothing but what went wrong."""
+        """Begin to show so many jobs; if quiet, only warnings and errors."""
         self.console = console()
         self._jobs = jobs
         self._done = 0
         self._quiet = quiet
-        self._started: float | None = None
+        self._left = TimeLeft(jobs)
+        self._shown: list[TaskID] = []
         self._bars = self._display() if self.console.is_terminal and not quiet else None
-        self._job: TaskID | None = None
 
     def _display(self) -> Bars:
         columns = (
@@ -44,48 +46,63 @@ class Progress:
 
     @property
     def live(self) -> bool:
-        """Whether steps are shown on a terminal, one in place of the other."""
+        """Whether a terminal shows the steps, each in place of the one before."""
         return self._bars is not None
 
-    def announcing(self, subject: str) -> "Teller":
-        """Return what tells of the next job, or of another thing that is being done."""
+    def announcing(self, subject: str, beside: bool = False) -> "Teller":
+        """Return what shows the steps of a job, or of something else that takes a while.
+
+        Args:
+            subject: what it is.
+            beside: keep what is shown already, because both go on at once.
+        """
+        task = None
         if self._bars:
-            if self._job is not None:
-                self._bars.remove_task(self._job)
-            self._job = self._bars.add_task(f"[bold]{escape(subject)}", total=None, note="")
-            self._bars.update(self._sweep, description=f"job {self._done + 1} of {self._jobs}", note=self._left())
-        return Teller(self, escape(subject))
+            for old in [] if beside else self._shown:
+                self._bars.remove_task(old)
+            task = self._bars.add_task(f"[bold]{escape(subject)}", total=None, note="")
+            self._shown = [*(self._shown if beside else []), task]
+            self._show_place()
+        return Teller(self, escape(subject), task)
 
     def job_begins(self) -> None:
-        """Count the time that jobs take from the first on, installations before it left out."""
-        self._started = self._started or time.perf_counter()
-
-    def _left(self) -> str:
-        if not self._done or self._started is None:
-            return ""
-        minutes = (time.perf_counter() - self._started) / self._done * (self._jobs - self._done) / 60
-        return f"about {minutes:.0f} min left" if minutes >= 1 else "less than a minute left"
+        """Note the start of a job; installations come before the first one and are not counted."""
+        self._left.job_begins(time.perf_counter())
+        self._show_place()
 
     def job_ended(self) -> None:
         """Count a job as done."""
         self._done += 1
+        self._left.job_ends(time.perf_counter())
+        self._show_place()
+
+    def _show_place(self) -> None:
         if self._bars:
-            self._bars.update(self._sweep, completed=self._done, note=self._left())
+            place = f"job {min(self._done + 1, self._jobs)} of {self._jobs}" if self._left.begun else "preparing"
+            self._bars.update(self._sweep, description=place, completed=self._done, note=self._time_left())
+
+    def _time_left(self) -> str:
+        return in_words(self._left.seconds(time.perf_counter()))
 
     def lasting(self, line: str) -> None:
         """Print a line that stays."""
         self.console.print(line, soft_wrap=True)
 
-    def step(self, subject: str, elapsed: float, what: str, epoch: tuple[int, int] | None) -> None:
-        """Show what is being done to a subject, `epoch` of how many being done."""
+    def step(self, teller: "Teller", what: str, epoch: tuple[int, int] | None) -> None:
+        """Show a step of one subject; of training, with how many epochs are done, and of how many."""
+        if epoch:
+            self._left.epoch_ends(time.perf_counter(), *epoch)
         if self._quiet:
             return
         if self._bars is None:
-            number = f"[dim]{self._done + 1}/{self._jobs}[/] " if self._jobs > 1 else ""
-            self.lasting(f"{number}[bold]{subject}[/] [dim]{elapsed:5.1f} s[/]  {what}")
-        elif self._job is not None:
+            number = f"[dim]{self._done + 1}/{self._jobs}[/] " if self._jobs > 1 and self._left.begun else ""
+            left = self._time_left() if epoch else ""
+            end = f"  [dim]{left}[/]" if left else ""
+            self.lasting(f"{number}[bold]{teller.subject}[/] [dim]{teller.elapsed:5.1f} s[/]  {what}{end}")
+        elif teller.task in self._shown:
             done, total = epoch or (None, None)
-            self._bars.update(self._job, note=what, completed=done, total=total)
+            self._bars.update(teller.task, note=what, completed=done, total=total)
+            self._show_place()
 
     def stop(self) -> None:
         """Give the terminal back."""
@@ -94,32 +111,43 @@ class Progress:
 
 
 class Teller:
-    """Tells what is being done to one subject, and how long it has been at it."""
+    """Shows the steps of one subject, and how long it has been going on.
 
-    def __init__(self, progress: Progress, subject: str) -> None:
+    Attributes:
+        subject: as markup.
+        task: its line on a terminal.
+    """
+
+    def __init__(self, progress: Progress, subject: str, task: TaskID | None) -> None:
+        self.subject = subject
+        self.task = task
         self._progress = progress
-        self._subject = subject
         self._started = time.perf_counter()
 
+    @property
+    def elapsed(self) -> float:
+        """The seconds since it began."""
+        return time.perf_counter() - self._started
+
     def __call__(self, what: str, epoch: tuple[int, int] | None = None) -> None:
-        """Show a step; of training, with the epoch and their number."""
-        self._progress.step(self._subject, time.perf_counter() - self._started, what, epoch)
+        """Show a step; of training, with how many epochs are done, and of how many."""
+        self._progress.step(self, what, epoch)
 
     def warn(self, what: str, style: str = "yellow") -> None:
         """Print what must not be missed."""
-        self._progress.lasting(f"[bold]{self._subject}[/]  [{style}]{escape(what)}")
+        self._progress.lasting(f"[bold]{self.subject}[/]  [{style}]{escape(what)}")
 
     def done(self, what: str) -> None:
-        """Keep a line of what has come out, where the steps do not stay."""
+        """Print a line with the result, where the steps do not stay."""
         if self._progress.live:
-            self._progress.lasting(f"[bold]{self._subject}[/]  {what}")
+            self._progress.lasting(f"[bold]{self.subject}[/]  {what}")
 
 
 _current: Progress | None = None
 
 
 def begin(jobs: int, quiet: bool) -> Progress:
-    """Start to tell of a command's jobs."""
+    """Begin to show a command's jobs."""
     global _current
     _current = Progress(jobs, quiet)
     return _current

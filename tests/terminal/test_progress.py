@@ -28,6 +28,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Show:
 
 def _two_jobs(shown: Progress) -> None:
     for backend in ("theano", "cntk"):
+        shown.job_begins()
         tell = shown.announcing(f"{backend} · mnist_mlp")
         tell("importing Keras")
         tell("epoch 1/2  3.00 s", (1, 2))
@@ -43,24 +44,25 @@ def test_without_a_terminal_each_step_is_a_line_that_names_its_job_and_how_many_
     lines = written.getvalue().splitlines()
     assert len(lines) == 5
     assert lines[0].startswith("1/2 theano · mnist_mlp")
-    assert lines[1].endswith("epoch 1/2  3.00 s")
+    assert "epoch 1/2  3.00 s" in lines[1]
     assert lines[2].startswith("2/2 cntk · mnist_mlp")
     assert lines[4] == "cntk · mnist_mlp  noise: [somebody] else"
 
 
 def test_a_terminal_shows_the_job_its_place_and_the_epoch_and_keeps_only_what_must_not_be_missed(show: Show) -> None:
     shown, written = show(terminal=True)
-    shown.announcing("theano · mnist_mlp")("epoch 1/2  3.00 s", (1, 2))
     shown.job_begins()
+    shown.announcing("theano · mnist_mlp")("epoch 1/2  3.00 s", (1, 2))
     assert shown._bars is not None
     shown._bars.refresh()
     for text in ("job 1 of 2", "theano · mnist_mlp", "epoch 1/2  3.00 s"):
         assert text in written.getvalue()
     shown.job_ended()
     tell = shown.announcing("cntk · mnist_mlp")
+    shown.job_begins()
     tell.done("2 epochs of 3.00 s")
     shown._bars.refresh()
-    assert "less than a minute left" in written.getvalue()
+    assert "seconds left" in written.getvalue()
     assert "2 epochs of 3.00 s" in written.getvalue()
     before = len(written.getvalue())
     tell.warn("it broke", style="red")
@@ -74,3 +76,17 @@ def test_quiet_tells_of_nothing_but_what_went_wrong(show: Show) -> None:
         _two_jobs(shown)
         assert written.getvalue().count("mnist_mlp") == 1
         assert "somebody" in written.getvalue()
+
+
+def test_what_goes_on_at_once_is_shown_side_by_side_and_has_no_number_yet(show: Show) -> None:
+    shown, written = show(terminal=True)
+    for backend in ("theano", "cntk"):
+        shown.announcing(backend, beside=True)(f"installing {backend}'s packages")
+    assert shown._bars is not None
+    shown._bars.refresh()
+    last = written.getvalue().rpartition("preparing")[2]
+    assert "installing theano's packages" in last
+    assert "installing cntk's packages" in last
+    plain, lines = show()
+    plain.announcing("theano")("installing")
+    assert lines.getvalue().startswith("theano")

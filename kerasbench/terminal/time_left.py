@@ -1,0 +1,68 @@
+"""An estimate of how long the jobs of a command will still take."""
+
+from statistics import fmean
+
+
+class TimeLeft:
+    """Extrapolates the current job from its epochs, and the jobs after it from the jobs before them.
+
+    All times are seconds of one monotonic clock.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        """Begin with no job started.
+
+        Args:
+            jobs: how many there are in all.
+        """
+        self._jobs = jobs
+        self._finished: list[float] = []  # the seconds that each took
+        self._began: float | None = None
+        self._last = 0.0  # when the last epoch ended
+        self._expected_end: float | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a job has begun."""
+        return self._began is not None
+
+    def job_begins(self, now: float) -> None:
+        """Note the start of a job."""
+        self._began = self._last = now
+        self._expected_end = now + fmean(self._finished) if self._finished else None
+
+    def epoch_ends(self, now: float, done: int, total: int) -> None:
+        """Note the end of an epoch: those left are taken to last as long as this one. 0 are done as training begins."""
+        if done:
+            self._expected_end = now + (now - self._last) * (total - done)
+        self._last = now
+
+    def job_ends(self, now: float) -> None:
+        """Note the end of a job."""
+        if self._began is not None:
+            self._finished.append(now - self._began)
+        self._began, self._expected_end = now, None
+
+    def seconds(self, now: float) -> float | None:
+        """Return the estimate; None before the first epoch has ended."""
+        after = self._jobs - len(self._finished) - 1  # the jobs after the current one
+        if self._began is None or after < 0:
+            return None
+        if self._expected_end is None:
+            return fmean(self._finished) * (after + 1) if self._finished else None
+        current = self._expected_end - self._began
+        return max(0.0, self._expected_end - now) + after * fmean(self._finished or [current])
+
+
+def in_words(seconds: float | None) -> str:
+    """Return an estimate as a reader wants it; empty where there is none."""
+    if seconds is None:
+        return ""
+    minutes = seconds / 60
+    return (
+        f"about {minutes:.0f} min left"
+        if minutes >= 1.5
+        else "about a minute left"
+        if minutes > 0.5
+        else "seconds left"
+    )

@@ -1,0 +1,46 @@
+"""How long the jobs of a command will still take."""
+
+import pytest
+
+from kerasbench.terminal.time_left import TimeLeft, in_words
+
+
+def test_nothing_is_known_before_the_first_epoch() -> None:
+    left = TimeLeft(2)
+    left.job_begins(0)
+    left.epoch_ends(10, 0, 4)
+    assert left.seconds(10) is None
+    assert in_words(None) == ""
+
+
+def test_the_first_epoch_tells_of_the_job_and_the_job_of_the_others() -> None:
+    left = TimeLeft(3)
+    left.job_begins(0)
+    left.epoch_ends(10, 0, 4)  # imports and building took ten seconds
+    left.epoch_ends(15, 1, 4)
+    assert left.seconds(15) == pytest.approx(3 * 5 + 2 * 30)
+
+
+def test_later_epochs_and_finished_jobs_replace_the_first_guess() -> None:
+    left = TimeLeft(3)
+    left.job_begins(0)
+    left.epoch_ends(10, 0, 4)
+    left.epoch_ends(20, 1, 4)  # with compilation
+    left.epoch_ends(22, 2, 4)
+    assert left.seconds(22) == pytest.approx(2 * 2 + 2 * 26)
+    left.job_ends(40)
+    assert left.seconds(40) == pytest.approx(2 * 40)
+    left.job_begins(40)
+    assert left.seconds(50) == pytest.approx(30 + 40)
+    left.job_ends(60)
+    left.job_begins(60)
+    assert left.seconds(200) == 0  # overdue, and the last
+    left.job_ends(200)
+    assert left.seconds(200) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(10.0, "seconds"), (60.0, "a minute"), (150.0, "2 min"), (3600.0, "60 min")]
+)
+def test_an_estimate_is_rounded(seconds: float, words: str) -> None:
+    assert words in in_words(seconds)
