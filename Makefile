@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null)))
 BIN := .venv/bin
-SWEEP ?= backend=tensorflow,cntk,theano
+SWEEP ?= backend=tensorflow,cntk,theano trainer.epochs=5
 ARGS ?=
 comma := ,
 empty :=
@@ -36,7 +36,7 @@ $(BIN)/.ready-dev: $(BIN)/.ready requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --requirement requirements/dev.txt
 	@touch $@
 
-sweep: setup ## train mnist_mlp on TensorFlow, CNTK and Theano and compare (more: ARGS="...")
+sweep: setup ## train mnist_mlp for 5 epochs on TensorFlow, CNTK and Theano, and compare (more: ARGS="...")
 	$(BIN)/python train.py -m $(SWEEP) $(ARGS)
 
 parity: setup ## prove that all seven backends compute the same networks: all models, before speed counts

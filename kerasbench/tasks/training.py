@@ -9,7 +9,7 @@ from kerasbench.worker import protocol
 _BUILD_METRICS = (Metric.LOAD_SECONDS, Metric.BUILD_SECONDS, "parameters")
 _PROBE_METRICS = (Metric.PARITY_PROBE_LOSS, "probe_seconds")
 _AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds")
-_BETWEEN_EPOCHS = ("shuffle_seconds", "augmentation_seconds")
+_BETWEEN_EPOCHS = ("augmentation_seconds",)
 
 
 def train(session: Session, telemetry: Telemetry) -> None:

@@ -1,74 +1,89 @@
 """The Keras callback that measures and reports every epoch."""
 
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from keras.callbacks import Callback
 
 from kerasbench.worker import protocol
 from kerasbench.worker.framework import Framework
+from kerasbench.worker.order import Order
+
+HAS_TEST_HOOKS = hasattr(Callback, "on_test_begin")  # Keras 2.2 announces no validation to a callback
 
 
 class EpochReporter(Callback):
     """Times each epoch's training apart from its validation, and sends both with the epoch's results.
 
-    It overrides epoch hooks only: a batch hook would make Keras 3 wait for the device after every batch on JAX and
-    PyTorch. The epoch's training ends in `on_epoch_end`, when its metrics are numbers and the device has done all that
-    it was asked, the last batch's update included. The first epoch begins where `fit` is called, since Theano and CNTK
-    compile there, before any hook, what other backends compile in the first batch. Validation is run from here rather
-    than by `fit`, whose validation Keras 2.2 announces to no callback, so that the same lines time all Keras versions.
+    It overrides no batch hook of training: such a hook would make Keras 3 wait for the device after every batch on JAX
+    and PyTorch. The epoch's training ends when its validation begins and the device has done all its work, the update
+    of the last batch included. The first epoch begins where `fit` is called, because Theano and CNTK compile there,
+    before any hook, what other backends compile in the first batch. Under Keras 2.2 the callback validates by itself.
 
     Attributes:
-        between_epochs: the seconds that the epoch's examples took before its clock started, by metric name.
+        between_epochs: the seconds that preparing the epoch's examples took before its clock started, by metric name.
     """
 
     def __init__(
-        self, channel: protocol.Channel, framework: Framework, x_test: Any, y_test: Any, batch_size: int
+        self, channel: protocol.Channel, framework: Framework, order: Order, validation: Tuple[Any, Any, int]
     ) -> None:
+        """Report to a channel.
+
+        Args:
+            channel: where the events go.
+            framework: it is waited for before a clock is read.
+            order: it advances at the beginning of each epoch.
+            validation: inputs, labels and batch size, for a Keras without test hooks.
+        """
         super(EpochReporter, self).__init__()
         self._channel = channel
         self._framework = framework
-        self._x_test = x_test
-        self._y_test = y_test
-        self._batch_size = batch_size
+        self._order = order
+        self._validation = validation
         self.between_epochs: Dict[str, float] = {}
-        self._started_at = 0.0
-        self._started = 0.0
+        self._started_at = self._ended_at = 0.0
+        self._started = self._trained = self._validated = 0.0
 
-    def before_fit(self, epoch: int) -> None:
-        """Start the clock of the first epoch. `epoch` is counted from 0."""
-        if epoch == 0:
-            self._start()
-
-    def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Start the clock of every other epoch. `epoch` is counted from 0."""
-        if epoch > 0:
-            self._start()
-
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the clock of an epoch."""
         self._started_at = time.time()
         self._started = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Stop the clock, validate, and report. `epoch` is counted from 0."""
-        assert logs is not None
-        loss = float(logs["loss"])
-        accuracy = float(logs["accuracy"] if "accuracy" in logs else logs["acc"])  # "acc": Keras 2.2
+    def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Draw the epoch's order, and start the clock of every epoch but the first, which `start` has started."""
+        if epoch > 0:
+            self.start()
+        self._order.advance()
+
+    def on_test_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Stop the clock of training: its validation begins."""
         self._framework.wait(self.model)
-        trained = time.perf_counter()
-        ended_at = time.time()
-        val_loss, val_accuracy = self.model.evaluate(self._x_test, self._y_test, batch_size=self._batch_size, verbose=0)
-        validated = time.perf_counter()
+        self._trained = time.perf_counter()
+        self._ended_at = time.time()
+
+    def on_test_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Stop the clock of validation."""
+        self._validated = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        """Report. `epoch` is counted from 0."""
+        assert logs is not None
+        results = {name.replace("acc", "accuracy") if name.endswith("acc") else name: logs[name] for name in logs}
+        if not HAS_TEST_HOOKS:
+            x, y, batch_size = self._validation
+            self.on_test_begin()
+            results["val_loss"], results["val_accuracy"] = self.model.evaluate(x, y, batch_size=batch_size, verbose=0)
+            self.on_test_end()
         self._channel.send(
             protocol.EPOCH,
             epoch=epoch + 1,
             started_at=self._started_at,
-            ended_at=ended_at,
-            epoch_seconds=trained - self._started,
-            validation_seconds=validated - trained,
-            loss=loss,
-            accuracy=accuracy,
-            val_loss=float(val_loss),
-            val_accuracy=float(val_accuracy),
+            ended_at=self._ended_at,
+            epoch_seconds=self._trained - self._started,
+            validation_seconds=self._validated - self._trained,
+            loss=float(results["loss"]),
+            accuracy=float(results["accuracy"]),
+            val_loss=float(results["val_loss"]),
+            val_accuracy=float(results["val_accuracy"]),
             **self.between_epochs,
         )

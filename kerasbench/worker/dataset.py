@@ -20,21 +20,18 @@ class Split(object):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def empty(self) -> "Split":
-        """Return as many examples of the same shapes, of any values."""
-        arrays = [np.empty_like(array) for array in self.inputs]
-        return Split(arrays, np.empty_like(self.labels), self._channels_first)
+    def shifted_and_flipped(self, random: Any) -> "Split":
+        """Return the same examples with augmented images."""
+        if self._channels_first:
+            inputs = [np.moveaxis(shift_and_flip(np.moveaxis(one, 1, 3), random), 3, 1) for one in self.inputs]
+        else:
+            inputs = [shift_and_flip(one, random) for one in self.inputs]
+        return Split(inputs, self.labels, self._channels_first)
 
-    def reorder_into(self, target: "Split", order: Array) -> None:
-        """Copy the examples to another split, in another order: memory that is used again is faster than new."""
-        for array, place in zip([*self.inputs, self.labels], [*target.inputs, target.labels]):
-            np.take(array, order, axis=0, out=place, mode="clip")  # "raise" would make a copy of its own
-
-    def shift_and_flip(self, random: Any) -> None:
-        """Augment the images, in place."""
-        for images in self.inputs:
-            view = np.moveaxis(images, 1, 3) if self._channels_first else images
-            view[...] = shift_and_flip(view, random)
+    def repeated(self, times: int) -> "Split":
+        """Return the examples again and again."""
+        tiled = [np.tile(array, (times,) + (1,) * (array.ndim - 1)) for array in [*self.inputs, self.labels]]
+        return Split(tiled[:-1], tiled[-1], self._channels_first)
 
     def part(self, start: int, stop: int) -> "Split":
         """Return the examples from `start` to `stop`."""
@@ -67,5 +64,7 @@ def _split(arrays: Any, part: str, spec: Dict[str, Any]) -> Split:
 
 def _scaled(array: Array) -> Array:
     if array.dtype == np.uint8:
-        return array.astype(np.float32) / np.float32(255)
+        scaled = array.astype(np.float32)
+        scaled /= np.float32(255)  # in place: a large set is held once
+        return scaled
     return array

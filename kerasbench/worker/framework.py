@@ -7,7 +7,9 @@ import keras
 import numpy as np
 from keras import backend
 
+from kerasbench.worker.dataset import Split
 from kerasbench.worker.optimizers import KERAS
+from kerasbench.worker.order import Order, reordered
 
 # What Keras itself is told when a model is compiled.
 _OF_COMPILE = ("jit_compile", "steps_per_execution")
@@ -33,6 +35,14 @@ class Framework(object):
         if KERAS < (3, 0):
             return {}  # Keras 2 has no such arguments; its frameworks are told by themselves
         return {name: self._settings[name] for name in _OF_COMPILE if self._settings[name] is not None}
+
+    def examples(self, split: Split, order: Order, batch_size: int) -> Dict[str, Any]:
+        """Return what `fit` is given, so that each epoch has the order's permutation of the examples."""
+        if hasattr(self._module, "examples"):
+            return {"x": self._module.examples(split, order, batch_size)}
+        arrays = reordered(split, order)
+        x = arrays[0] if len(arrays) == 2 else arrays[:-1]
+        return {"x": x, "y": arrays[-1], "batch_size": batch_size, "shuffle": False}
 
     def wait(self, model: Any) -> None:
         """Return when the device has done all that it was asked."""

@@ -1,28 +1,27 @@
 """One training run, from the request to the last epoch."""
 
+import math
 import time
-from typing import Any, Dict
-
-import numpy as np
+from typing import Any, Dict, List, Tuple
 
 from kerasbench.worker import dataset, protocol
-from kerasbench.worker.callbacks import EpochReporter
+from kerasbench.worker.callbacks import HAS_TEST_HOOKS, EpochReporter
 from kerasbench.worker.memory import peak_rss_mib
 from kerasbench.worker.model import build, prepare_backend
+from kerasbench.worker.order import Order
 
 PROBE_EXAMPLES = 128  # the first of the training set, whatever the batch size: runs of several sizes can be compared
+_MOST_PROBE_BATCHES = 64
 
 
 def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Build the model, train it for all epochs, and send an event for each step.
 
-    It begins to train when the driver is ready, too, whose imports would disturb the clock. Order and augmentation are
-    drawn between the epochs, the same for every backend, outside the callback's clock; what they take is told apart.
+    It begins to train when the driver is ready, too, whose imports would disturb the clock.
     """
     framework = prepare_backend(request)
     watch = Stopwatch()
     training, test = dataset.load(request["data"])
-    shuffled = training.empty()
     load_seconds = watch.lap()
     model = build(request, training, framework)
     channel.send(
@@ -32,36 +31,54 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
         parameters=int(model.count_params()),
         examples=len(training),
     )
-    batch_size = request["batch_size"]
     watch.lap()
-    probe = training.part(0, PROBE_EXAMPLES)
-    probe_loss, _ = model.evaluate(probe.x, probe.labels, batch_size=batch_size, verbose=0)
+    loss = probe_loss(model, training, request["batch_size"])
     in_force = framework.in_force(model)
-    channel.send(protocol.PROBED, parity_probe_loss=float(probe_loss), probe_seconds=watch.lap(), in_force=in_force)
+    channel.send(protocol.PROBED, parity_probe_loss=loss, probe_seconds=watch.lap(), in_force=in_force)
     channel.await_go()
-    reporter = EpochReporter(channel, framework, test.x, test.labels, batch_size)
-    random = np.random.RandomState(request["seed"])
-    for epoch in range(request["epochs"]):
-        watch.lap()
-        training.reorder_into(shuffled, random.permutation(len(training)))
-        reporter.between_epochs["shuffle_seconds"] = watch.lap()
+    order = Order(len(training), request["seed"])
+    reporter = EpochReporter(channel, framework, order, (test.x, test.labels, request["batch_size"]))
+    for first, last in spans(request["epochs"], request["augment"]):
+        examples = training
         if request["augment"]:
-            shuffled.shift_and_flip(random)
+            watch.lap()
+            examples = training.shifted_and_flipped(order.random)
             reporter.between_epochs["augmentation_seconds"] = watch.lap()
-        reporter.before_fit(epoch)
+        if first == 0:
+            reporter.start()
         model.fit(
-            shuffled.x,
-            shuffled.labels,
-            batch_size=batch_size,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            shuffle=False,
+            initial_epoch=first,
+            epochs=last,
+            validation_data=(test.x, test.labels) if HAS_TEST_HOOKS else None,
             verbose=0,
             callbacks=[reporter],
+            **framework.examples(examples, order, request["batch_size"]),
         )
     channel.send(
         protocol.FINISHED, ended_at=time.time(), peak_rss_mib=peak_rss_mib(), idle_seconds=channel.idle_seconds
     )
+
+
+def spans(epochs: int, augment: bool) -> List[Tuple[int, int]]:
+    """Return which epochs each call of `fit` trains, from the first up to the last, counted from 0.
+
+    One call trains them all, as a user's script does, unless each epoch has images of its own.
+    """
+    return [(epoch, epoch + 1) for epoch in range(epochs)] if augment else [(0, epochs)]
+
+
+def probe_loss(model: Any, training: dataset.Split, batch_size: int) -> float:
+    """Return the mean loss of the first examples, before any training, in batches of the size that training has.
+
+    The examples are repeated until they fill whole batches, which leaves their mean as it is: a batch of another size
+    would be compiled for the probe alone. Where that takes too many batches, the last one is not whole.
+    """
+    probe = training.part(0, PROBE_EXAMPLES)
+    times = batch_size // math.gcd(batch_size, len(probe))
+    if times * len(probe) <= _MOST_PROBE_BATCHES * batch_size:
+        probe = probe.repeated(times)
+    loss, _ = model.evaluate(probe.x, probe.labels, batch_size=batch_size, verbose=0)
+    return float(loss)
 
 
 class Stopwatch(object):

@@ -2,6 +2,9 @@
 
 from typing import Any, Dict
 
+from kerasbench.worker.dataset import Split
+from kerasbench.worker.order import Order
+
 SETTINGS = (
     "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "onednn",
 )  # fmt: skip
@@ -21,6 +24,35 @@ def configure(settings: Dict[str, Any]) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(settings["threads"])
     if settings["matmul_precision"] is not None:
         tf.config.experimental.enable_tensor_float_32_execution(settings["matmul_precision"] != "highest")
+
+
+def examples(split: Split, order: Order, batch_size: int) -> Any:
+    """Return the batches of an epoch in the current order: the pipeline that Keras 3 makes of arrays it shuffles.
+
+    Keras would copy an array into TensorFlow before it asks for a batch, and so never see that the order has changed.
+    Source: `get_tf_dataset` in keras/src/trainers/data_adapters/array_data_adapter.py, Keras 3.15.1.
+    """
+    import tensorflow as tf
+
+    def batched(permutation: Any) -> Any:
+        whole = len(split) // batch_size * batch_size
+        batches = tf.data.Dataset.from_tensor_slices(tf.reshape(permutation[:whole], [-1, batch_size]))
+        rest = tf.data.Dataset.from_tensors(permutation[whole:])
+        return batches if whole == len(split) else batches.concatenate(rest)
+
+    def current(_: Any) -> Any:
+        return tf.ensure_shape(tf.numpy_function(lambda: order.current, [], tf.int64), [len(split)])
+
+    tensors = tuple(tf.convert_to_tensor(array) for array in [*split.inputs, split.labels])
+    places = tf.data.Dataset.range(1).map(current).prefetch(1).flat_map(batched)
+    batches = tf.data.Dataset.zip((places, tf.data.Dataset.from_tensors(tensors).repeat())).map(
+        lambda at, data: tuple(tf.gather(tensor, at, axis=0) for tensor in data), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    batches = batches.map(lambda *arrays: (arrays[0] if len(arrays) == 2 else arrays[:-1], arrays[-1]))
+    counted = batches.apply(tf.data.experimental.assert_cardinality(-(-len(split) // batch_size)))
+    return counted.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 def wait(model: Any) -> None:

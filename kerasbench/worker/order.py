@@ -1,0 +1,56 @@
+"""One order of the examples for all backends, in one call of `fit`: a new permutation for each epoch, without a copy.
+
+Every Keras would shuffle by a random generator of its framework's. Here NumPy draws the permutation of each epoch, and
+the data are read through it, batch by batch, as Keras itself does when it shuffles.
+"""
+
+from typing import Any, List
+
+import numpy as np
+
+from kerasbench.worker.dataset import Split
+
+Array = Any  # a NumPy array
+
+
+class Order(object):
+    """The permutation of the current epoch.
+
+    Attributes:
+        current: (examples,) positions in the data; as they lie, before the first epoch.
+    """
+
+    def __init__(self, count: int, seed: int) -> None:
+        """Draw for so many examples; equal seeds give equal orders."""
+        self.current = np.arange(count)
+        self.random = np.random.RandomState(seed)
+
+    def advance(self) -> None:
+        """Draw the next epoch's."""
+        self.current = self.random.permutation(len(self.current))
+
+
+class Reordered(np.ndarray):  # Keras wants an array
+    """An array that gives its examples in the current order: `fit` with `shuffle=False` reads it by batches."""
+
+    order: Any = None
+
+    def __new__(cls, array: Array, order: Order) -> "Reordered":
+        """Return a view of an array."""
+        view: Reordered = array.view(cls)
+        view.order = order
+        return view
+
+    def __array_finalize__(self, original: Any) -> None:
+        """Keep the order in a view of all examples."""
+        self.order = getattr(original, "order", None)
+
+    def __getitem__(self, key: Any) -> Array:
+        """Return the examples at some places of the current order, as a plain array."""
+        plain = self.view(np.ndarray)
+        return plain[key] if self.order is None else plain[self.order.current[key]]
+
+
+def reordered(split: Split, order: Order) -> List[Array]:
+    """Return the inputs and labels of a split, each read in the current order."""
+    return [Reordered(array, order) for array in [*split.inputs, split.labels]]
