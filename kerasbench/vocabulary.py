@@ -47,6 +47,8 @@ class Tag:
     LABEL = "label"
     FAILURE = "failure"  # of a run that FAILED: one line
     NOISE = "noise"
+    RECORD = "record"  # of a run with a durable record: its id
+    OWNER = "owner"  # the process that a run belongs to: host, boot, process id, start time
     KIND = "kind"  # of a run that measured nothing: a `Kind`
     SOURCE = "source"  # of a published figure
     NOTE = "note"  # on a published figure

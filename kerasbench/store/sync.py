@@ -1,0 +1,102 @@
+"""`kerasbench sync`: hands on to the store what runs have recorded and it does not have yet."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kerasbench.config.schema import TrackingConfig
+from kerasbench.credentials import without_credentials
+from kerasbench.machine.owner import is_gone
+from kerasbench.paths import work_path
+from kerasbench.process.interruption import interruptible
+from kerasbench.store.record import EVENTS, Operation, Record
+from kerasbench.terminal.errors import UserError, reporting
+from kerasbench.vocabulary import Tag
+
+_LOST = "its process ended without finishing the run: killed, out of memory, or the machine stopped"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Replay what runs have recorded and their store lacks: each value once, with its own time and step."""
+    parser = argparse.ArgumentParser(prog="kerasbench sync", description=main.__doc__)
+    parser.add_argument(
+        "folder", nargs="*", type=Path, metavar="DIR", help="output folders of runs or sweeps (default: outputs/)"
+    )
+    options = parser.parse_args(arguments)
+    from kerasbench.config.composition import store
+
+    with interruptible(), reporting():
+        folders = options.folder or [Path(work_path("outputs"))]
+        missing = [folder for folder in folders if options.folder and not folder.is_dir()]
+        if missing:
+            raise UserError(f"{missing[0]} is not a folder. Name the output folder of a run or a sweep.")
+        synced, failed = sync(folders, store(None, None), print)
+        print(f"{synced} runs handed on to the store" + (f", {failed} are still only kept locally" if failed else ""))
+        if failed:
+            raise SystemExit(1)
+
+
+def sync(folders: Sequence[Path], configured: TrackingConfig, announce: Callable[[str], None]) -> tuple[int, int]:
+    """Hand on every record below some folders that is not in its store yet, unless a living process owns it.
+
+    Args:
+        folders: searched with everything below them.
+        configured: the store to use for records of the same address; it may hold the password that they do not.
+        announce: called with a line for each record that could not be handed on.
+
+    Returns:
+        how many records were handed on, and how many could not be.
+    """
+    synced = failed = 0
+    for record in _unsynced(folders):
+        with record.owned() as mine:
+            if not mine:
+                continue  # its run is going on
+            try:
+                synced += _hand_on(record, configured)
+            except Exception as error:  # a store raises anything; the other records must have their turn
+                failed += 1
+                announce(f"{record.folder}: not handed on: {without_credentials(str(error).splitlines()[0])}")
+    return synced, failed
+
+
+def _unsynced(folders: Sequence[Path]) -> Iterator[Record]:
+    for folder in folders:
+        for file in sorted(folder.rglob(EVENTS)):
+            record = Record(file.parent)
+            if record.progress.applied < file.read_bytes().count(b"\n") or b'"op": "end"' not in file.read_bytes():
+                yield record
+
+
+def _hand_on(record: Record, configured: TrackingConfig) -> bool:
+    """Apply what is missing; first complete the record of a run whose process died."""
+    operations = record.operations()
+    if not operations:
+        return False
+    begin = operations[0]
+    if operations[-1]["op"] != "end":
+        if not is_gone(begin["tags"].get(Tag.OWNER, "")):
+            return False
+        operations += _complete(record)
+    from kerasbench.store.tracking import open_store
+    from kerasbench.store.writer import Applying
+
+    kept = TrackingConfig(**begin["store"])
+    same = without_credentials(configured.uri) == kept.uri
+    applying = Applying(*open_store(replace(kept, uri=configured.uri) if same else kept), record)
+    for operation in operations[applying.progress.applied :]:
+        applying.apply(operation)
+    return True
+
+
+def _complete(record: Record) -> list[Operation]:
+    ends: list[Operation] = [
+        {"op": "tags", "tags": {Tag.FAILURE: _LOST}},
+        {"op": "end", "status": "FAILED", "at": int(time.time() * 1000)},
+    ]
+    for operation in ends:
+        record.append(operation)
+    record.close()
+    return ends
