@@ -91,13 +91,16 @@ def _seconds(ranking: Ranking, cell: Cell) -> Value | None:
     if cell.seconds is None:
         return None
     text, between = interval(cell.seconds.value, cell.seconds.low, cell.seconds.high)
+    warning = "a single run gives no interval; run with repeats=5" if not between else ""
+    if cell.noisy:
+        warning = f"other processes disturbed {len(cell.disturbed)} of {len(cell.measured)} runs; run again when quiet"
     return Value(
         text + (" (first)" if cell.metric == FIRST else ""),
         cell.seconds.value,
         cell.seconds.low,
         cell.seconds.high,
         between or "one run",
-        "a single run gives no interval" if not between else "",
+        warning,
     )
 
 
@@ -119,7 +122,7 @@ def times(ratio: Estimate) -> Value:
 def _variation(ranking: Ranking, cell: Cell) -> Value | None:
     if cell.variation is None:
         return None
-    warning = "the runs differ by more than 5%: the machine was not quiet" if cell.unsteady else ""
+    warning = "the runs differ by more than 5%; close other programs or raise repeats" if cell.unsteady else ""
     return Value(f"{100 * cell.variation:.1f}%", cell.variation, warning=warning)
 
 
@@ -155,7 +158,9 @@ def _busiest_gpu(ending: str, of_epochs: Callable[[Sequence[float]], float]) -> 
 def _versions(tag: str) -> Callable[[Ranking, Cell], Value | None]:
     def value(ranking: Ranking, cell: Cell) -> Value | None:
         found = cell.tagged(tag)
-        warning = "runs of several versions are in one cell" if len(found) > 1 else ""
+        warning = (
+            f"{len(found)} versions in one cell; compare the runs of one sweep (--sweep)" if len(found) > 1 else ""
+        )
         return Value(", ".join(found), warning=warning) if found else None
 
     return value
@@ -183,8 +188,8 @@ COLUMNS = (
         "s",
         _seconds,
         brief=7,
-        means="Training seconds of a steady epoch, validation excluded: the median of the epochs after the first, and "
-        "of the runs; with its 95% interval.",
+        means="Training seconds of a steady epoch, validation excluded: the median of a run's epochs after the first, "
+        "the geometric mean of the runs, and its 95% interval.",
         has_interval=True,
     ),
     Column(
