@@ -6,7 +6,7 @@ from statistics import geometric_mean
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kerasbench import stats
@@ -93,6 +93,7 @@ def test_a_paired_ratio_lies_in_its_interval(pairs: list[tuple[float, float]]) -
 
 
 @given(st.lists(_SAMPLE, min_size=1, max_size=20), st.lists(_SAMPLE, min_size=1, max_size=20))
+@example([1.02] * 10, [1.0] * 6 + [1.6] * 5)  # whose medians' ratio is above 1, and whose means' is below
 def test_an_unpaired_ratio_lies_in_its_interval_and_is_that_of_the_values(
     ours: list[float], theirs: list[float]
 ) -> None:

@@ -65,15 +65,15 @@ def probes(report: Report) -> list[Probe]:
     return [found for ranking in report.rankings if (found := probe(ranking))]
 
 
-def probe(ranking: Ranking, init: str = "shared") -> Probe | None:
-    """Compare the runs of one `trainer.init`; None where fewer than two backends have the probe's loss.
+def probe(ranking: Ranking, inits: Sequence[str] = ("shared",)) -> Probe | None:
+    """Compare the runs of some `trainer.init`; None where fewer than two backends have the probe's loss.
 
     Only runs of one seed and one variant are compared, since a variant (another precision, another batch) may change
     the loss.
     """
     losses: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
     for run in ranking.runs:
-        if run.params.get("trainer.init") == init and _PROBE in run.metrics:
+        if run.params.get("trainer.init") in inits and _PROBE in run.metrics:
             losses[run.seed, run.variant].append((run.backend, run.metrics[_PROBE]))
     shared = {alike: some for alike, some in losses.items() if len({backend for backend, _ in some}) > 1}
     if not shared:

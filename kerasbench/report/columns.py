@@ -127,10 +127,7 @@ def _variation(ranking: Ranking, cell: Cell) -> Value | None:
 
 
 def _accuracy(samples: Sequence[float]) -> Value | None:
-    found = figure(samples)
-    if found is None or len(samples) > 1:
-        return found
-    return Value(f"{samples[0]:.4f}", samples[0])
+    return Value(f"{samples[0]:.4f}", samples[0]) if len(set(samples)) == 1 else figure(samples)
 
 
 def _to_target(ranking: Ranking, cell: Cell) -> Value | None:
@@ -158,9 +155,7 @@ def _busiest_gpu(ending: str, of_epochs: Callable[[Sequence[float]], float]) -> 
 def _versions(tag: str) -> Callable[[Ranking, Cell], Value | None]:
     def value(ranking: Ranking, cell: Cell) -> Value | None:
         found = cell.tagged(tag)
-        warning = (
-            f"{len(found)} versions in one cell; compare the runs of one sweep (--sweep)" if len(found) > 1 else ""
-        )
+        warning = "the runs mix versions; report one sweep alone (--sweep)" if len(found) > 1 else ""
         return Value(", ".join(found), warning=warning) if found else None
 
     return value
@@ -173,106 +168,63 @@ def _runs(ranking: Ranking, cell: Cell) -> Value:
     return Value(f"{finished} of {all_of_them}", float(finished), detail=detail)
 
 
+_Shown = Callable[[Ranking, Cell], Value | None]
+
+
+def _of(metric: str) -> _Shown:
+    return lambda ranking, cell: figure(cell.values(metric))
+
+
+def _first_epoch(ranking: Ranking, cell: Cell) -> Value | None:
+    return figure(cell.values(FIRST)) if cell.metric == STEADY else None
+
+
+def _final_accuracy(ranking: Ranking, cell: Cell) -> Value | None:
+    return _accuracy(cell.last(Metric.VAL_ACCURACY))
+
+
+def _best_accuracy(ranking: Ranking, cell: Cell) -> Value | None:
+    return _accuracy(cell.best(Metric.VAL_ACCURACY))
+
+
+def _speed(ranking: Ranking, cell: Cell) -> Value | None:
+    return figure(cell.examples_per_second)
+
+
+_EPOCH = (
+    "Training seconds of a steady epoch, validation excluded: the median of a run's epochs after the first, the "
+    "geometric mean of the runs, and its 95% interval."
+)
+_RATIO = "How many times as long as the fastest, with its 95% interval."
+_VARIATION = "Coefficient of variation between runs: their standard deviation over their mean."
+_TO_ACCURACY = (
+    "Training seconds until the validation accuracy is first reached: the highest whole per cent that most reach, if "
+    "none was asked for (--accuracy)."
+)
+_GPU_LOAD, _GPU_MEMORY = _busiest_gpu("_utilization_percent", fmean), _busiest_gpu("_memory_mib", max)
+_PEAK = "The largest resident memory of the training process."
+
 FINAL_ACCURACY = Column(
-    "final_val_accuracy",
-    "final accuracy",
-    "",
-    lambda ranking, cell: _accuracy(cell.last(Metric.VAL_ACCURACY)),
-    brief=4,
-    means="Validation accuracy after the last epoch.",
+    "final_val_accuracy", "final accuracy", "", _final_accuracy, 4, "Validation accuracy after the last epoch."
 )
 COLUMNS = (
+    Column(STEADY, "epoch", "s", _seconds, 7, _EPOCH, has_interval=True),
+    Column("ratio", "ratio", "", _ratio, 6, _RATIO, has_interval=True),
+    Column("variation", "variation", "", _variation, 2, _VARIATION),
+    Column(Metric.EXAMPLES_PER_SECOND, "examples", "1/s", _speed, 1, "Training examples per second of a steady epoch."),
+    Column(FIRST, "first epoch", "s", _first_epoch, 0, "It includes what is compiled on first use."),
     Column(
-        STEADY,
-        "epoch",
-        "s",
-        _seconds,
-        brief=7,
-        means="Training seconds of a steady epoch, validation excluded: the median of a run's epochs after the first, "
-        "the geometric mean of the runs, and its 95% interval.",
-        has_interval=True,
-    ),
-    Column(
-        "ratio",
-        "ratio",
-        "",
-        _ratio,
-        brief=6,
-        means="How many times as long as the fastest, with its 95% interval.",
-        has_interval=True,
-    ),
-    Column(
-        "variation",
-        "variation",
-        "",
-        _variation,
-        brief=2,
-        means="Coefficient of variation between runs: their standard deviation over their mean.",
-    ),
-    Column(
-        Metric.EXAMPLES_PER_SECOND,
-        "examples",
-        "1/s",
-        lambda ranking, cell: figure(cell.examples_per_second),
-        brief=1,
-        means="Training examples per second of a steady epoch.",
-    ),
-    Column(
-        Metric.FIRST_EPOCH_SECONDS,
-        "first epoch",
-        "s",
-        lambda ranking, cell: figure(cell.values(FIRST)) if cell.metric == STEADY else None,
-        means="It carries what is compiled on first use.",
-    ),
-    Column(
-        Metric.COMPILE_SECONDS,
-        "compile",
-        "s",
-        lambda ranking, cell: figure(cell.values(Metric.COMPILE_SECONDS)),
-        means="The first epoch minus a steady one.",
+        Metric.COMPILE_SECONDS, "compile", "s", _of(Metric.COMPILE_SECONDS), 0, "The first epoch minus a steady one."
     ),
     FINAL_ACCURACY,
     Column(
-        "best_val_accuracy",
-        "best accuracy",
-        "",
-        lambda ranking, cell: _accuracy(cell.best(Metric.VAL_ACCURACY)),
-        means="The highest validation accuracy after any epoch.",
+        "best_val_accuracy", "best accuracy", "", _best_accuracy, 0, "The highest validation accuracy of any epoch."
     ),
-    Column(
-        "seconds_to_accuracy",
-        "to accuracy",
-        "s",
-        _to_target,
-        means="Training seconds until the validation accuracy is first reached: the highest whole per cent that most "
-        "reach, if none was asked for (--accuracy).",
-    ),
-    Column(
-        Metric.PEAK_RSS_MIB,
-        "peak memory",
-        "MiB",
-        lambda ranking, cell: figure(cell.values(Metric.PEAK_RSS_MIB)),
-        brief=3,
-        means="The largest resident memory of the training process.",
-    ),
-    Column(
-        "gpu_utilization_percent",
-        "GPU load",
-        "%",
-        _busiest_gpu("_utilization_percent", fmean),
-        means="Mean over the epochs, of the busiest GPU.",
-    ),
-    Column(
-        "gpu_memory_mib", "GPU memory", "MiB", _busiest_gpu("_memory_mib", max), means="The most in use on one GPU."
-    ),
-    Column(Tag.KERAS_VERSION, "Keras", "", _versions(Tag.KERAS_VERSION), means="Keras' version.", numeric=False),
-    Column(
-        Tag.BACKEND_VERSION,
-        "version",
-        "",
-        _versions(Tag.BACKEND_VERSION),
-        means="The backend's own version.",
-        numeric=False,
-    ),
-    Column("finished_runs", "runs", "", _runs, brief=5, means="How many finished."),
+    Column("seconds_to_accuracy", "to accuracy", "s", _to_target, 0, _TO_ACCURACY),
+    Column(Metric.PEAK_RSS_MIB, "peak memory", "MiB", _of(Metric.PEAK_RSS_MIB), 3, _PEAK),
+    Column("gpu_utilization_percent", "GPU load", "%", _GPU_LOAD, 0, "Mean over the epochs, of the busiest GPU."),
+    Column("gpu_memory_mib", "GPU memory", "MiB", _GPU_MEMORY, 0, "The most in use on one GPU."),
+    Column(Tag.KERAS_VERSION, "Keras", "", _versions(Tag.KERAS_VERSION), 0, "Keras' version.", numeric=False),
+    Column(Tag.BACKEND_VERSION, "version", "", _versions(Tag.BACKEND_VERSION), 0, "The backend's.", numeric=False),
+    Column("finished_runs", "runs", "", _runs, 5, "How many finished."),
 )

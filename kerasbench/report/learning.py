@@ -37,7 +37,7 @@ class Learning:
         chance: how likely ranks as different as these are by chance alone, in the last epoch, adjusted for the number
             of comparisons; None if it was not tested.
         seeds_needed: the number of seeds from which on the test can find a difference, after the same adjustment; None
-            if it was not tested.
+            with fewer than three backends.
     """
 
     ranking: str
@@ -73,7 +73,7 @@ class Learning:
     @property
     def needs(self) -> str:
         """What would close an open verdict."""
-        return f"at least {_LEAST} backends and repeats={self.seeds_needed or _LEAST}"
+        return f"repeats={self.seeds_needed}" if self.seeds_needed else f"{_LEAST} backends, with repeats={_LEAST}"
 
 
 def learning(report: Report) -> list[Learning]:

@@ -74,8 +74,8 @@ def _of_cell(cell: Cell) -> Iterator[str]:
         )
     noise = Counter(run.tags[Tag.NOISE] for run in cell.runs if Tag.NOISE in run.tags)
     for text, count in noise.most_common():
-        result = "run again on a quiet machine" if cell.noisy else "their times are left out"
-        yield f"{text.rstrip('.')} ({count} of {len(cell.runs)} runs); {result}"
+        result = "run again on a quiet machine" if cell.noisy else "the times leave them out"
+        yield f"in {count} of {len(cell.runs)} runs {text.rstrip('.')}; {result}"
     several = [(cell.backend, Tag.BACKEND_VERSION), ("Keras", Tag.KERAS_VERSION)]
     in_force = dict.fromkeys(tag for run in cell.runs for tag in run.tags if tag.startswith(Tag.IN_FORCE))
     several += [(tag.removeprefix(Tag.IN_FORCE), tag) for tag in in_force]
@@ -87,10 +87,13 @@ def _of_cell(cell: Cell) -> Iterator[str]:
 def _weights(ranking: Ranking) -> list[str]:
     """Return a warning where the backends did not start from equal weights."""
     lines = []
-    if (native := probe(ranking, "native")) and not native.passed:
+    native = sorted({run.backend for run in ranking.runs if run.params.get("trainer.init") == "native"})
+    if native and len({run.backend for run in ranking.runs}) > 1:
+        found = probe(ranking, ("shared", "native"))
+        differ = f"; the initial losses differ by {found.spread:.1%}" if found else ""
         lines.append(
-            f"{ranking.title}: each backend drew its own initial weights (trainer.init=native), whose losses differ by "
-            f"{native.spread:.1%}; use trainer.init=shared to compare losses and accuracies."
+            f"{ranking.title}: initial weights were drawn anew by {', '.join(native)} (trainer.init=native){differ}; "
+            "use trainer.init=shared to compare losses and accuracies."
         )
     if (shared := probe(ranking)) and not shared.passed:
         lines.append(
