@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import median
 from typing import Any
 
 from rich import box
@@ -24,7 +24,7 @@ from kerasbench.jobs.rounds import in_turn
 from kerasbench.machine import hardware, provenance
 from kerasbench.paths import work_path
 from kerasbench.process import interruption
-from kerasbench.stats import CONFIDENCE, Estimate, paired_ratio
+from kerasbench.stats import Estimate, mean, paired_ratio
 from kerasbench.terminal.errors import reporting
 from kerasbench.terminal.progress import Announce, console
 
@@ -86,19 +86,8 @@ class Result:
 
 
 def difference(samples: Sequence[float], reference: Sequence[float]) -> Estimate:
-    """Return the median of paired differences and its 95% interval: Student's t about their mean.
-
-    The median lies in it for the counts that are run here: it is within one standard deviation of the mean.
-    """
-    found = [sample - other for sample, other in zip(samples, reference, strict=True)]
-    if len(found) == 1:
-        return Estimate(found[0], None, None, 1)
-    if min(found) == max(found):
-        return Estimate(found[0], found[0], found[0], len(found))
-    from scipy.stats import t  # half a second, and only at the end
-
-    low, high = t.interval(CONFIDENCE, len(found) - 1, fmean(found), stdev(found) / len(found) ** 0.5)
-    return Estimate(median(found), float(low), float(high), len(found))
+    """Return the mean of paired differences and its 95% interval."""
+    return mean([sample - other for sample, other in zip(samples, reference, strict=True)])
 
 
 def per_job(rounds: Sequence[Round], jobs: int) -> Estimate:

@@ -14,7 +14,7 @@ import psutil
 from kerasbench.machine.nvml import Nvml
 
 _MIB = 1024 * 1024
-_NOISE_CPU_PERCENT = 10.0  # of one core, over a whole run: what other processes may use before it is called noise
+_NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT = 10.0, 1.0  # see `noise_limit`
 _LISTED_SECONDS = 1.0  # how long a list of the worker's children is good: to make it, every process is looked at
 _COUNTER = "energy_joules"  # the one reading that is counted up
 _COVERED = 0.8  # the share of an epoch that lies between its samples, below which its energy is not told
@@ -106,18 +106,33 @@ class Telemetry:
         return figures
 
     def noise(self) -> str | None:
-        """Return, in one line, how other processes loaded the CPU during the run; None if they hardly did."""
+        """Return, in one line, how other processes loaded the CPU during the run; None within `noise_limit`."""
         if len(self._samples) < 2:
             return None
-        percent = _percent(self._samples, lambda sample: sample.other_cpu_seconds)
-        if percent <= _NOISE_CPU_PERCENT:
+        percent, limit = _percent(self._samples, lambda sample: sample.other_cpu_seconds), noise_limit()
+        if percent <= limit:
             return None
-        return f"other processes used {percent:.0f}% of a core on average ({_NOISE_CPU_PERCENT:.0f}% is allowed)"
+        return f"other processes used {percent:.0f}% of a core on average ({limit:.0f}% is allowed)"
 
     @property
     def others_on_gpus(self) -> int:
         """The most processes that were seen at once to compute on the GPUs beside the worker, which is one on each."""
         return max((sum(max(0, on - 1) for on in sample.processes_on_gpus) for sample in self._samples), default=0)
+
+
+def noise_limit(processors: int | None = None) -> float:
+    """Return what other processes may use over a whole run, in per cent of one core, before it is called noise.
+
+    10% of one core, whatever the machine's size: a step that is computed in parallel waits for its slowest thread, so
+    losing one core for a tenth of the time may cost a tenth of the speed, and more where threads spin as they wait. But
+    1% of all processors is always allowed: kernel threads, interrupts and monitoring grow with the machine, spread
+    over all of it, and take no more than that from each thread. It is the larger of the two from ten processors on.
+
+    Args:
+        processors: the machine's logical ones; None: as many as this machine has.
+    """
+    count = processors or psutil.cpu_count() or 1
+    return max(_NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT * count)
 
 
 def _usage(process: psutil.Process) -> tuple[float, float]:

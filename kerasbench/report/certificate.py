@@ -46,7 +46,7 @@ def certificate(report: Report) -> Certificate:
 
 @dataclass(frozen=True)
 class Probe:
-    """How far the losses of the same initial weights on the same batch lie apart, over the backends of a ranking."""
+    """The spread of the initial weights' losses on the same batch, over the backends of a ranking, relative."""
 
     ranking: str
     backends: int
@@ -62,14 +62,18 @@ class Probe:
 
 def probes(report: Report) -> list[Probe]:
     """Return for each ranking the largest relative spread of the probe's loss among runs of one seed."""
-    return [found for ranking in report.rankings if (found := _probe(ranking))]
+    return [found for ranking in report.rankings if (found := probe(ranking))]
 
 
-def _probe(ranking: Ranking) -> Probe | None:
-    """Compare runs of one seed and one variant, for a variant may change the loss: another precision, another batch."""
+def probe(ranking: Ranking, inits: Sequence[str] = ("shared",)) -> Probe | None:
+    """Compare the runs of some `trainer.init`; None where fewer than two backends have the probe's loss.
+
+    Only runs of one seed and one variant are compared, since a variant (another precision, another batch) may change
+    the loss.
+    """
     losses: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
     for run in ranking.runs:
-        if run.starts_as_others and _PROBE in run.metrics:
+        if run.params.get("trainer.init") in inits and _PROBE in run.metrics:
             losses[run.seed, run.variant].append((run.backend, run.metrics[_PROBE]))
     shared = {alike: some for alike, some in losses.items() if len({backend for backend, _ in some}) > 1}
     if not shared:

@@ -33,23 +33,26 @@ class Value:
     warning: str = ""
 
 
+_Shown = Callable[[Ranking, Cell], Value | None]
+
+
 @dataclass(frozen=True)
 class Column:
     """One column.
 
     Attributes:
-        key: its name for programs.
+        key: its name in CSV and JSON.
         title, unit: its head.
         value: what it shows of a cell of a ranking; None: nothing.
-        brief: how long it stays where a table must be narrow; 0: only the page has it.
-        means: what it is, in a sentence.
+        brief: its rank in a narrow table, from which the lowest goes first; 0: only on the page.
+        means: its definition, in a sentence.
         numeric, has_interval: what its values are.
     """
 
     key: str
     title: str
     unit: str
-    value: Callable[[Ranking, Cell], Value | None]
+    value: _Shown
     brief: int = 0
     means: str = ""
     numeric: bool = True
@@ -91,14 +94,11 @@ def _seconds(ranking: Ranking, cell: Cell) -> Value | None:
     if cell.seconds is None:
         return None
     text, between = interval(cell.seconds.value, cell.seconds.low, cell.seconds.high)
-    return Value(
-        text + (" (first)" if cell.metric == FIRST else ""),
-        cell.seconds.value,
-        cell.seconds.low,
-        cell.seconds.high,
-        between or "one run",
-        "a single run gives no interval" if not between else "",
-    )
+    warning = "a single run gives no interval; run with repeats=5" if not between else ""
+    if cell.noisy:
+        warning = f"other processes disturbed {len(cell.disturbed)} of {len(cell.measured)} runs; run again when quiet"
+    text += " (first)" if cell.metric == FIRST else ""
+    return Value(text, cell.seconds.value, cell.seconds.low, cell.seconds.high, between or "one run", warning)
 
 
 def _ratio(ranking: Ranking, cell: Cell) -> Value | None:
@@ -119,15 +119,12 @@ def times(ratio: Estimate) -> Value:
 def _variation(ranking: Ranking, cell: Cell) -> Value | None:
     if cell.variation is None:
         return None
-    warning = "the runs differ by more than 5%: the machine was not quiet" if cell.unsteady else ""
+    warning = "the runs differ by more than 5%; close other programs or raise repeats" if cell.unsteady else ""
     return Value(f"{100 * cell.variation:.1f}%", cell.variation, warning=warning)
 
 
 def _accuracy(samples: Sequence[float]) -> Value | None:
-    found = figure(samples)
-    if found is None or len(samples) > 1:
-        return found
-    return Value(f"{samples[0]:.4f}", samples[0])
+    return Value(f"{samples[0]:.4f}", samples[0]) if len(set(samples)) == 1 else figure(samples)
 
 
 def _to_target(ranking: Ranking, cell: Cell) -> Value | None:
@@ -139,23 +136,26 @@ def _to_target(ranking: Ranking, cell: Cell) -> Value | None:
     return Value(rounded(middle), middle, detail=some) if math.isfinite(middle) else Value(some or "never")
 
 
-def _busiest_gpu(ending: str, of_epochs: Callable[[Sequence[float]], float]) -> Callable[[Ranking, Cell], Value | None]:
-    def value(ranking: Ranking, cell: Cell) -> Value | None:
-        found = [
-            max(of_epochs(run.by_epoch(metric)) for metric in metrics)
-            for run in cell.measured
-            if run.device != "cpu"
-            and (metrics := [name for name in run.histories if name.startswith("gpu_") and name.endswith(ending)])
-        ]
-        return figure(found)
-
-    return value
+def _busiest_gpu(cell: Cell, ending: str, of_epochs: Callable[[Sequence[float]], float]) -> list[float]:
+    """Return the largest of its GPUs' figures of every run that computed on one."""
+    return [
+        max(of_epochs(run.by_epoch(metric)) for metric in metrics)
+        for run in cell.measured
+        if run.device != "cpu"
+        and (metrics := [name for name in run.histories if name.startswith("gpu_") and name.endswith(ending)])
+    ]
 
 
-def _versions(tag: str) -> Callable[[Ranking, Cell], Value | None]:
+def _of(
+    samples: Callable[[Cell], Sequence[float]], shown: Callable[[Sequence[float]], Value | None] = figure
+) -> _Shown:
+    return lambda ranking, cell: shown(samples(cell))
+
+
+def _versions(tag: str) -> _Shown:
     def value(ranking: Ranking, cell: Cell) -> Value | None:
         found = cell.tagged(tag)
-        warning = "runs of several versions are in one cell" if len(found) > 1 else ""
+        warning = "the runs mix versions; report one sweep alone (--sweep)" if len(found) > 1 else ""
         return Value(", ".join(found), warning=warning) if found else None
 
     return value
@@ -168,106 +168,46 @@ def _runs(ranking: Ranking, cell: Cell) -> Value:
     return Value(f"{finished} of {all_of_them}", float(finished), detail=detail)
 
 
+_EPOCH = (
+    "Training seconds of a steady epoch, validation excluded: the median of a run's epochs after the first, the "
+    "geometric mean of the runs, and its 95% interval."
+)
+_RATIO = "How many times as long as the fastest, with its 95% interval."
+_VARIATION = "Coefficient of variation between runs: their standard deviation over their mean."
+_TO_ACCURACY = (
+    "Training seconds until the validation accuracy is first reached: the highest whole per cent that most reach, if "
+    "none was asked for (--accuracy)."
+)
+_PEAK = "The largest resident memory of the training process."
+
+_speed = _of(lambda cell: cell.examples_per_second)
+_first_epoch = _of(lambda cell: cell.values(FIRST) if cell.metric == STEADY else [])
+_compilation = _of(lambda cell: cell.values(Metric.COMPILE_SECONDS))
+_final_accuracy = _of(lambda cell: cell.last(Metric.VAL_ACCURACY), _accuracy)
+_best_accuracy = _of(lambda cell: cell.best(Metric.VAL_ACCURACY), _accuracy)
+_memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB))
+_gpu_load = _of(lambda cell: _busiest_gpu(cell, "_utilization_percent", fmean))
+_gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max))
+
 FINAL_ACCURACY = Column(
-    "final_val_accuracy",
-    "final accuracy",
-    "",
-    lambda ranking, cell: _accuracy(cell.last(Metric.VAL_ACCURACY)),
-    brief=4,
-    means="Validation accuracy after the last epoch.",
+    "final_val_accuracy", "final accuracy", "", _final_accuracy, 4, "Validation accuracy after the last epoch."
 )
 COLUMNS = (
-    Column(
-        STEADY,
-        "epoch",
-        "s",
-        _seconds,
-        brief=7,
-        means="Training seconds of a steady epoch, validation excluded: the median of the epochs after the first, and "
-        "of the runs; with its 95% interval.",
-        has_interval=True,
-    ),
-    Column(
-        "ratio",
-        "ratio",
-        "",
-        _ratio,
-        brief=6,
-        means="How many times as long as the fastest, with its 95% interval.",
-        has_interval=True,
-    ),
-    Column(
-        "variation",
-        "variation",
-        "",
-        _variation,
-        brief=2,
-        means="Coefficient of variation between runs: their standard deviation over their mean.",
-    ),
-    Column(
-        Metric.EXAMPLES_PER_SECOND,
-        "examples",
-        "1/s",
-        lambda ranking, cell: figure(cell.examples_per_second),
-        brief=1,
-        means="Training examples per second of a steady epoch.",
-    ),
-    Column(
-        Metric.FIRST_EPOCH_SECONDS,
-        "first epoch",
-        "s",
-        lambda ranking, cell: figure(cell.values(FIRST)) if cell.metric == STEADY else None,
-        means="It carries what is compiled on first use.",
-    ),
-    Column(
-        Metric.COMPILE_SECONDS,
-        "compile",
-        "s",
-        lambda ranking, cell: figure(cell.values(Metric.COMPILE_SECONDS)),
-        means="The first epoch minus a steady one.",
-    ),
+    Column(STEADY, "epoch", "s", _seconds, 7, _EPOCH, has_interval=True),
+    Column("ratio", "ratio", "", _ratio, 6, _RATIO, has_interval=True),
+    Column("variation", "variation", "", _variation, 2, _VARIATION),
+    Column(Metric.EXAMPLES_PER_SECOND, "examples", "1/s", _speed, 1, "Training examples per second of a steady epoch."),
+    Column(FIRST, "first epoch", "s", _first_epoch, 0, "It includes what is compiled on first use."),
+    Column(Metric.COMPILE_SECONDS, "compile", "s", _compilation, 0, "The first epoch minus a steady one."),
     FINAL_ACCURACY,
     Column(
-        "best_val_accuracy",
-        "best accuracy",
-        "",
-        lambda ranking, cell: _accuracy(cell.best(Metric.VAL_ACCURACY)),
-        means="The highest validation accuracy after any epoch.",
+        "best_val_accuracy", "best accuracy", "", _best_accuracy, 0, "The highest validation accuracy of any epoch."
     ),
-    Column(
-        "seconds_to_accuracy",
-        "to accuracy",
-        "s",
-        _to_target,
-        means="Training seconds until the validation accuracy is first reached: the highest whole per cent that most "
-        "reach, if none was asked for (--accuracy).",
-    ),
-    Column(
-        Metric.PEAK_RSS_MIB,
-        "peak memory",
-        "MiB",
-        lambda ranking, cell: figure(cell.values(Metric.PEAK_RSS_MIB)),
-        brief=3,
-        means="The largest resident memory of the training process.",
-    ),
-    Column(
-        "gpu_utilization_percent",
-        "GPU load",
-        "%",
-        _busiest_gpu("_utilization_percent", fmean),
-        means="Mean over the epochs, of the busiest GPU.",
-    ),
-    Column(
-        "gpu_memory_mib", "GPU memory", "MiB", _busiest_gpu("_memory_mib", max), means="The most in use on one GPU."
-    ),
-    Column(Tag.KERAS_VERSION, "Keras", "", _versions(Tag.KERAS_VERSION), means="Keras' version.", numeric=False),
-    Column(
-        Tag.BACKEND_VERSION,
-        "version",
-        "",
-        _versions(Tag.BACKEND_VERSION),
-        means="The backend's own version.",
-        numeric=False,
-    ),
-    Column("finished_runs", "runs", "", _runs, brief=5, means="How many finished."),
+    Column("seconds_to_accuracy", "to accuracy", "s", _to_target, 0, _TO_ACCURACY),
+    Column(Metric.PEAK_RSS_MIB, "peak memory", "MiB", _memory, 3, _PEAK),
+    Column("gpu_utilization_percent", "GPU load", "%", _gpu_load, 0, "Mean over the epochs, of the busiest GPU."),
+    Column("gpu_memory_mib", "GPU memory", "MiB", _gpu_memory, 0, "The most in use on one GPU."),
+    Column(Tag.KERAS_VERSION, "Keras", "", _versions(Tag.KERAS_VERSION), 0, "Keras' version.", numeric=False),
+    Column(Tag.BACKEND_VERSION, "version", "", _versions(Tag.BACKEND_VERSION), 0, "The backend's.", numeric=False),
+    Column("finished_runs", "runs", "", _runs, 5, "How many finished."),
 )

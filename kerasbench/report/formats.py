@@ -23,12 +23,10 @@ def markdown(report: Report) -> str:
         parts += [described, _markdown_table(ranking)]
         brought = [f"- {one.sentence}" for one in variants.effects(ranking)]
         parts += ["\n".join(brought)] if brought else []
+        parts += [f"> Warning: {line}" for line in sections.warnings_of(ranking)]
     failed = [f"- {one.name} ({one.ranking}): {one.status}, {one.reason}" for one in sections.failures(report)]
     if failed:
         parts += ["## Not finished", "\n".join(failed)]
-    warned = [f"- {line}" for line in sections.warnings(report)]
-    if warned:
-        parts += ["## Noise", "\n".join(warned)]
     if report.certificate:
         parts += ["## Parity", _parity_table(report)]
     return "\n\n".join(parts) + "\n"

@@ -1,5 +1,6 @@
 """Which runs may be compared: one model, one data set, one machine, one set of settings."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 from kerasbench.config.identity import NOT_COMPARED
 from kerasbench.config.schema import Task
-from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report
+from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report, ratio
 from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Kind, Metric, Tag
 
@@ -98,7 +99,9 @@ def _ranking(group: _Group, alike: list[_Group], published: list[Run]) -> Rankin
     for run in sorted(runs, key=lambda run: run.started_at):
         competitors[run.competitor].append(run)
     cells = [Cell(name, members[0].backend, metric, members) for name, members in competitors.items()]
-    cells.sort(key=lambda cell: (cell.seconds is None, cell.seconds.value if cell.seconds else 0, cell.competitor))
+    # By ratio, not by seconds: a backend that missed a slow round has the shorter seconds, and is not faster.
+    most = max(cells, key=lambda cell: len(cell.samples))
+    cells.sort(key=lambda cell: (ratio(cell, most).value if cell.samples else math.inf, cell.competitor))
     what, title = _distinction(group, alike)
     return Ranking(" · ".join([key.model, *title]), "", key.model, metric, cells, " and ".join(what), published)
 

@@ -1,12 +1,14 @@
 """Do the backends learn alike? Their training losses, from the same weights and the same order of the examples.
 
-Where a model has dropout, each framework draws masks of its own, and losses that start equal drift apart: whether by
-more than chance is asked of the last epoch, over the seeds.
+Where a model has dropout, each framework draws its own masks, and losses that start equal drift apart. Friedman's test
+of the last epoch, with the seeds as blocks, says whether they drift apart by more than chance. With few seeds it cannot
+say so, however different the losses are: then the verdict stays open.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from statistics import fmean
 
 from kerasbench import stats
@@ -15,7 +17,8 @@ from kerasbench.report.results import Cell, Ranking, Report
 from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Metric
 
-_LEAST = 3  # backends, and seeds, of which something can be told
+_LEAST = 3  # backends that Friedman's test compares
+_LEVEL = 1 - stats.CONFIDENCE
 
 _Losses = dict[str, tuple[float, ...]]  # seed -> the loss of each epoch
 
@@ -30,8 +33,11 @@ class Learning:
         losses: backend -> the mean over these seeds, in each epoch; of every backend that has finished all of them.
         astray: the backends whose loss was no finite number in some epoch; they have no mean.
         spreads: for each epoch, by how much the largest mean exceeds the smallest, relative to it.
+        equal: whether rounding alone explains the differences of the last epoch, under every seed.
         chance: how likely ranks as different as these are by chance alone, in the last epoch, adjusted for the number
-            of comparisons; None if it is unknown.
+            of comparisons; None if it was not tested.
+        seeds_needed: the number of seeds from which on the test can find a difference, after the same adjustment; None
+            with fewer than three backends.
     """
 
     ranking: str
@@ -39,7 +45,9 @@ class Learning:
     losses: dict[str, list[float]]
     astray: list[str]
     spreads: list[float]
+    equal: bool
     chance: float | None
+    seeds_needed: int | None = None
 
     @property
     def spread(self) -> float:
@@ -53,17 +61,38 @@ class Learning:
 
     @property
     def alike(self) -> bool | None:
-        """Whether chance explains the differences; None where it cannot be told."""
+        """Whether rounding or chance explains the differences; None where the test could not have denied it."""
         if self.astray:
             return False
-        return None if self.chance is None else self.chance >= 1 - stats.CONFIDENCE
+        if self.equal:
+            return True
+        if self.chance is None or self.seeds_needed is None or len(self.seeds) < self.seeds_needed:
+            return None
+        return self.chance >= _LEVEL
+
+    @property
+    def needs(self) -> str:
+        """What would close an open verdict."""
+        return f"repeats={self.seeds_needed}" if self.seeds_needed else f"{_LEAST} backends, with repeats={_LEAST}"
 
 
 def learning(report: Report) -> list[Learning]:
     """Return how alike the backends of each ranking learn, those of one variant together."""
     found = [one for ranking in report.rankings for some in _variants(ranking) if (one := _learning(ranking, some))]
-    adjusted = iter(stats.holm([one.chance for one in found if one.chance is not None]))
-    return [one if one.chance is None else replace(one, chance=next(adjusted)) for one in found]
+    return [_adjusted(one, [other.chance for other in found if other is not one]) for one in found]
+
+
+def _adjusted(one: Learning, others: list[float | None]) -> Learning:
+    """Adjust the p-value of one ranking for those of the others, and find how many seeds could deny that it is alike.
+
+    The smallest p-value of three backends under three seeds is 0.0498, and 0.0996 after Holm beside a second ranking.
+    """
+    backends, beside = len(one.losses), [chance for chance in others if chance is not None]
+    if backends < _LEAST:
+        return one
+    needed = next(n for n in count(1) if stats.holm([stats.least_friedman(backends, n), *beside])[0] < _LEVEL)
+    chance = None if one.chance is None else stats.holm([one.chance, *beside])[0]
+    return replace(one, chance=chance, seeds_needed=needed)
 
 
 def _variants(ranking: Ranking) -> list[list[Cell]]:
@@ -93,7 +122,8 @@ def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
     spreads = [(max(some) - min(some)) / (min(some) or 1.0) for some in zip(*means.values(), strict=True)]
     last = [[losses[seed][epochs[-1]] for seed in seeds] for losses in finite.values()]
     title = " · ".join(filter(None, [ranking.title, cells[0].measured[0].variant]))
-    return Learning(title, seeds, means, astray, spreads, _chance(last))
+    equal = all(max(of_seed) <= min(of_seed) * (1 + TOLERANCE) for of_seed in zip(*last, strict=True))
+    return Learning(title, seeds, means, astray, spreads, equal, None if equal else _chance(last))
 
 
 def _comparable(cell: Cell) -> list[Run]:
@@ -102,14 +132,12 @@ def _comparable(cell: Cell) -> list[Run]:
 
 
 def _chance(losses: list[list[float]]) -> float | None:
-    """Return the p-value of Friedman's test, each seed being a block (Friedman, JASA 32, 1937).
+    """Return the p-value of Friedman's test, each seed being a block; None where it can never be below 5%.
 
-    It sees ranks alone, so that what rounding makes different must be equal before.
+    The test sees ranks alone, so losses that differ by rounding must not reach it.
     """
-    if len(losses) < _LEAST or len(losses[0]) < _LEAST:
+    if len(losses) < _LEAST or stats.least_friedman(len(losses), len(losses[0])) >= _LEVEL:
         return None
-    if all(max(of_seed) <= min(of_seed) * (1 + TOLERANCE) for of_seed in zip(*losses, strict=True)):
-        return 1.0
-    from scipy.stats import friedmanchisquare  # takes half a second to import
+    from scipy.stats import friedmanchisquare  # takes a second to import
 
     return float(friedmanchisquare(*losses).pvalue)

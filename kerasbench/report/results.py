@@ -9,7 +9,7 @@ from statistics import fmean, median
 from kerasbench import stats
 from kerasbench.stats import Estimate
 from kerasbench.store.runs import Run
-from kerasbench.vocabulary import Metric
+from kerasbench.vocabulary import Metric, Tag
 
 STEADY, FIRST = Metric.STEADY_EPOCH_SECONDS, Metric.FIRST_EPOCH_SECONDS
 _ONCE = {
@@ -20,11 +20,16 @@ _ONCE = {
     "compile": Metric.COMPILE_SECONDS,
 }
 PHASES = (*_ONCE, "train", "validate", "other")
+_QUIET = 2  # runs without noise: fewer give no interval
 
 
 @dataclass(eq=False)
 class Cell:
     """A competitor's runs in one ranking.
+
+    Other processes that load the machine during a run make it slower, so a run that is tagged as noisy is left out of
+    the times where at least two quiet ones remain, as nvbench discards throttled samples. Where fewer remain, the cell
+    keeps its noisy runs, so that it still has a figure, and is `noisy`: it decides no verdict.
 
     Attributes:
         metric: what is ranked, STEADY or FIRST.
@@ -37,17 +42,33 @@ class Cell:
 
     @cached_property
     def measured(self) -> list[Run]:
-        """Its finished runs that have the ranked figure: each is one sample."""
+        """Its finished runs that have the ranked figure."""
         return [run for run in self.runs if run.finished and run.metrics.get(self.metric, 0) > 0]
+
+    @property
+    def disturbed(self) -> list[Run]:
+        """The measured runs that are tagged as noisy."""
+        return [run for run in self.measured if Tag.NOISE in run.tags]
+
+    @cached_property
+    def timed(self) -> list[Run]:
+        """The measured runs whose times count, each as one sample: the quiet ones, or all where these are too few."""
+        quiet = [run for run in self.measured if Tag.NOISE not in run.tags]
+        return quiet if len(quiet) >= _QUIET else self.measured
+
+    @property
+    def noisy(self) -> bool:
+        """Whether noisy runs are among those whose times count."""
+        return any(Tag.NOISE in run.tags for run in self.timed)
 
     @cached_property
     def samples(self) -> list[float]:
-        """The ranked figure of each run."""
+        """The ranked figure of each timed run."""
         return self.values(self.metric)
 
     @cached_property
     def seconds(self) -> Estimate | None:
-        """Their median with its interval; None where no run was measured."""
+        """Their geometric mean with its interval; None where no run was measured."""
         return stats.estimate(self.samples) if self.samples else None
 
     @cached_property
@@ -65,8 +86,8 @@ class Cell:
         return sorted({run.tags[tag] for run in self.runs if tag in run.tags})
 
     def values(self, metric: str) -> list[float]:
-        """Return a run-level metric of every measured run that has it."""
-        return [run.metrics[metric] for run in self.measured if metric in run.metrics]
+        """Return a run-level metric of every timed run that has it."""
+        return [run.metrics[metric] for run in self.timed if metric in run.metrics]
 
     def last(self, metric: str) -> list[float]:
         """Return a per-epoch metric's last value in every measured run."""
@@ -80,7 +101,7 @@ class Cell:
     def examples_per_second(self) -> list[float]:
         """The training examples of an epoch over the ranked seconds, of every run; the last epoch tells how many."""
         speed, seconds = Metric.EXAMPLES_PER_SECOND, Metric.EPOCH_SECONDS
-        known = [run.metrics for run in self.measured if {speed, seconds} <= run.metrics.keys()]
+        known = [run.metrics for run in self.timed if {speed, seconds} <= run.metrics.keys()]
         return [one[speed] * one[seconds] / one[self.metric] for one in known]
 
     def seconds_to(self, target: float) -> list[float]:
@@ -88,14 +109,14 @@ class Cell:
 
         Leaving such runs out would flatter the others.
         """
-        known = [run.accuracy_with(Metric.EPOCH_SECONDS) for run in self.measured]
+        known = [run.accuracy_with(Metric.EPOCH_SECONDS) for run in self.timed]
         reached = [stats.seconds_to(target, accuracy, seconds) for seconds, accuracy in known if seconds]
         return [math.inf if seconds is None else seconds for seconds in reached]
 
     @cached_property
     def phases(self) -> dict[str, float]:
         """Where the time of a run went, in seconds: means over the runs, for only they add up."""
-        parts = [_phases(run) for run in self.measured if Metric.TOTAL_SECONDS in run.metrics]
+        parts = [_phases(run) for run in self.timed if Metric.TOTAL_SECONDS in run.metrics]
         return {name: fmean(part[name] for part in parts) for name in PHASES} if parts else {}
 
 
@@ -143,7 +164,7 @@ class Ranking:
 
     @cached_property
     def ratios(self) -> dict[str, Estimate]:
-        """How many times as long as the fastest each takes; paired by round where the rounds are complete."""
+        """How many times as long as the fastest each takes."""
         if not self.measured:
             return {}
         fastest, *others = self.measured
@@ -162,13 +183,18 @@ class Ranking:
 
 
 def ratio(cell: Cell, other: Cell) -> Estimate:
-    """Return how many times as long as another a cell takes; paired by round where the rounds are complete."""
+    """Return how many times as long as another a cell takes.
+
+    It is taken within the rounds that both have, where they have at least two in common and these are most of the
+    rounds of the one with fewer; a round in which one failed is left out. Else all samples are compared without pairs.
+    """
     ours, theirs = (
-        {run.round: seconds for run, seconds in zip(one.measured, one.samples, strict=True)} for one in (cell, other)
+        {run.round: seconds for run, seconds in zip(one.timed, one.samples, strict=True)} for one in (cell, other)
     )
-    paired = ours.keys() == theirs.keys() and len(ours) == len(cell.samples) and len(theirs) == len(other.samples)
-    if paired and len(ours) > 1:
-        return stats.paired_ratio(list(ours.values()), [theirs[pair] for pair in ours])
+    shared = [pair for pair in ours if pair in theirs]
+    once = len(ours) == len(cell.samples) and len(theirs) == len(other.samples)  # each round
+    if once and len(shared) > 1 and 2 * len(shared) > min(len(ours), len(theirs)):
+        return stats.paired_ratio([ours[pair] for pair in shared], [theirs[pair] for pair in shared])
     return stats.ratio(cell.samples, other.samples)
 
 

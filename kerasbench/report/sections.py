@@ -1,12 +1,15 @@
 """What stands below the rankings: failures, warnings, machines, and how to do it again."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from kerasbench import stats
+from kerasbench.report.certificate import probe
 from kerasbench.report.grouping import hardware_name
 from kerasbench.report.results import Cell, Ranking, Report
+from kerasbench.report.rounding import power
 from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Tag
 
@@ -39,38 +42,69 @@ def reasons(cell: Cell) -> list[str]:
 def _reason(run: Run) -> str:
     ended = {
         "KILLED": "interrupted",
-        "RUNNING": "it has not ended, or was lost without a word",
-        "FINISHED": "it has kept no time of an epoch",
+        "RUNNING": "still running, or lost without an error message",
+        "FINISHED": "it recorded no epoch time",
     }
-    return run.tags.get(Tag.FAILURE) or ended.get(run.status, "no reason was kept")
+    return run.tags.get(Tag.FAILURE) or ended.get(run.status, "no reason was recorded")
 
 
 def warnings(report: Report) -> list[str]:
-    """Return what lessens the trust in the figures, one line each."""
+    """Return the warnings of all rankings, one line each."""
+    return [line for ranking in report.rankings for line in warnings_of(ranking)]
+
+
+def warnings_of(ranking: Ranking) -> list[str]:
+    """Return why the figures of a ranking deserve less trust, each with its figure and what to do about it."""
+    lines = [*_devices(ranking), *_weights(ranking)]
+    for cell in ranking.cells:
+        lines += [f"{ranking.title}, {cell.competitor}: {line}." for line in _of_cell(cell)]
+    return lines
+
+
+def _of_cell(cell: Cell) -> Iterator[str]:
+    if diverged := sum(run.diverged for run in cell.measured):
+        yield (
+            f"the loss was no finite number in {diverged} of {len(cell.measured)} runs; "
+            "task=parity shows whether it computes the same"
+        )
+    if cell.unsteady:
+        yield (
+            f"the runs differ by {cell.variation or 0:.1%} (coefficient of variation), more than {stats.UNSTEADY:.0%}; "
+            "close other programs or raise repeats"
+        )
+    noise = Counter(run.tags[Tag.NOISE] for run in cell.runs if Tag.NOISE in run.tags)
+    for text, count in noise.most_common():
+        result = "run again on a quiet machine" if cell.noisy else "the times leave them out"
+        yield f"in {count} of {len(cell.runs)} runs {text.rstrip('.')}; {result}"
+    several = [(cell.backend, Tag.BACKEND_VERSION), ("Keras", Tag.KERAS_VERSION)]
+    in_force = dict.fromkeys(tag for run in cell.runs for tag in run.tags if tag.startswith(Tag.IN_FORCE))
+    several += [(tag.removeprefix(Tag.IN_FORCE), tag) for tag in in_force]
+    for what, tag in several:
+        if len(values := cell.tagged(tag)) > 1:
+            yield f"its runs mix {what} {', '.join(values)}; report one sweep alone (--sweep)"
+
+
+def _weights(ranking: Ranking) -> list[str]:
+    """Return a warning where the backends did not start from equal weights."""
     lines = []
-    for ranking in report.rankings:
-        lines += _devices(ranking)
-        for cell in ranking.cells:
-            where = f"{ranking.title}, {cell.competitor}"
-            if diverged := sum(run.diverged for run in cell.measured):
-                lines.append(f"{where}: the loss was no finite number in {diverged} of {len(cell.measured)} runs.")
-            if cell.unsteady:
-                lines.append(f"{where}: its runs differ by {cell.variation or 0:.1%} (coefficient of variation).")
-            noise = Counter(run.tags[Tag.NOISE] for run in cell.runs if Tag.NOISE in run.tags)
-            for text, count in noise.most_common():
-                lines.append(f"{where}: {text.rstrip('.')} ({count} of {len(cell.runs)} runs).")
-            for what, tag in ((cell.backend, Tag.BACKEND_VERSION), ("Keras", Tag.KERAS_VERSION)):
-                if len(versions := cell.tagged(tag)) > 1:
-                    lines.append(f"{where}: runs under {what} {', '.join(versions)} are in one cell.")
-            for tag in dict.fromkeys(tag for run in cell.runs for tag in run.tags if tag.startswith(Tag.IN_FORCE)):
-                if len(values := cell.tagged(tag)) > 1:
-                    name = tag.removeprefix(Tag.IN_FORCE)
-                    lines.append(f"{where}: runs with {name} {', '.join(values)} in force are in one cell.")
+    native = sorted({run.backend for run in ranking.runs if run.params.get("trainer.init") == "native"})
+    if native and len({run.backend for run in ranking.runs}) > 1:
+        found = probe(ranking, ("shared", "native"))
+        differ = f"; the initial losses differ by {found.spread:.1%}" if found else ""
+        lines.append(
+            f"{ranking.title}: initial weights were drawn anew by {', '.join(native)} (trainer.init=native){differ}; "
+            "use trainer.init=shared to compare losses and accuracies."
+        )
+    if (shared := probe(ranking)) and not shared.passed:
+        lines.append(
+            f"{ranking.title}: the losses of the same initial weights differ by {power(shared.spread)}, more than "
+            f"{power(shared.tolerance)}: the backends do not compute the same; task=parity shows which one deviates."
+        )
     return lines
 
 
 def _devices(ranking: Ranking) -> list[str]:
-    """Return, in a line if any, that on a machine with a GPU some computed on the CPU."""
+    """Return a warning where some computed on the CPU although the machine has a GPU."""
     device = {cell.competitor: cell.measured[0].device for cell in ranking.measured}
     on_cpu = ", ".join(name for name, where in device.items() if where == "cpu")
     on_gpu = ", ".join(name for name, where in device.items() if where not in ("", "cpu"))
@@ -78,12 +112,15 @@ def _devices(ranking: Ranking) -> list[str]:
     if not on_cpu or gpu == "none":
         return []
     if not on_gpu:
-        return [f"{ranking.title}: all computed on the CPU, none on {gpu}."]
-    return [f"{ranking.title}: {on_cpu} computed on the CPU, {on_gpu} on {gpu}: it is these that are compared."]
+        return [f"{ranking.title}: all computed on the CPU, none on {gpu}; install GPU builds to use it."]
+    return [
+        f"{ranking.title}: this ranking mixes CPU and GPU runs ({on_cpu} on the CPU, {on_gpu} on {gpu}); "
+        "install GPU builds of all, or compare those on one device."
+    ]
 
 
 def separations(report: Report) -> list[str]:
-    """Return why a model has several rankings, one line a model."""
+    """Return why a model has several rankings, in one line per model."""
     of_model: dict[str, list[Ranking]] = defaultdict(list)
     for ranking in report.rankings:
         of_model[ranking.model].append(ranking)

@@ -15,12 +15,17 @@ from kerasbench.report.results import Ranking, Report
 
 
 def tables(report: Report) -> list[RenderableType]:
-    """Return what to print: for each ranking its verdict and its table, and then what did not finish."""
+    """Return what to print: for each ranking its verdict, table and warnings, and then what did not finish."""
     shown: list[RenderableType] = [
-        Group(_head(ranking), _Fitted(ranking), *(Text(one.sentence) for one in variants.effects(ranking)))
+        Group(
+            _head(ranking),
+            _Fitted(ranking),
+            *(Text(one.sentence) for one in variants.effects(ranking)),
+            *(Text(line, style="yellow") for line in sections.warnings_of(ranking)),
+        )
         for ranking in report.rankings
     ]
-    lines = [Text(line, style="yellow") for line in [*sections.separations(report), *sections.warnings(report)]]
+    lines = [Text(line, style="yellow") for line in sections.separations(report)]
     lines += [Text(f"{one.name}: {one.reason}", style="red") for one in sections.failures(report)]
     return [*shown, *lines]
 

@@ -1,18 +1,20 @@
-"""What a variant brings: where a sweep varied more than the backend, each backend's variants beside its first one."""
+"""Effects of variants: where a sweep varied more than the backend, each backend's variants against its first one."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 
 from kerasbench.report.results import Cell, Ranking, ratio
 from kerasbench.report.rounding import interval
+from kerasbench.report.verdicts import OPEN, REPEAT, TIE, UNJUDGED
 from kerasbench.stats import Estimate
 
-FASTER, SLOWER, TIE, OPEN = "faster", "slower", "tie", "open"
+FASTER, SLOWER = "faster", "slower"
 _IN_WORDS = {
     FASTER: "faster",
     SLOWER: "slower",
     TIE: "no detectable difference",
-    OPEN: "no verdict, for a single run gives no interval",
+    OPEN: f"no verdict; {REPEAT}",
+    UNJUDGED: "not judged; run again on a quiet machine",
 }
 
 
@@ -23,18 +25,22 @@ class Effect:
     Attributes:
         variant, baseline: the competitors' names; the baseline is the backend's that was run first.
         ratio: how many times as long as the baseline it takes.
+        noisy: whether other processes disturbed the runs of either.
     """
 
     backend: str
     variant: str
     baseline: str
     ratio: Estimate
+    noisy: bool
 
     @property
     def outcome(self) -> str:
-        """What can be said of it: FASTER or SLOWER only if the interval leaves no doubt."""
+        """What can be said of it: FASTER or SLOWER where the interval excludes 1, else TIE, OPEN or UNJUDGED."""
         if self.ratio.low is None or self.ratio.high is None:
             return OPEN
+        if self.noisy:
+            return UNJUDGED
         if self.ratio.high < 1:
             return FASTER
         return SLOWER if self.ratio.low > 1 else TIE
@@ -53,12 +59,14 @@ class Effect:
 
 
 def effects(ranking: Ranking) -> list[Effect]:
-    """Return what the variants of each backend bring; nothing of a backend that has a single one."""
+    """Return how each backend's variants compare with its first one; nothing for a backend with a single variant."""
     of_backend: dict[str, list[Cell]] = defaultdict(list)
     for cell in ranking.measured:
         of_backend[cell.backend].append(cell)
     found = []
     for backend in sorted(of_backend):
         baseline, *others = sorted(of_backend[backend], key=lambda cell: min(run.started_at for run in cell.runs))
-        found += [Effect(backend, cell.competitor, baseline.competitor, ratio(cell, baseline)) for cell in others]
+        for cell in others:
+            noisy = cell.noisy or baseline.noisy
+            found.append(Effect(backend, cell.competitor, baseline.competitor, ratio(cell, baseline), noisy))
     return found

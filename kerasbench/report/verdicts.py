@@ -7,14 +7,23 @@ from kerasbench.report.columns import FINAL_ACCURACY
 from kerasbench.report.results import FIRST, Cell, Ranking
 from kerasbench.report.rounding import interval
 
-WINNER, TIE, OPEN = "winner", "tie", "open"
+WINNER, TIE, OPEN, UNJUDGED = "winner", "tie", "open", "not judged"
+REPEAT = "run with repeats=5 for confidence intervals and a verdict"
 
 
 def outcome(ranking: Ranking) -> tuple[str, list[Cell]]:
-    """Return WINNER with it, TIE with those that share the first place, or OPEN: nothing can be said."""
+    """Return what can be said of the first place, and who takes it.
+
+    WINNER: the first is faster than every other. TIE: with those that it is not told apart from. OPEN: too few runs, or
+    the first one's loss was no finite number. UNJUDGED: other processes loaded the machine during the runs of a
+    backend, of which fewer than two are quiet. One is enough, the slowest included: noise makes times longer by an
+    unknown factor, so that a disturbed backend may be the fastest on a quiet machine (nvbench's AMBIGUOUS).
+    """
     measured = ranking.measured
     if len(measured) < 2 or len(measured[0].samples) < 2 or _diverged(measured[0]):
         return OPEN, measured[:1]
+    if any(cell.noisy for cell in measured):
+        return UNJUDGED, measured[:1]
     _, not_apart = stats.verdict(measured[0].competitor, ranking.ratios)
     if not not_apart:
         return WINNER, measured[:1]
@@ -31,7 +40,7 @@ def sentence(ranking: Ranking) -> str:
         return _winner(ranking)
     if kind == TIE:
         return _tie(ranking, first)
-    return _open(ranking)
+    return _unjudged(ranking) if kind == UNJUDGED else _open(ranking)
 
 
 def _winner(ranking: Ranking) -> str:
@@ -52,13 +61,19 @@ def _tie(ranking: Ranking, tied: list[Cell]) -> str:
     each = "" if len(others) == 1 else "each of "
     text = f"A tie: no detectable difference between {first} and {each}{_and(others)} ({times} per {_epoch(ranking)})"
     if single:
-        text += f"; {_and(single)} ran once, which gives no interval"
+        text += f"; {_and(single)} ran once: {REPEAT}"
     behind = [cell for cell in ranking.measured if cell not in tied]
     if behind:
         found = ranking.ratios[behind[0].competitor]
         times, _ = interval(found.value, found.low, found.high)
         text += f"; {behind[0].competitor} takes {times} times as long as {first}"
     return f"{text}."
+
+
+def _unjudged(ranking: Ranking) -> str:
+    noisy = [cell for cell in ranking.measured if cell.noisy]
+    which = _and([f"{len(cell.disturbed)} of {len(cell.measured)} runs of {cell.competitor}" for cell in noisy])
+    return f"Not judged: other processes disturbed {which}; run again on a quiet machine. {_shortest(ranking)}."
 
 
 def _open(ranking: Ranking) -> str:
@@ -68,19 +83,21 @@ def _open(ranking: Ranking) -> str:
     fastest = measured[0]
     if len(measured) == 1:
         return f"Only {fastest.competitor} was measured, {_seconds(fastest)} per {_epoch(ranking)}: nothing to compare."
-    shortest = f"{fastest.competitor} had the shortest {_epoch(ranking)}, {_seconds(fastest)}"
     if _diverged(fastest):
-        return f"No verdict: {shortest}, and a loss that was no finite number."
-    if all(len(cell.samples) == 1 for cell in measured):
-        why = "each ran once, and a single run gives no interval"
-    else:
-        single = _and([cell.competitor for cell in measured if len(cell.samples) == 1])
-        why = f"{single} ran once, and a single run gives no interval"
-    return f"No verdict: {why} (`repeats=5` would); {shortest}."
+        diverged = f"in {_diverged(fastest)} of {len(fastest.measured)} runs its loss was no finite number"
+        return f"No verdict: {_shortest(ranking)}, but {diverged}; task=parity shows whether it computes the same."
+    single = [cell.competitor for cell in measured if len(cell.samples) == 1]
+    who = "each backend" if len(single) == len(measured) else _and(single)
+    return f"No verdict: {who} ran once; {REPEAT}. {_shortest(ranking)}."
 
 
-def _diverged(cell: Cell) -> bool:
-    return any(run.diverged for run in cell.measured)
+def _shortest(ranking: Ranking) -> str:
+    fastest = ranking.measured[0]
+    return f"{fastest.competitor} had the shortest {_epoch(ranking)}, {_seconds(fastest)}"
+
+
+def _diverged(cell: Cell) -> int:
+    return sum(run.diverged for run in cell.measured)
 
 
 def _epoch(ranking: Ranking) -> str:

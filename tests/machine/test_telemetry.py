@@ -16,7 +16,7 @@ import pynvml
 import pytest
 
 from kerasbench.machine.nvml import Gpu, Nvml
-from kerasbench.machine.telemetry import Telemetry
+from kerasbench.machine.telemetry import Telemetry, noise_limit
 from tests.played_nvml import play_nvml, unsupported
 from tests.recorded_gpu import Recording
 
@@ -182,10 +182,16 @@ def test_only_gpus_that_a_worker_can_see_are_looked_at(
         assert len(nvml.gpus()) == 2  # whose number is whose, NVML cannot tell
 
 
-@pytest.mark.parametrize(("share", "noisy"), [(0.03, False), (0.3, True)])
-def test_what_others_take_is_noise_above_a_tenth_of_a_core(
-    monkeypatch: pytest.MonkeyPatch, share: float, noisy: bool
+@pytest.mark.parametrize(("processors", "limit"), [(1, 10), (2, 10), (10, 10), (64, 64)])
+def test_a_large_machine_may_do_more_beside_a_run(processors: int, limit: float) -> None:
+    assert noise_limit(processors) == limit
+
+
+@pytest.mark.parametrize(("share", "processors", "noisy"), [(0.03, 2, False), (0.3, 2, True), (0.3, 64, False)])
+def test_what_others_take_is_noise_above_a_tenth_of_a_core_or_a_hundredth_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, share: float, processors: int, noisy: bool
 ) -> None:
+    monkeypatch.setattr(psutil, "cpu_count", lambda: processors)
     own = psutil.Process()
 
     def played() -> Any:

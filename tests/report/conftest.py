@@ -70,6 +70,7 @@ class Experiment:
         status: str = "FINISHED",
         probe: float = 2.3,
         losses: Sequence[float] | None = None,
+        init: str = "shared",
         **tags: str,
     ) -> None:
         """Add a measured run; a keyword such as `data__digest` is a tag, its double underscore a dot."""
@@ -97,7 +98,7 @@ class Experiment:
             "git.dirty": "false",
             "in_force.threads": "2",
         } | {key.replace("__", "."): value for key, value in tags.items()}
-        params = {"seed": str(seed), "trainer.init": "shared", "trainer.epochs": str(len(seconds))}
+        params = {"seed": str(seed), "trainer.init": init, "trainer.epochs": str(len(seconds))}
         params |= {"settings.threads": "2", "parity.tolerance": "0.0001"}
         if failure:
             self._add(name, "FAILED", own | {"failure": failure}, params, {})

@@ -47,7 +47,7 @@ def test_a_backend_that_learns_otherwise_under_every_seed_is_told_and_chance_is_
 def test_equal_losses_are_alike(experiment: Experiment) -> None:
     _write(experiment, {name: [0.1, 0.2, 0.3] for name in ("jax", "torch", "cntk")})
     (one,) = _found(experiment)
-    assert (one.spreads, one.chance, one.alike) == ([0, 0, 0], 1.0, True)
+    assert (one.spreads, one.equal, one.alike) == ([0, 0, 0], True, True)
 
 
 def test_what_rounding_alone_makes_different_is_alike(experiment: Experiment) -> None:
@@ -71,6 +71,31 @@ def test_a_loss_that_is_no_finite_number_is_told_wherever_it_was(
     assert one.alike is False
     assert len(one.losses["jax"]) == 3
     assert "no finite number: cntk" in write(report, tmp_path).page.read_text()
+
+
+_ORDERED = {"jax": [0.1, 0.11, 0.12], "torch": [1.0, 1.1, 1.2], "cntk": [2.3, 2.2, 2.4]}  # under every seed
+
+
+def test_losses_that_the_test_could_not_deny_to_be_alike_are_not_called_alike(experiment: Experiment) -> None:
+    _write(experiment, _ORDERED)
+    by_chance = {"jax": [0.10, 0.12, 0.11, 0.10], "torch": [0.11, 0.10, 0.12, 0.11], "cntk": [0.12, 0.11, 0.10, 0.12]}
+    _write(experiment, by_chance, data__digest="another")
+    found = {len(one.seeds): one for one in _found(experiment)}
+    assert (found[3].alike, found[4].alike) == (None, True)  # of two tests, twice 0.0498 is no longer below 0.05
+    assert "repeats=4" in found[3].needs
+
+
+def test_equal_losses_are_no_second_test(experiment: Experiment) -> None:
+    _write(experiment, _ORDERED)
+    _write(experiment, {name: [0.1, 0.2, 0.3, 0.2] for name in _ORDERED}, data__digest="another")
+    assert {len(one.seeds): one.alike for one in _found(experiment)} == {3: False, 4: True}
+
+
+@pytest.mark.parametrize(("seeds", "alike"), [(2, None), (3, False)])
+def test_two_seeds_cannot_tell_and_three_can(experiment: Experiment, seeds: int, alike: bool | None) -> None:
+    _write(experiment, {name: losses[:seeds] for name, losses in _ORDERED.items()})
+    (one,) = _found(experiment)
+    assert one.alike is alike
 
 
 def test_a_stray_run_does_not_hide_the_others(experiment: Experiment) -> None:
