@@ -15,10 +15,9 @@ from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow would report its use; it reads this when imported
 
-import mlflow.store
+import mlflow
 import requests
 import urllib3
-from alembic.util import CommandError
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -27,7 +26,6 @@ from mlflow.utils.file_utils import get_local_path_or_none
 from mlflow.utils.rest_utils import http_request
 from mlflow.version import VERSION
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import NewConnectionError
 
 from kerasbench.credentials import redact, redact_logs, without_credentials
@@ -37,10 +35,11 @@ from kerasbench.terminal.errors import TRACEBACKS, UserError
 LOCK_SECONDS = 15.0  # how long another process may hold a database
 ANSWER_SECONDS = 10.0  # how long a server may take for its first answer
 
-# What MLflow raises for a store that cannot be used: its own errors, the database's, a missing driver, the system's.
-_STORE_ERRORS = (MlflowException, SQLAlchemyError, sqlite3.Error, CommandError, ImportError, OSError)
+# Whose errors mean that a store cannot be used, beside those of the system and a driver that is not installed. By name,
+# as importing alembic takes most of a second.
+_LIBRARIES = ("mlflow", "sqlalchemy", "alembic", "sqlite3")
 _SQLITE_OPTIONS = {"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
-_MIGRATIONS = Path(mlflow.store.__path__[0]) / "db_migrations" / "versions"
+_MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
 _EXPERIMENT_ROUTE = "/api/2.0/mlflow/experiments/get-by-name"
 
 redact_logs()
@@ -59,7 +58,9 @@ def store_errors(uri: str, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except _STORE_ERRORS as error:
+    except Exception as error:
+        if not isinstance(error, OSError | ImportError) and not type(error).__module__.startswith(_LIBRARIES):
+            raise
         redact(error)  # a traceback would print its message, too
         raise UserError(f"tracking.uri={without_credentials(uri)} {what}: {first_line(error)}") from error
 
