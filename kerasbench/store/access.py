@@ -18,6 +18,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow would report
 import mlflow
 import requests
 import urllib3
+from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -207,6 +208,22 @@ def _is_mlflows(answer: requests.Response) -> bool:
     if answer.ok:
         return "experiment" in content
     return bool(content.get("error_code") == "RESOURCE_DOES_NOT_EXIST")
+
+
+def connected(uri: str) -> MlflowClient:
+    """Return a client of a store; a database is created if it does not exist.
+
+    MLflow takes a path with `%25` or `%3F` in it literally when it creates the folder of a SQLite file, beside the real
+    folder. It is removed again.
+    """
+    folder = Path(uri.removeprefix("sqlite:///")).parent
+    new = [path for path in (folder, *folder.parents) if not path.exists()] if uri.startswith("sqlite") else []
+    try:
+        return MlflowClient(uri)
+    finally:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
 
 def active(experiment: Experiment, uri: str) -> str:

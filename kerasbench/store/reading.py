@@ -17,7 +17,7 @@ from mlflow.utils.rest_utils import http_request_safe
 
 from kerasbench.config.schema import Task
 from kerasbench.credentials import without_credentials
-from kerasbench.store.access import active, checked, sqlite_file, store_errors
+from kerasbench.store.access import active, checked, connected, sqlite_file, store_errors
 from kerasbench.store.runs import Run
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Kind, Metric, Tag
@@ -59,7 +59,7 @@ def _open(uri: str, experiment: str) -> tuple[MlflowClient, str]:
     file = sqlite_file(uri)
     if file and not file.exists():
         raise UserError(f"{told} does not exist yet: train something first (`make sweep`), or name a store with --uri")
-    client = MlflowClient(checked(uri, writing=False))
+    client = connected(checked(uri, writing=False))
     found = client.get_experiment_by_name(experiment)
     if found is None:
         known = ", ".join(one.name for one in client.search_experiments(max_results=20))

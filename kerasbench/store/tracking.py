@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self
@@ -16,7 +16,7 @@ from kerasbench.credentials import without_credentials
 from kerasbench.data import PreparedData
 from kerasbench.process.interruption import uninterrupted
 from kerasbench.store import notes
-from kerasbench.store.access import active, check_artifacts, checked, sqlite_file, store_errors
+from kerasbench.store.access import active, check_artifacts, checked, connected, sqlite_file, store_errors
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Tag
 
@@ -48,21 +48,8 @@ def open_store(config: TrackingConfig, artifacts: bool = True) -> tuple[MlflowCl
         if database is None:
             return _experiment(config, uri, None, artifacts)
         database.parent.mkdir(parents=True, exist_ok=True)
-        with uninterrupted(), FileLock(f"{database}.lock", timeout=_CREATION_SECONDS), _without_litter(uri):
+        with uninterrupted(), FileLock(f"{database}.lock", timeout=_CREATION_SECONDS):
             return _experiment(config, uri, _location(config.artifacts), artifacts)
-
-
-@contextlib.contextmanager
-def _without_litter(uri: str) -> Iterator[None]:
-    """Remove the empty folders that MLflow creates beside a SQLite file if its path has `%25` or `%3F` in it."""
-    folder = Path(uri.removeprefix("sqlite:///")).parent
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        yield
-    finally:
-        for path in new:
-            with contextlib.suppress(OSError):
-                path.rmdir()
 
 
 def _location(artifacts: str) -> str:
@@ -83,7 +70,7 @@ def _experiment(config: TrackingConfig, uri: str, location: str | None, artifact
         location: where a new experiment is to keep its artifacts; None: the server decides.
         artifacts: whether to check that place.
     """
-    client = MlflowClient(tracking_uri=uri)
+    client = connected(uri)
     known = client.get_experiment_by_name(config.experiment)
     if known is None:
         if artifacts and location:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import PROJECT, sqlite_uri
@@ -91,9 +92,10 @@ def test_any_character_may_be_in_the_path_of_a_store_and_of_its_artifacts(
         tracked.text("kept", "note.txt")
     assert database.is_file()
     assert access.sqlite_file(config.uri) == database
+    SqlAlchemyStore._engine_map.clear()  # as in a process that only reads
+    (run,) = read(config.uri, "tests", [])
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert {path.name for path in (tmp_path / name).iterdir()} == {database.name, f"{database.name}.lock", "kept"}
-    (run,) = read(config.uri, "tests", [])
     assert run.metrics == {"loss": 0.5}
     client = MlflowClient(config.uri)
     (artifact,) = client.list_artifacts(tracked.run_id)
