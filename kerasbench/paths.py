@@ -1,5 +1,6 @@
 """Where things are: in a checkout beside its code, else in the current folder and the user's cache folder."""
 
+import re
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -32,3 +33,13 @@ def cache_path(name: str) -> str:
 def absolute(path: str) -> str:
     """Return the absolute form of a path that the user wrote, relative to the folder the command started in."""
     return str(STARTED_IN / Path(path).expanduser())
+
+
+def sqlite_uri(file: Path | str) -> str:
+    """Return the address of a SQLite store in a file, whatever characters its path has.
+
+    SQLAlchemy takes a `?` for the beginning of options and decodes `%2F`. All other characters stand for themselves:
+    MLflow takes an encoded folder literally when it creates a database's folder.
+    """
+    path = re.sub(r"%(?=[0-9A-Fa-f]{2})", "%25", str(file)).replace("?", "%3F")
+    return f"sqlite:///{path}"

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from kerasbench.config import settings
 from kerasbench.config.schema import BackendConfig, Config, DataSource, TrackingConfig
 from kerasbench.credentials import without_credentials
-from kerasbench.paths import CONF, absolute, cache_path, work_path
+from kerasbench.paths import CONF, absolute, cache_path, sqlite_uri, work_path
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Metric
 
@@ -63,7 +63,7 @@ def _at_least(least: int, key: str, value: int | None) -> None:
 
 def register() -> None:
     """Make the schema and the resolvers that conf/ uses known to Hydra and OmegaConf; again does no harm."""
-    for resolver in (work_path, cache_path):
+    for resolver in (work_path, cache_path, sqlite_uri):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
     OmegaConf.register_new_resolver("shell_quote", shlex.quote, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)

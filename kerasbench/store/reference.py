@@ -1,7 +1,8 @@
-"""The published figures of 2017, for UI and report to show beside today's.
+"""Published figures from 2017 and from Keras' documentation, to compare with measured ones.
 
-`python -m kerasbench.reference import` makes them runs of kind `reference`; `list` prints them. A figure that its
-source gives as a range becomes two runs, one for each end, for no number in between was published.
+`list` prints them. `import` writes each as a run of kind `reference` into an MLflow store; the report and the user
+interface of MLflow then show it beside the measured runs. A figure that was published as a range becomes two runs, one
+for each end, because no number in between was published.
 """
 
 import argparse
@@ -23,12 +24,12 @@ from kerasbench.terminal.errors import reporting
 from kerasbench.vocabulary import Kind, Metric, Tag
 
 FIGURES = Path(__file__).with_suffix(".yaml")
-_IMPORTED = "reference"  # the tag by which a figure is known in the store
+_IMPORTED = "reference"  # the tag that identifies a figure in the store
 
 
 @dataclass
 class Versions:
-    """The versions that a figure was measured with."""
+    """The versions that a figure was measured with, as far as they were published."""
 
     keras: str = MISSING
     backend: str | None = None
@@ -36,7 +37,7 @@ class Versions:
 
 @dataclass
 class Source:
-    """Where figures were published, and what they were measured on, where it says so."""
+    """A publication: its name, and the GPU and the versions, by backend, if it states them."""
 
     name: str = MISSING
     gpu: str | None = None
@@ -45,7 +46,14 @@ class Source:
 
 @dataclass
 class Figure:
-    """What a source says of one backend and model; without a backend, it does not say which it used."""
+    """A publication's figures of one model.
+
+    Attributes:
+        source: key of the publication.
+        backend: None if the publication does not state it.
+        seconds: per epoch; empty, one value, or the two ends of a range.
+        accuracy: validation accuracy by epoch, counted from 1.
+    """
 
     source: str = MISSING
     model: str = MISSING
@@ -64,7 +72,7 @@ class _File:
 
 @dataclass(frozen=True)
 class Reference:
-    """One run to be: a name that no other has, its tags, and its metrics by step."""
+    """A run to write: its unique name, its tags, and its metrics by step."""
 
     name: str
     tags: dict[str, str]
@@ -72,7 +80,7 @@ class Reference:
 
 
 def references() -> list[Reference]:
-    """Return the published figures, as the runs that they become."""
+    """Return the published figures as runs to write."""
     file = _read()
     return [one for figure in file.figures for one in _runs(figure, file.sources[figure.source])]
 
@@ -121,14 +129,14 @@ def _run(name: str, figure: Figure, source: Source, note: str, seconds: float | 
 
 
 def import_into(uri: str | None, experiment: str | None) -> tuple[int, int]:
-    """Write the figures that the store does not hold yet; return how many were written, and how many there were.
+    """Write the figures that the store does not have yet; return how many were written and how many it had.
 
     Raises:
-        UserError: the store cannot be opened or written.
+        UserError: the store cannot be used.
     """
     from kerasbench.store.tracking import TrackedRun, open_store
 
-    store = open_store(composition.store(uri, experiment))
+    store = open_store(composition.store(uri, experiment), artifacts=False)
     client, experiment_id = store
     runs = client.search_runs([experiment_id], f"tags.{Tag.KIND} = '{Kind.REFERENCE}'", max_results=1000)
     held = {run.data.tags.get(_IMPORTED) for run in runs}
@@ -141,7 +149,7 @@ def import_into(uri: str | None, experiment: str | None) -> tuple[int, int]:
 
 
 def show(console: Console) -> None:
-    """Print the figures, and what is to be said of them."""
+    """Print the figures with their sources and remarks."""
     table = Table("model", "data", "backend", "Keras", box=box.SIMPLE_HEAD)
     for heading in ("s/epoch", Metric.VAL_ACCURACY):
         table.add_column(heading, justify="right")
@@ -152,20 +160,22 @@ def show(console: Console) -> None:
         seconds = " to ".join(f"{value:g}" for value in one.seconds)
         accuracy = ", ".join(f"{value:g} at {epoch}" for epoch, value in one.accuracy.items())
         keras = versions.keras if versions else ""
-        table.add_row(one.model, one.data, one.backend or "not said", keras, seconds, accuracy, one.remark)
+        table.add_row(one.model, one.data, one.backend or "not stated", keras, seconds, accuracy, one.remark)
     console.print(table)
     for source in file.sources.values():
-        console.print(f"{source.name}" + (f", on a {source.gpu}" if source.gpu else ""))
+        console.print(source.name + (f", on a {source.gpu}" if source.gpu else ""))
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m kerasbench.reference", description=__doc__)
+    """Run `kerasbench reference`."""
+    parser = argparse.ArgumentParser(prog="kerasbench reference", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="print the figures")
-    importing = actions.add_parser("import", help="write them into the store, each once")
-    importing.add_argument("--uri", help="the MLflow store (default: MLFLOW_TRACKING_URI, else mlruns/mlflow.db)")
-    importing.add_argument("--experiment", help="default: keras-backends")
+    importing = actions.add_parser("import", help="write them into a store; those that it has already are left out")
+    importing.add_argument(
+        "--uri", help="address of the MLflow store (default: MLFLOW_TRACKING_URI, or else mlruns/mlflow.db)"
+    )
+    importing.add_argument("--experiment", help="the experiment to write into (default: keras-backends)")
     options = parser.parse_args(arguments)
     console = progress.console()
     with interruptible(), reporting():
@@ -173,7 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
             show(console)
         else:
             written, held = import_into(options.uri, options.experiment)
-            console.print(f"{written} published figures imported, {held} were there already")
+            console.print(f"{written} published figures imported; {held} were in the store already")
 
 
 if __name__ == "__main__":

@@ -1,110 +1,142 @@
-"""The only module that writes to MLflow: experiments, runs, metrics, params, tags, the data set and artifacts."""
+"""Writes to MLflow: experiments, runs, metrics, params, tags, the data set and artifacts. No other module does."""
 
+import contextlib
+import functools
 import json
-import logging
-import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Concatenate, ParamSpec, Self
 
 from filelock import FileLock
-
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it would report its use; read when it is imported
-
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.credentials import without_credentials
 from kerasbench.data import PreparedData
 from kerasbench.process.interruption import uninterrupted
 from kerasbench.store import notes
+from kerasbench.store.access import active, check_artifacts, checked, connected, sqlite_file, store_errors
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Tag
 
-logging.getLogger("mlflow.store").setLevel(logging.WARNING)  # it tells of every table that it creates
+from mlflow import MlflowClient  # isort: skip - after access, which keeps MLflow from reporting its use
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, RunTag  # isort: skip
+from mlflow.exceptions import MlflowException  # isort: skip
 
-_PARAMS_PER_CALL = 100  # what MLflow takes at most
-_DIGEST_LENGTH = 36  # likewise, in characters
+_PARAMS_PER_CALL = 100  # the largest number that MLflow accepts
+_DIGEST_LENGTH = 36  # in characters; likewise
+_CREATION_SECONDS = 120.0  # how long to wait while other processes create the store
 
-# What a store raises that cannot be used: MLflow, its database, a database's driver that is not installed.
-STORE_ERRORS = (MlflowException, SQLAlchemyError, ImportError, OSError)
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """Return the file of a SQLite store; None of another store. What follows a `?` is for the database alone."""
-    scheme, _, path = uri.partition("sqlite:///")
-    return None if scheme or not path else Path(path.partition("?")[0])
+_Arguments = ParamSpec("_Arguments")
 
 
-def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
-    """Return a client of the store and the id of the experiment, both created if they are not there yet.
+def open_store(config: TrackingConfig, artifacts: bool = True) -> tuple[MlflowClient, str]:
+    """Return a client of the store and the id of the experiment; create both if they do not exist.
 
-    Two processes that open a SQLite store that does not exist break it for good: it is created under a file lock.
+    Two processes that create one SQLite store at the same time break it for good, so a file lock lets one at a time in.
+
+    Args:
+        config: the store and the experiment.
+        artifacts: whether the caller is going to keep files; the place of the artifacts is then checked, too.
 
     Raises:
-        UserError: the store cannot be opened or written.
+        UserError: the store, the experiment or the place of its artifacts cannot be used.
     """
-    try:
-        database = sqlite_file(config.uri)
+    with store_errors(config.uri, "cannot be used"):
+        uri, database = checked(config.uri, writing=True), sqlite_file(config.uri)
         if database is None:
-            return _experiment(config, artifacts=None)
+            return _experiment(config, uri, None, artifacts)
         database.parent.mkdir(parents=True, exist_ok=True)
-        with uninterrupted(), FileLock(f"{database}.lock"):
-            return _experiment(config, artifacts=Path(config.artifacts).resolve().as_uri())
-    except STORE_ERRORS as error:
-        raise UserError(f"tracking.uri={config.uri} cannot be used: {first_line(error)}") from error
+        with uninterrupted(), FileLock(f"{database}.lock", timeout=_CREATION_SECONDS):
+            return _experiment(config, uri, _location(config.artifacts), artifacts)
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of what a store says of itself; the others are its calls and its documentation."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _location(artifacts: str) -> str:
+    """Return where a SQLite store is to keep artifacts, as a URI: a folder, or what is a URI already."""
+    if not artifacts.strip():
+        raise UserError("tracking.artifacts is empty: leave it out to use mlruns/artifacts, or name a folder")
+    if without_credentials(artifacts) != artifacts:
+        raise UserError("tracking.artifacts holds a password, which the store would show to every reader: leave it out")
+    return artifacts if "://" in artifacts else Path(artifacts).resolve().as_uri()
 
 
-def _experiment(config: TrackingConfig, artifacts: str | None) -> tuple[MlflowClient, str]:
-    client = MlflowClient(tracking_uri=config.uri)
+def _experiment(config: TrackingConfig, uri: str, location: str | None, artifacts: bool) -> tuple[MlflowClient, str]:
+    """Return a client and the experiment's id.
+
+    Args:
+        config: the experiment.
+        uri: the store's address.
+        location: where a new experiment is to keep its artifacts; None: the server decides.
+        artifacts: whether to check that place.
+    """
+    client = connected(uri)
     known = client.get_experiment_by_name(config.experiment)
-    if known is not None:
-        return client, known.experiment_id
+    if known is None:
+        if artifacts and location:
+            check_artifacts(location)
+        known = _create(client, config.experiment, location)
+    elif artifacts:
+        check_artifacts(known.artifact_location)
+    return client, active(known, config.uri)
+
+
+def _create(client: MlflowClient, name: str, location: str | None) -> Experiment:
     try:
-        tags = {notes.NOTE: notes.OF_EXPERIMENT}
-        return client, client.create_experiment(config.experiment, artifact_location=artifacts, tags=tags)
-    except MlflowException:  # another machine was faster on a shared server
-        known = client.get_experiment_by_name(config.experiment)
-        if known is None:
+        client.create_experiment(name, artifact_location=location, tags={notes.NOTE: notes.OF_EXPERIMENT})
+    except MlflowException:
+        if client.get_experiment_by_name(name) is None:  # else another machine was faster, on a shared server
             raise
-        return client, known.experiment_id
+    created = client.get_experiment_by_name(name)
+    assert created is not None
+    return created
 
 
-@uninterrupted()
 def set_experiment_tags(store: tuple[MlflowClient, str], tags: dict[str, str]) -> None:
     """Set tags of the experiment itself."""
     client, experiment_id = store
-    for key, value in tags.items():
-        client.set_experiment_tag(experiment_id, key, value)
+    with uninterrupted(), store_errors(client.tracking_uri, "cannot be written"):
+        for key, value in tags.items():
+            client.set_experiment_tag(experiment_id, key, without_credentials(value))
+
+
+def _writes(
+    method: Callable[Concatenate["TrackedRun", _Arguments], None],
+) -> Callable[Concatenate["TrackedRun", _Arguments], None]:
+    """Let a method finish before an interruption, and report the store's errors in one line."""
+
+    @functools.wraps(method)
+    def writing(run: "TrackedRun", /, *arguments: _Arguments.args, **named: _Arguments.kwargs) -> None:
+        with uninterrupted(), store_errors(run.uri, "cannot be written"):
+            method(run, *arguments, **named)
+
+    return writing
 
 
 class TrackedRun:
-    """One MLflow run. As a context manager it is always ended: KILLED where an interruption cuts it short.
+    """One MLflow run. As a context manager it always ends the run: as KILLED if an interruption cuts it short.
 
-    It is written with explicit run id, timestamps and steps; MLflow's fluent API would change global state.
+    It leaves passwords out of all that it writes. It names run id, timestamps and steps in each call, because MLflow's
+    fluent API would change global state.
+
+    Every method raises UserError if the store cannot be written.
     """
 
     def __init__(self, store: tuple[MlflowClient, str], name: str, tags: dict[str, str]) -> None:
         self._client, self.experiment_id = store
+        self.uri = self._client.tracking_uri
         self._ended = False
         self.run_id = ""
         try:
-            with uninterrupted():
-                run = self._client.create_run(self.experiment_id, tags=tags, run_name=name)
-                self.run_id = run.info.run_id
+            self._create(without_credentials(name), _cleaned(tags))
         except KeyboardInterrupt:
             if self.run_id:
                 self.end("KILLED")
             raise
+
+    @_writes
+    def _create(self, name: str, tags: dict[str, str]) -> None:
+        self.run_id = self._client.create_run(self.experiment_id, tags=tags, run_name=name).info.run_id
 
     def __enter__(self) -> Self:
         return self
@@ -114,34 +146,43 @@ class TrackedRun:
     ) -> None:
         if self._ended:
             return
-        if error is not None and isinstance(error, Exception):
-            self.fail(f"{type(error).__name__}: {error}")
-        else:
-            self.end("KILLED" if error is not None else "FINISHED")
+        if error is None:
+            self.end("FINISHED")
+            return
+        with contextlib.suppress(UserError):  # a store that fails now, too: the first error is the one to report
+            if isinstance(error, Exception):
+                self.fail(f"{type(error).__name__}: {error}")
+            else:
+                self.end("KILLED")
 
-    @uninterrupted()
+    @_writes
     def params(self, params: dict[str, str]) -> None:
         """Log the settings, under their dotted keys."""
-        entities = [Param(key, value) for key, value in params.items()]
+        entities = [Param(key, value) for key, value in _cleaned(params).items()]
         for start in range(0, len(entities), _PARAMS_PER_CALL):
             self._client.log_batch(self.run_id, params=entities[start : start + _PARAMS_PER_CALL])
 
-    @uninterrupted()
+    @_writes
     def tags(self, tags: dict[str, str]) -> None:
         """Set tags."""
-        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in _cleaned(tags).items()])
 
-    @uninterrupted()
+    @_writes
     def metrics(self, metrics: dict[str, float], step: int = 0) -> None:
-        """Log metrics: an epoch's with the epoch, counted from 1, as their step; the run's own at step 0."""
-        now = int(time.time() * 1000)
-        self._client.log_batch(self.run_id, [Metric(key, value, now, step) for key, value in metrics.items()])
+        """Log metrics, NaN included; a database keeps an infinite value as the largest finite one.
 
-    @uninterrupted()
+        Args:
+            metrics: value by name.
+            step: the epoch, counted from 1; 0 for the metrics of the whole run.
+        """
+        now = int(time.time() * 1000)
+        self._client.log_batch(self.run_id, [Metric(key, float(value), now, step) for key, value in metrics.items()])
+
+    @_writes
     def dataset(self, data: PreparedData) -> None:
         """Name the data set as the run's input; its digest was computed when it was prepared."""
         dataset = Dataset(
-            name=data.name,
+            name=without_credentials(data.name),
             digest=data.digest[:_DIGEST_LENGTH],
             source_type="local",
             source=json.dumps({"uri": Path(data.path).as_uri()}),
@@ -149,24 +190,42 @@ class TrackedRun:
         )
         self._client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
-    @uninterrupted()
+    @_writes
     def artifact(self, path: Path) -> None:
-        """Keep a file."""
-        self._client.log_artifact(self.run_id, str(path))
+        """Keep a file or a folder; a text file without passwords."""
+        text = _text(path)
+        if text is not None and without_credentials(text) != text:
+            self._client.log_text(self.run_id, without_credentials(text), path.name)
+        else:
+            self._client.log_artifact(self.run_id, str(path))
 
-    @uninterrupted()
+    @_writes
     def text(self, text: str, name: str) -> None:
         """Keep a text under a file name."""
-        self._client.log_text(self.run_id, text, name)
+        self._client.log_text(self.run_id, without_credentials(text), name)
 
-    @uninterrupted()
+    @_writes
     def fail(self, reason: str) -> None:
         """End the run as FAILED, the first line of the reason in its tag."""
-        self.tags({Tag.FAILURE: without_credentials(reason).splitlines()[0] if reason else "unknown"})
+        self.tags({Tag.FAILURE: reason.splitlines()[0] if reason else "unknown"})
         self.end("FAILED")
 
-    @uninterrupted()
+    @_writes
     def end(self, status: str) -> None:
         """End the run as FINISHED, FAILED or KILLED."""
         self._client.set_terminated(self.run_id, status)
         self._ended = True
+
+
+def _cleaned(texts: dict[str, str]) -> dict[str, str]:
+    return {without_credentials(key): without_credentials(value) for key, value in texts.items()}
+
+
+def _text(path: Path) -> str | None:
+    """Return a text file's content; None for a folder and for binary data."""
+    if path.is_dir():
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None

@@ -171,7 +171,7 @@ def _run(options: argparse.Namespace) -> None:
     from kerasbench.store.tracking import open_store, set_experiment_tags
 
     tracking = configured_store(options.uri, options.experiment)
-    opened = open_store(tracking)
+    opened = open_store(tracking, artifacts=False)
     store = Store(tracking.uri, *opened)
     sweep = store.sweep(options.sweep)
     if sweep:

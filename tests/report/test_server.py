@@ -1,13 +1,18 @@
-"""A store behind MLflow's server tells the same as the database that it serves."""
+"""The report of a store is the same, whether it is read through MLflow's server or from the database itself."""
 
+import math
 from collections.abc import Iterator
 
 import pytest
 from mlflow import MlflowClient
 
+from kerasbench.config.schema import TrackingConfig
 from kerasbench.report import collect
 from kerasbench.report.formats import as_csv, as_json
 from kerasbench.store import ui
+from kerasbench.store.reading import read
+from kerasbench.store.tracking import TrackedRun, open_store
+from kerasbench.terminal.errors import UserError
 from tests.report.conftest import Experiment
 
 pytestmark = pytest.mark.slow
@@ -15,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def server(filled: Experiment) -> Iterator[str]:
-    """The address of a server of the filled experiment's store."""
+    """The address of an MLflow server of the filled experiment's store."""
     client = MlflowClient(filled.uri)
     known = client.get_experiment_by_name(filled.name)
     assert known is not None
@@ -23,7 +28,7 @@ def server(filled: Experiment) -> Iterator[str]:
         yield address
 
 
-def test_a_server_tells_the_same_as_its_database(
+def test_the_report_through_a_server_equals_the_report_of_its_database_and_takes_no_call_for_each_run(
     filled: Experiment, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def one_by_one(*arguments: object) -> None:
@@ -35,8 +40,28 @@ def test_a_server_tells_the_same_as_its_database(
             assert as_json(collect(server, filled.name, sweeps)) == as_json(collect(filled.uri, filled.name, sweeps))
 
 
-def test_a_server_without_the_bulk_call_is_asked_run_by_run(
+def test_a_server_without_the_bulk_call_is_read_run_by_run(
     filled: Experiment, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kerasbench.store.reading._BULK_ROUTE", "/ajax-api/2.0/mlflow/no-such-call")
     assert as_csv(collect(server, filled.name)) == as_csv(collect(filled.uri, filled.name))
+
+
+def test_an_answer_that_the_server_had_to_cut_is_not_taken_for_the_whole(
+    filled: Experiment, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = as_json(collect(filled.uri, filled.name))
+    monkeypatch.setattr("kerasbench.store.reading._VALUES_PER_REQUEST", 5)  # fewer than the runs have
+    assert as_json(collect(server, filled.name)) == expected
+
+
+def test_a_server_is_opened_and_written(filled: Experiment, server: str) -> None:
+    config = TrackingConfig(server, "unused", "through a server")
+    for _ in range(2):  # the experiment is new, then known
+        with TrackedRun(open_store(config, artifacts=False), "run", {"task": "train"}) as tracked:
+            tracked.metrics({"epoch_seconds": 1.0, "loss": math.nan}, step=1)
+    runs = read(server, "through a server", [])
+    assert [run.by_epoch("epoch_seconds") for run in runs] == [(1.0,), (1.0,)]
+    assert [math.isnan(loss) for run in runs for loss in run.losses] == [True, True]
+    with pytest.raises(UserError, match="has no experiment"):
+        read(server, "unknown", [])

@@ -9,8 +9,8 @@ from mlflow.entities import Run
 
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.data import PreparedData
+from kerasbench.store.access import sqlite_file
 from kerasbench.store.tracking import TrackedRun, open_store
-from kerasbench.terminal.errors import UserError
 from tests.conftest import runs_in
 
 
@@ -65,17 +65,34 @@ def test_a_defect_fails_the_run_and_is_its_reason(ready: TrackingConfig) -> None
     assert _only_run(ready).data.tags["failure"] == "ZeroDivisionError: two"
 
 
-def test_a_reason_is_kept_without_a_password(ready: TrackingConfig) -> None:
-    with TrackedRun(open_store(ready), "run", {}) as tracked:
-        tracked.fail("request to https://user:secret@host/api failed")
-    assert _only_run(ready).data.tags["failure"] == "request to https://host/api failed"
-
-
-def test_a_store_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    config = TrackingConfig(f"sqlite:///{tmp_path}/file/mlflow.db", str(tmp_path), "tests")
-    with pytest.raises(UserError, match=r"tracking.uri=sqlite:///.*cannot be used"):
-        open_store(config)
+def test_no_password_is_kept_in_a_run(ready: TrackingConfig, tmp_path: Path) -> None:
+    address = "https://user:s3cr3t@host/api"
+    log, folder, binary = tmp_path / "worker.log", tmp_path / "plots", tmp_path / "weights.npz"
+    log.write_text(f"request to {address} failed")
+    folder.mkdir()
+    (folder / "plot.svg").write_text("<svg/>")
+    binary.write_bytes(b"\xff\xfe\x00")
+    with TrackedRun(open_store(ready), f"jax · label={address}", {"label": address}) as tracked:
+        tracked.params({"label": address})
+        tracked.tags({"variant": f"label={address}"})
+        tracked.text(f"label: {address}\n", "config.yaml")
+        for path in (log, folder, binary):
+            tracked.artifact(path)
+        tracked.fail(f"request to {address} failed")
+    run = _only_run(ready)
+    assert run.info.run_name == "jax · label=https://host/api"
+    assert run.data.tags["failure"] == "request to https://host/api failed"
+    assert "s3cr3t" not in str(run.to_dictionary())
+    database = sqlite_file(ready.uri)
+    assert database is not None
+    assert b"s3cr3t" not in database.read_bytes()
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "artifacts").rglob("*") if path.is_file()}
+    assert kept == {
+        "config.yaml": b"label: https://host/api\n",
+        "worker.log": b"request to https://host/api failed",
+        "plot.svg": b"<svg/>",
+        "weights.npz": b"\xff\xfe\x00",
+    }
 
 
 def _log_a_run(config: TrackingConfig) -> None:

@@ -1,0 +1,264 @@
+"""Checks a store before anything uses it, and reports what is wrong in one line.
+
+MLflow retries an unreachable server for up to 16 minutes and a locked database for two, and writes hundreds of log
+lines while it does. Here, each check asks once and waits for seconds.
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow would report its use; it reads this when imported
+
+import mlflow
+import requests
+import urllib3
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.file_utils import get_local_path_or_none
+from mlflow.utils.rest_utils import http_request
+from mlflow.version import VERSION
+from sqlalchemy import URL, make_url
+from urllib3.exceptions import NewConnectionError
+
+from kerasbench.credentials import redact, redact_logs, without_credentials
+from kerasbench.paths import sqlite_uri
+from kerasbench.terminal.errors import TRACEBACKS, UserError
+
+LOCK_SECONDS = 15.0  # how long another process may hold a database
+ANSWER_SECONDS = 10.0  # how long a server may take for its first answer
+
+# Whose errors mean that a store cannot be used, beside those of the system and a driver that is not installed. By name,
+# as importing alembic takes most of a second.
+_LIBRARIES = ("mlflow", "sqlalchemy", "alembic", "sqlite3")
+_SQLITE_OPTIONS = {"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
+_MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+_EXPERIMENT_ROUTE = "/api/2.0/mlflow/experiments/get-by-name"
+
+redact_logs()
+if not TRACEBACKS and "MLFLOW_LOGGING_LEVEL" not in os.environ:
+    for _library in ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urllib3"):
+        logging.getLogger(_library).setLevel(logging.CRITICAL)  # they log what they also raise
+
+
+@contextlib.contextmanager
+def store_errors(uri: str, what: str) -> Iterator[None]:
+    """Turn every error of a store into a UserError of one line, without passwords.
+
+    Args:
+        uri: the store's address.
+        what: the end of the sentence "tracking.uri=... ", such as "cannot be read".
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError | ImportError) and not type(error).__module__.startswith(_LIBRARIES):
+            raise
+        redact(error)  # a traceback would print its message, too
+        raise UserError(f"tracking.uri={without_credentials(uri)} {what}: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message; MLflow's other lines are a stack and links to documentation."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store, or None for a store of another kind.
+
+    In an address, as SQLAlchemy reads it, `%20` is a blank, `%3F` a question mark and `%25` a percent sign.
+
+    Raises:
+        UserError: the address names no file, or has an option that SQLite does not know.
+    """
+    if not uri.startswith("sqlite"):
+        return None
+    url = make_url(uri)
+    if url.database in (None, "", ":memory:"):
+        raise UserError(
+            f"tracking.uri={uri} is a database in memory, which ends with the process: name a file, "
+            "such as tracking.uri=sqlite:///runs.db"
+        )
+    if ("?" in uri and not url.query) or not _SQLITE_OPTIONS.issuperset(url.query):
+        raise UserError(
+            f"tracking.uri={uri}: {uri.partition('?')[2]!r} is no option of SQLite; write a question mark that belongs "
+            "to the path as %3F"
+        )
+    return Path(str(url.database))
+
+
+def checked(uri: str, writing: bool) -> str:
+    """Return the address to give to MLflow, after one attempt to reach the store.
+
+    Args:
+        uri: the store's address; a SQLite file need not exist yet.
+        writing: whether the caller is going to write.
+
+    Raises:
+        UserError: the address is empty, or its server is no MLflow server or refuses.
+        OSError, MlflowException, sqlite3.Error: the store cannot be reached, read or written.
+    """
+    if not uri.strip():
+        raise UserError(
+            "tracking.uri is empty: leave it out, or unset MLFLOW_TRACKING_URI, to use mlruns/mlflow.db; "
+            "or name a store, such as tracking.uri=sqlite:///runs.db"
+        )
+    file = sqlite_file(uri)
+    if file:
+        if file.exists():
+            _check_database(file, writing)
+        options = make_url(uri).query
+        return URL.create("sqlite", query=options).render_as_string().replace("sqlite://", sqlite_uri(file), 1)
+    if uri.startswith(("http://", "https://")):
+        _check_server(uri)
+    return uri
+
+
+def _check_database(file: Path, writing: bool) -> None:
+    database = sqlite3.connect(file, timeout=LOCK_SECONDS, isolation_level=None)
+    with contextlib.closing(database):
+        try:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+            if "alembic_version" in tables:
+                for (revision,) in database.execute("SELECT version_num FROM alembic_version"):
+                    _check_revision(file, revision)
+            if writing:
+                _write_nothing(database)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            raise OSError(
+                f"another process has locked it for {LOCK_SECONDS:g} s; wait until it ends, or name another store"
+            ) from error
+
+
+def _write_nothing(database: sqlite3.Connection) -> None:
+    """Do what a write does, the journal beside the file included, and take it back."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    database.execute("BEGIN IMMEDIATE")
+    database.execute(f"PRAGMA user_version = {version + 1}")
+    database.execute("ROLLBACK")
+
+
+def _check_revision(file: Path, revision: str) -> None:
+    """Refuse a newer store before MLflow touches it: it would add the tables that it misses there."""
+    if not any(_MIGRATIONS.glob(f"*{revision}_*.py")):
+        raise UserError(
+            f"{file} was written by a newer MLflow than {VERSION} (schema {revision}): open it with that MLflow, or "
+            "name another store, such as tracking.uri=sqlite:///runs.db"
+        )
+
+
+def _check_server(uri: str) -> None:
+    told = without_credentials(uri)
+    try:
+        answer = http_request(  # type: ignore[no-untyped-call]
+            get_default_host_creds(uri),  # type: ignore[no-untyped-call]
+            _EXPERIMENT_ROUTE,
+            "GET",
+            params={"experiment_name": "Default"},
+            timeout=ANSWER_SECONDS,
+            max_retries=0,
+            raise_on_status=False,
+        )
+    except MlflowException as error:
+        raise OSError(_unreachable(error)) from error
+    if answer.status_code in (401, 403):
+        raise UserError(
+            f"tracking.uri={told} refuses access (HTTP {answer.status_code}): set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+    if not _is_mlflows(answer):
+        kind = answer.headers.get("Content-Type", "no content type").partition(";")[0]
+        raise UserError(
+            f"tracking.uri={told} is no working MLflow server: it answers HTTP {answer.status_code}, {kind}"
+        )
+
+
+def _unreachable(error: BaseException) -> str:
+    """Return why a request got no answer: what the innermost of its causes says."""
+    reason: Any = error.__cause__ or error.__context__ or error
+    while cause := getattr(reason, "reason", None) or next((one for one in reason.args if _is_error(one)), None):
+        reason = cause
+    if isinstance(reason, TimeoutError | urllib3.exceptions.TimeoutError) and not isinstance(
+        reason, NewConnectionError
+    ):
+        return f"the server gave no answer within {ANSWER_SECONDS:g} s"
+    return f"the server does not answer: {str(reason).rpartition('connection: ')[2]}"
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, Exception)
+
+
+def _is_mlflows(answer: requests.Response) -> bool:
+    """Whether an answer says either that the experiment is there or, in MLflow's own words, that it is not."""
+    try:
+        content = answer.json()
+    except ValueError:
+        return False
+    if answer.ok:
+        return "experiment" in content
+    return bool(content.get("error_code") == "RESOURCE_DOES_NOT_EXIST")
+
+
+def connected(uri: str) -> MlflowClient:
+    """Return a client of a store; a database is created if it does not exist.
+
+    MLflow takes a path with `%25` or `%3F` in it literally when it creates the folder of a SQLite file, beside the real
+    folder. It is removed again.
+    """
+    folder = Path(uri.removeprefix("sqlite:///")).parent
+    new = [path for path in (folder, *folder.parents) if not path.exists()] if uri.startswith("sqlite") else []
+    try:
+        return MlflowClient(uri)
+    finally:
+        for path in new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def active(experiment: Experiment, uri: str) -> str:
+    """Return an experiment's id.
+
+    Raises:
+        UserError: the experiment is deleted, and nothing can be added to it.
+    """
+    if experiment.lifecycle_stage == "active":
+        return str(experiment.experiment_id)
+    raise UserError(
+        f"the experiment {experiment.name!r} of {without_credentials(uri)} is deleted: name another with "
+        "tracking.experiment, or restore it: "
+        f"MLFLOW_TRACKING_URI={without_credentials(uri)} "
+        f"python -m mlflow experiments restore --experiment-id {experiment.experiment_id}"
+    )
+
+
+def check_artifacts(location: str) -> None:
+    """Check that files can be kept where an experiment keeps its artifacts, a folder or a bucket.
+
+    Raises:
+        UserError: they cannot.
+    """
+    try:
+        folder = get_local_path_or_none(location)  # type: ignore[no-untyped-call]
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+        elif not location.startswith("mlflow-artifacts:"):  # the server's own
+            get_artifact_repository(location).list_artifacts()
+    except Exception as error:  # every kind of storage has errors of its own
+        raise UserError(
+            f"artifacts cannot be kept in {without_credentials(location)}: {first_line(redact(error))}. The "
+            "place is fixed when an experiment is created: name a new experiment with tracking.experiment, and a place "
+            "for it with tracking.artifacts"
+        ) from error
