@@ -1,4 +1,4 @@
-"""The console command: `kerasbench train|report|ui|environments|reference`, also as `python -m kerasbench`."""
+"""The console command: `kerasbench train|report|ui|environments|reference|sync`, also as `python -m kerasbench`."""
 
 import importlib
 import sys
@@ -9,6 +9,7 @@ _COMMANDS = {
     "ui": ("kerasbench.store.ui", "serve MLflow's pages, and print the one that compares the last sweep"),
     "environments": ("kerasbench.environments.__main__", "list, set up or remove the backends' environments"),
     "reference": ("kerasbench.store.reference", "print the figures published in 2017, or put them into the store"),
+    "sync": ("kerasbench.store.sync", "hand runs that were kept locally on to the store"),
 }
 
 

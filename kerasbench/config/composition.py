@@ -105,8 +105,7 @@ def compose(overrides: list[str]) -> Config:
 def store(uri: str | None, experiment: str | None) -> TrackingConfig:
     """Return where runs are kept, as configured; another store or experiment where it is named."""
     configured = compose(["data.root=null"]).tracking  # it needs no data, wherever KERASBENCH_DATA points
-    named = {"uri": uri, "experiment": experiment}
-    return replace(configured, **{name: value for name, value in named.items() if value is not None})
+    return replace(configured, uri=uri or configured.uri, experiment=experiment or configured.experiment)
 
 
 def backend_named(name: str) -> BackendConfig:

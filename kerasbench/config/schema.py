@@ -186,6 +186,7 @@ class TrackingConfig:
     uri: str = MISSING
     artifacts: str = MISSING
     experiment: str = MISSING
+    patience_seconds: float = MISSING
 
 
 @dataclass

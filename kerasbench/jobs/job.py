@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.markup import escape
 
@@ -27,7 +26,7 @@ def perform(composed: DictConfig) -> float:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     job = this_job(composed)
-    if hydra.mode is RunMode.MULTIRUN:
+    if job.in_sweep:
         file = outcome_file(hydra.sweep.dir, job.sweep, hydra.job.num)
         _outcome(composed, job).save(file)  # KILLED, should this process end before the run does
         outcome = _outcome_in_sweep(composed, folder, job)

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 _OUTCOMES = ".outcomes"
@@ -25,10 +26,12 @@ class Job:
         sweep: an id that all runs of one command share.
         variant: what makes it another competitor than its plain backend: the overrides, KEY=VALUE, that the sweep
             varies besides backend, model, data and seed, those of the backend itself, and a label.
+        in_sweep: whether other jobs belong to the command, and its store has been opened before them.
     """
 
     sweep: str
     variant: tuple[str, ...] = ()
+    in_sweep: bool = False
 
 
 def new_sweep_id() -> str:
@@ -54,7 +57,9 @@ def this_job(composed: DictConfig) -> Job:
         key = override.partition("=")[0].lstrip("+~")
         return key in varied or key == "label" or key.startswith("backend.")
 
-    return Job(composed.sweep.id or new_sweep_id(), tuple(filter(tells_apart, HydraConfig.get().overrides.task)))
+    hydra = HydraConfig.get()
+    variant = tuple(filter(tells_apart, hydra.overrides.task))
+    return Job(composed.sweep.id or new_sweep_id(), variant, hydra.mode is RunMode.MULTIRUN)
 
 
 def outcome_file(sweep_folder: str, sweep: str, number: int) -> Path:

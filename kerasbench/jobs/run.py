@@ -58,12 +58,14 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             worker.send(kind, **asked)
 
             from kerasbench.store import notes
-            from kerasbench.store.tracking import TrackedRun, open_store
+            from kerasbench.store.recorded import RecordedRun
+            from kerasbench.store.tracking import open_store
             from kerasbench.tasks.parity import Comparison, certify
             from kerasbench.tasks.session import Session
             from kerasbench.tasks.training import train
 
-            store = open_store(config.tracking)
+            # A sweep has opened its store before; that it is gone since must not stop the training of this job.
+            store = None if job.in_sweep else open_store(config.tracking)
             collect_again()
             if data.note:
                 announce.warn(f"{data.note}; training on the stand-in {data.name} instead")
@@ -71,10 +73,9 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             tags = _tags(config, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
             tags |= notes.of_run(config, environment, data)
             with (
-                TrackedRun(store, name, tags) as tracked,
+                RecordedRun(folder, name, tags, config.tracking, store, announce.warn) as tracked,
                 Telemetry(worker.pid, nvml, config.telemetry.interval_seconds) as telemetry,
             ):
-                outcome.run_id, outcome.experiment_id = tracked.run_id, tracked.experiment_id
                 tracked.params(identity.flat(config))
                 tracked.dataset(data)
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")
@@ -89,6 +90,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                     _report_noise(session, telemetry, others_on_gpus)
                 if outcome.failure:
                     tracked.fail(outcome.failure)
+    outcome.run_id = tracked.run_id
     return outcome
 
 

@@ -16,11 +16,13 @@ from kerasbench.process import children
 from kerasbench.store import pages
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
-from kerasbench.terminal.errors import TRACEBACKS
+from kerasbench.terminal.errors import TRACEBACKS, UserError, one_line
 
 
 def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path) -> bool:
     """Print how the runs of one command ended and where to compare them; return whether all have finished.
+
+    A store that cannot be used now is a warning: the runs are kept, and `kerasbench sync` hands them on.
 
     Args:
         outcomes: of its jobs.
@@ -28,28 +30,36 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
         config: of any of them.
         folder: where the page of the comparison is written.
     """
-    from kerasbench.store.tracking import open_store, set_experiment_tags  # MLflow: not before the first worker runs
-
     console = progress.console()
     if config.task is Task.parity:
         console.print(_parity_table(outcomes))
-    elif any(outcome.run_id for outcome in outcomes):
-        _print_comparison(sweep, config, folder if len(outcomes) > 1 and config.report else None, console)
     for outcome in outcomes:
         if outcome.failure and (config.task is Task.parity or not outcome.run_id):
             console.print(
                 f"[red]{escape(outcome.competitor)} · {outcome.model} · seed {outcome.seed}: {escape(outcome.failure)}"
             )
-    experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
-    if experiment:
-        set_experiment_tags(open_store(config.tracking), dict([pages.view_tag(sweep)]))
-        uri = without_credentials(config.tracking.uri)
-        if uri.startswith("http"):
-            told = f"To compare them, open\n{pages.comparison_url(experiment, sweep, uri)}"
-        else:
-            told = f"To compare them, `make ui`, then open\n{pages.comparison_url(experiment, sweep)}"
-        console.print(told, soft_wrap=True)
+    if any(outcome.run_id or outcome.status == "FINISHED" for outcome in outcomes):
+        try:
+            _compare(len(outcomes), sweep, config, folder, console)
+        except UserError as error:
+            console.print(f"[yellow]no comparison: {escape(one_line(error))}", soft_wrap=True)
     return all(outcome.status == "FINISHED" for outcome in outcomes)
+
+
+def _compare(runs: int, sweep: str, config: Config, folder: Path, console: Console) -> None:
+    """Print the comparison of a command's runs, and the address of MLflow's."""
+    from kerasbench.store.tracking import open_store, set_experiment_tags  # MLflow: not before the first worker runs
+
+    store = open_store(config.tracking, artifacts=False)
+    if config.task is Task.train:
+        _print_comparison(sweep, config, folder if runs > 1 and config.report else None, console)
+    set_experiment_tags(store, dict([pages.view_tag(sweep)]))
+    uri = without_credentials(config.tracking.uri)
+    if uri.startswith("http"):
+        told = f"To compare them, open\n{pages.comparison_url(store[1], sweep, uri)}"
+    else:
+        told = f"To compare them, `make ui`, then open\n{pages.comparison_url(store[1], sweep)}"
+    console.print(told, soft_wrap=True)
 
 
 def _print_comparison(sweep: str, config: Config, page_folder: Path | None, console: Console) -> None:

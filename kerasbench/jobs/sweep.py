@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
+from rich.markup import escape
 
 from kerasbench import environments
 from kerasbench.config import composition
-from kerasbench.config.schema import Config, Task
+from kerasbench.config.schema import Config, Task, TrackingConfig
 from kerasbench.jobs import place
 from kerasbench.jobs.summary import summarise
+from kerasbench.paths import work_path
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
@@ -34,6 +37,7 @@ class SweepCallback(Callback):
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
+            _hand_on_earlier_runs([checked])
             _provision([checked])
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -45,6 +49,7 @@ class SweepCallback(Callback):
             progress.begin(_jobs(config, swept), config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             _open_stores(choices)  # this imports MLflow, which must not happen beside the first worker
+            _hand_on_earlier_runs(choices)
             _provision(choices)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -52,8 +57,9 @@ class SweepCallback(Callback):
         progress.current().stop()
         with reporting(unexpected=True):
             folder, sweep = config.hydra.sweep.dir, config.sweep.id
-            outcomes = [Outcome.load(file) for file in place.outcome_files(folder, sweep)]
             whole = composition.unchecked(_without_hydra(config))
+            _hand_on([Path(folder)], whole.tracking, whole.tracking.patience_seconds)
+            outcomes = [Outcome.load(file) for file in place.outcome_files(folder, sweep)]
             if not summarise(outcomes, sweep, whole, Path(folder) / "report"):
                 raise SystemExit(1)
 
@@ -100,6 +106,33 @@ def _open_stores(configs: Sequence[Config]) -> None:
 
     for tracking in {config.tracking.uri: config.tracking for config in configs}.values():
         open_store(tracking)
+
+
+def _hand_on_earlier_runs(configs: Sequence[Config]) -> None:
+    """Hand on what earlier commands could not, or were killed before they could."""
+    for tracking in {config.tracking.uri: config.tracking for config in configs}.values():
+        _hand_on([Path(work_path("outputs"))], tracking, 0.0)
+
+
+def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds: float) -> None:
+    """Hand the records below some folders on to their store, trying again for so long while it fails."""
+    from kerasbench.store.sync import sync
+
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        problems: list[str] = []
+        synced, failed = sync(folders, tracking, problems.append)
+        if synced:
+            progress.current().lasting(f"{synced} runs that were kept locally are in the store now")
+        if not failed or time.monotonic() >= deadline:
+            break
+        time.sleep(1)
+    if failed:
+        folder = " ".join(map(str, folders))
+        progress.current().lasting(
+            f"[yellow]{failed} runs are kept locally, not yet in the store ({escape(problems[0])}); "
+            f"`kerasbench sync {escape(folder)}` hands them on"
+        )
 
 
 def _provision(configs: Sequence[Config]) -> None:

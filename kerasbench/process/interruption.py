@@ -7,6 +7,7 @@ the run as KILLED.
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -42,8 +43,11 @@ def interruptible(told: str = "interrupted") -> Iterator[None]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put an interruption off to the end of the block; also a decorator."""
+    """Put an interruption off to the end of the block; also a decorator. Other threads are never interrupted."""
     global _depth, _pending
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     _depth += 1
     try:
         yield

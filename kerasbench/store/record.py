@@ -28,10 +28,12 @@ class Progress:
     Attributes:
         applied: the number of operations, from the first on.
         run_id: of the run in the store; empty if it has not been created.
+        complete: whether the store has all of it.
     """
 
     applied: int = 0
     run_id: str = ""
+    complete: bool = False
 
 
 class Record:
@@ -100,7 +102,7 @@ class Record:
         """How much of it the store has; nothing, if that is not known."""
         try:
             kept = json.loads((self.folder / SYNCED).read_text())
-            return Progress(int(kept["applied"]), str(kept["run_id"]))
+            return Progress(int(kept["applied"]), str(kept["run_id"]), kept["complete"] is True)
         except (OSError, ValueError, TypeError, KeyError, OverflowError):
             return Progress()
 

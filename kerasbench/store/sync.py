@@ -66,7 +66,7 @@ def _unsynced(folders: Sequence[Path]) -> Iterator[Record]:
     for folder in folders:
         for file in sorted(folder.rglob(EVENTS)):
             record = Record(file.parent)
-            if record.progress.applied < file.read_bytes().count(b"\n") or b'"op": "end"' not in file.read_bytes():
+            if not record.progress.complete:
                 yield record
 
 
@@ -85,7 +85,7 @@ def _hand_on(record: Record, configured: TrackingConfig) -> bool:
 
     kept = TrackingConfig(**begin["store"])
     same = without_credentials(configured.uri) == kept.uri
-    applying = Applying(*open_store(replace(kept, uri=configured.uri) if same else kept), record)
+    applying = Applying(open_store(replace(kept, uri=configured.uri) if same else kept), record)
     for operation in operations[applying.progress.applied :]:
         applying.apply(operation)
     return True

@@ -122,21 +122,35 @@ class TrackedRun:
     Every method raises UserError if the store cannot be written.
     """
 
-    def __init__(self, store: tuple[MlflowClient, str], name: str, tags: dict[str, str]) -> None:
+    def __init__(
+        self, store: tuple[MlflowClient, str], name: str, tags: dict[str, str], at: int | None = None, run_id: str = ""
+    ) -> None:
+        """Create the run, or go on with one that exists.
+
+        Args:
+            store: what `open_store` returned.
+            name: of the run.
+            tags: its first tags.
+            at: when it started, in milliseconds since the epoch (default: now).
+            run_id: of the run that exists already.
+        """
         self._client, self.experiment_id = store
         self.uri = self._client.tracking_uri
         self._ended = False
-        self.run_id = ""
+        self.run_id = run_id
+        if run_id:
+            return
         try:
-            self._create(without_credentials(name), _cleaned(tags))
+            self._create(without_credentials(name), _cleaned(tags), at)
         except KeyboardInterrupt:
             if self.run_id:
                 self.end("KILLED")
             raise
 
     @_writes
-    def _create(self, name: str, tags: dict[str, str]) -> None:
-        self.run_id = self._client.create_run(self.experiment_id, tags=tags, run_name=name).info.run_id
+    def _create(self, name: str, tags: dict[str, str], at: int | None) -> None:
+        run = self._client.create_run(self.experiment_id, start_time=at, tags=tags, run_name=name)
+        self.run_id = run.info.run_id
 
     def __enter__(self) -> Self:
         return self
@@ -168,15 +182,16 @@ class TrackedRun:
         self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in _cleaned(tags).items()])
 
     @_writes
-    def metrics(self, metrics: dict[str, float], step: int = 0) -> None:
+    def metrics(self, metrics: dict[str, float], step: int = 0, at: int | None = None) -> None:
         """Log metrics, NaN included; a database keeps an infinite value as the largest finite one.
 
         Args:
             metrics: value by name.
             step: the epoch, counted from 1; 0 for the metrics of the whole run.
+            at: when they were measured, in milliseconds since the epoch (default: now).
         """
-        now = int(time.time() * 1000)
-        self._client.log_batch(self.run_id, [Metric(key, float(value), now, step) for key, value in metrics.items()])
+        at = milliseconds() if at is None else at
+        self._client.log_batch(self.run_id, [Metric(key, float(value), at, step) for key, value in metrics.items()])
 
     @_writes
     def dataset(self, data: PreparedData) -> None:
@@ -211,10 +226,15 @@ class TrackedRun:
         self.end("FAILED")
 
     @_writes
-    def end(self, status: str) -> None:
-        """End the run as FINISHED, FAILED or KILLED."""
-        self._client.set_terminated(self.run_id, status)
+    def end(self, status: str, at: int | None = None) -> None:
+        """End the run as FINISHED, FAILED or KILLED; `at` is when, in milliseconds since the epoch (default: now)."""
+        self._client.set_terminated(self.run_id, status, end_time=at)
         self._ended = True
+
+
+def milliseconds() -> int:
+    """Return the time, in milliseconds since the epoch, as MLflow keeps it."""
+    return int(time.time() * 1000)
 
 
 def _cleaned(texts: dict[str, str]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Hands a run's record on to its store, in order: in a thread beside the training, or afterwards."""
 
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,76 +7,57 @@ from queue import SimpleQueue
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-from kerasbench.store.record import Operation, Progress, Record
+from kerasbench.data import PreparedData
+from kerasbench.store.record import Operation, Record
+from kerasbench.store.tracking import TrackedRun
 from kerasbench.vocabulary import Tag
 
-_PARAMS_PER_CALL = 100  # what MLflow takes at most
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts
+
+Store = tuple[MlflowClient, str]  # what `open_store` returns
 
 
 class Applying:
-    """Applies the operations of one record to a store.
+    """Applies the operations of one record to a store; each is a method of `TrackedRun` and its arguments.
 
     Each operation may be applied again without harm: a run is known by its tag `record`, a metric's value by its
     timestamp and step, and everything else replaces itself.
     """
 
-    def __init__(self, client: MlflowClient, experiment_id: str, record: Record) -> None:
-        self._client = client
-        self._experiment_id = experiment_id
+    def __init__(self, store: Store, record: Record) -> None:
+        self._store = store
         self._record = record
         self.progress = record.progress
+        self._run = TrackedRun(store, "", {}, run_id=self.progress.run_id) if self.progress.run_id else None
 
     def apply(self, operation: Operation) -> None:
         """Apply the next operation, and keep that it has been applied.
 
         Raises:
-            what MLflow raises, when the store does not take it.
+            UserError: the store cannot be written.
         """
         arguments = {name: value for name, value in operation.items() if name not in ("op", "version")}
-        getattr(self, f"_{operation['op']}")(**arguments)
+        if operation["op"] == "run":
+            self._begin(arguments["name"], arguments["tags"], arguments["at"])
+        else:
+            assert self._run is not None
+            if "path" in arguments:
+                arguments["path"] = Path(arguments["path"])
+            if "data" in arguments:
+                arguments["data"] = PreparedData(**arguments["data"])
+            if "path" not in arguments or arguments["path"].exists():  # the folder may have been deleted since
+                getattr(self._run, operation["op"])(**arguments)
         self.progress.applied += 1
+        self.progress.complete = operation["op"] == "end"
         self._record.advance(self.progress)
 
-    def _run(self, name: str, tags: dict[str, str], at: int) -> None:
-        self.progress.run_id = self._existing(tags[Tag.RECORD]) or self._created(name, tags, at)
-
-    def _existing(self, record: str) -> str:
-        found = self._client.search_runs([self._experiment_id], f"tags.`{Tag.RECORD}` = '{record}'", max_results=1)
-        return str(found[0].info.run_id) if found else ""
-
-    def _created(self, name: str, tags: dict[str, str], at: int) -> str:
-        run = self._client.create_run(self._experiment_id, start_time=at, tags=tags, run_name=name)
-        return str(run.info.run_id)
-
-    def _params(self, params: dict[str, str]) -> None:
-        entities = [Param(key, value) for key, value in params.items()]
-        for start in range(0, len(entities), _PARAMS_PER_CALL):
-            self._client.log_batch(self.progress.run_id, params=entities[start : start + _PARAMS_PER_CALL])
-
-    def _tags(self, tags: dict[str, str]) -> None:
-        self._client.log_batch(self.progress.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-
-    def _metrics(self, metrics: dict[str, float], step: int, at: int) -> None:
-        entities = [Metric(key, value, at, step) for key, value in metrics.items()]
-        self._client.log_batch(self.progress.run_id, entities)
-
-    def _dataset(self, name: str, digest: str, source: str, profile: dict[str, int]) -> None:
-        dataset = Dataset(name, digest, "local", json.dumps({"uri": source}), profile=json.dumps(profile))
-        context = [InputTag("mlflow.data.context", "training")]
-        self._client.log_inputs(self.progress.run_id, [DatasetInput(dataset, context)])
-
-    def _artifact(self, path: str) -> None:
-        if Path(path).exists():  # the folder may have been deleted since
-            self._client.log_artifact(self.progress.run_id, path)
-
-    def _text(self, text: str, name: str) -> None:
-        self._client.log_text(self.progress.run_id, text, name)
-
-    def _end(self, status: str, at: int) -> None:
-        self._client.set_terminated(self.progress.run_id, status, end_time=at)
+    def _begin(self, name: str, tags: dict[str, str], at: int) -> None:
+        client, experiment_id = self._store
+        known = client.search_runs([experiment_id], f"tags.{Tag.RECORD} = '{tags[Tag.RECORD]}'", max_results=1)
+        run_id = known[0].info.run_id if known else ""  # created by an attempt whose answer was lost
+        self._run = TrackedRun(self._store, name, tags, at, run_id)
+        self.progress.run_id = self._run.run_id
 
 
 class Writer:
@@ -92,10 +72,10 @@ class Writer:
         self._connect = connect
         self._queue: SimpleQueue[Operation | None] = SimpleQueue()
         self._abandoned = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
-        self.progress = Progress()
-        self.problem: BaseException | None = None  # why the last attempt failed
-        self._thread.start()
+        self._finished = threading.Event()
+        self.problem: Exception | None = None  # why the last attempt failed
+        self.run_id = ""
+        threading.Thread(target=self._run, name="store", daemon=True).start()
 
     def put(self, operation: Operation) -> None:
         """Have an operation applied after those before it."""
@@ -104,17 +84,19 @@ class Writer:
     def close(self, patience_seconds: float) -> bool:
         """Wait until all operations have been applied, at most so long; return whether they have."""
         self._queue.put(None)
-        self._thread.join(patience_seconds)
+        finished = self._finished.wait(patience_seconds)
         self._abandoned.set()
-        return not self._thread.is_alive() and self.problem is None
+        return finished
 
     def _run(self) -> None:
         applying = self._insist(self._connect)
-        while applying and (operation := self._queue.get()) is not None:
-            self._insist(lambda applying=applying, operation=operation: applying.apply(operation))  # type: ignore[misc]
-            self.progress = applying.progress
-            if self._abandoned.is_set():
+        while applying is not None and not self._abandoned.is_set():
+            operation = self._queue.get()
+            if operation is None:
+                self._finished.set()
                 return
+            self._insist(lambda one=operation: applying.apply(one))  # type: ignore[misc]
+            self.run_id = applying.progress.run_id
 
     def _insist(self, attempt: Callable[[], Any]) -> Any:
         """Call until it succeeds, with ever longer pauses, or until nobody waits any more."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kerasbench.config.schema import Config
 from kerasbench.process.worker_process import WorkerProcess
-from kerasbench.store.tracking import TrackedRun
+from kerasbench.store.recorded import RecordedRun
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.progress import Teller
 from kerasbench.vocabulary import Metric, Tag
@@ -17,7 +17,7 @@ class Session:
 
     config: Config
     worker: WorkerProcess
-    tracked: TrackedRun
+    tracked: RecordedRun
     outcome: Outcome
     announce: Teller
 

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -46,7 +47,7 @@ AWKWARD = [
 
 
 def _tracking(uri: str, folder: Path, **changed: str) -> TrackingConfig:
-    return TrackingConfig(**({"uri": uri, "artifacts": str(folder / "artifacts"), "experiment": "tests"} | changed))
+    return replace(TrackingConfig(uri, str(folder / "artifacts"), "tests"), **changed)  # type: ignore[arg-type]
 
 
 def _opening(config: TrackingConfig) -> str:
