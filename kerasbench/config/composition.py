@@ -63,10 +63,16 @@ def _at_least(least: int, key: str, value: int | None) -> None:
 
 def register() -> None:
     """Make the schema and the resolvers that conf/ uses known to Hydra and OmegaConf; again does no harm."""
-    for resolver in (work_path, cache_path, sqlite_uri):
+    for resolver in (work_path, cache_path):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+    OmegaConf.register_new_resolver("tracking_uri", _tracking_uri, replace=True)
     OmegaConf.register_new_resolver("shell_quote", shlex.quote, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)
+
+
+def _tracking_uri() -> str:
+    """Return the user's MLflow store, or one SQLite file in mlruns/; like MLflow, an empty variable is none."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or sqlite_uri(work_path("mlruns/mlflow.db"))
 
 
 def typed(node: DictConfig) -> Config:

@@ -38,6 +38,8 @@ class SweepCallback(Callback):
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
             _hand_on_earlier_runs([checked])
+            if not environments.ready(checked.backend, Path(checked.environments.folder)):
+                _open_stores([checked])  # an installation takes minutes; otherwise the run itself opens it in time
             _provision([checked])
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -104,14 +106,19 @@ def _open_stores(configs: Sequence[Config]) -> None:
     from kerasbench.store.tracking import open_store
     from kerasbench.tasks import training  # noqa: F401 - what the first job would import
 
-    for tracking in {config.tracking.uri: config.tracking for config in configs}.values():
+    for tracking in _stores(configs):
         open_store(tracking)
 
 
 def _hand_on_earlier_runs(configs: Sequence[Config]) -> None:
     """Hand on what earlier commands could not, or were killed before they could."""
-    for tracking in {config.tracking.uri: config.tracking for config in configs}.values():
+    for tracking in _stores(configs):
         _hand_on([Path(work_path("outputs"))], tracking, 0.0)
+
+
+def _stores(configs: Sequence[Config]) -> list[TrackingConfig]:
+    found = ((config.tracking.uri, config.tracking.experiment, config.tracking) for config in configs)
+    return list({(uri, experiment): tracking for uri, experiment, tracking in found}.values())
 
 
 def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds: float) -> None:
