@@ -47,6 +47,7 @@ class Tag:
     LABEL = "label"
     FAILURE = "failure"  # of a run that FAILED: one line
     NOISE = "noise"
+    CLOCK = "clock"  # of a run during which the system's clock was set: one line
     KIND = "kind"  # of a run that measured nothing: a `Kind`
     SOURCE = "source"  # of a published figure
     NOTE = "note"  # on a published figure

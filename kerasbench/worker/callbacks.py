@@ -1,6 +1,5 @@
 """The Keras callback that measures and reports every epoch."""
 
-import time
 from typing import Any, Dict, Optional
 
 from keras.callbacks import Callback
@@ -33,7 +32,6 @@ class EpochReporter(Callback):
         self._batch_size = batch_size
         self.between_epochs: Dict[str, float] = {}
         self._started_at = 0.0
-        self._started = 0.0
 
     def before_fit(self, epoch: int) -> None:
         """Start the clock of the first epoch. `epoch` is counted from 0."""
@@ -46,8 +44,7 @@ class EpochReporter(Callback):
             self._start()
 
     def _start(self) -> None:
-        self._started_at = time.time()
-        self._started = time.perf_counter()
+        self._started_at = protocol.now()
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Stop the clock, validate, and report. `epoch` is counted from 0."""
@@ -55,17 +52,16 @@ class EpochReporter(Callback):
         loss = float(logs["loss"])
         accuracy = float(logs["accuracy"] if "accuracy" in logs else logs["acc"])  # "acc": Keras 2.2
         self._framework.wait(self.model)
-        trained = time.perf_counter()
-        ended_at = time.time()
+        ended_at = protocol.now()
         val_loss, val_accuracy = self.model.evaluate(self._x_test, self._y_test, batch_size=self._batch_size, verbose=0)
-        validated = time.perf_counter()
+        validated_at = protocol.now()
         self._channel.send(
             protocol.EPOCH,
             epoch=epoch + 1,
             started_at=self._started_at,
             ended_at=ended_at,
-            epoch_seconds=trained - self._started,
-            validation_seconds=validated - trained,
+            epoch_seconds=ended_at - self._started_at,
+            validation_seconds=validated_at - ended_at,
             loss=loss,
             accuracy=accuracy,
             val_loss=float(val_loss),
