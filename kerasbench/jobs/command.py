@@ -36,4 +36,5 @@ def _running() -> Iterator[None]:
         try:
             yield
         finally:
-            progress.current().stop()
+            if progress.has_begun():
+                progress.current().stop()
