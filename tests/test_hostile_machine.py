@@ -47,8 +47,9 @@ def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home
     odd = _copy_of_the_project(tmp_path)
     (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # of the folder the command is started in
     line = [
-        sys.executable, "train.py", "-m", "backend=theano", "seed=1,2", "data.source=embedded", f"data.cache={data_cache}",
-        "data.train_samples=128", "data.test_samples=64", "trainer.epochs=2", f"environments.folder={PROJECT / '.envs'}",
+        sys.executable, "train.py", "-m", "backend=theano", "seed=1,2", "trainer.epochs=2", "data.source=embedded",
+        "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
+        f"environments.folder={PROJECT / '.envs'}",
     ]  # fmt: skip
     hostile = {
         "PATH": os.environ["PATH"], "HOME": "/proc/nonexistent", "LC_ALL": "C", "PYTHONUTF8": "0",
@@ -101,7 +102,7 @@ def test_training_goes_on_and_is_kept_when_the_reader_of_its_output_ends(
 
 @pytest.mark.slow
 def test_a_loss_that_is_no_number_is_told(train: Train, store: str) -> None:
-    done = train("backend=theano", "model.optimizer.settings.learning_rate=1e30")
+    done = train("backend=theano", "model.optimizer.learning_rate=1e30")
     (run,) = runs_in(store)
     assert run.info.status == "FINISHED"
     assert done.stdout.count("the loss is nan") == 1

@@ -90,7 +90,7 @@ def test_theano_reads_no_configuration_of_the_users_and_prints_in_utf_8(
         [environment.python, "-c", code], env=variables(environment.folder, "theano", 1, own), capture_output=True
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout.decode("utf-8").split() == ["·", "fast_run", "cvm"]
+    assert done.stdout.decode("utf-8").split() == ["·", "o4", "cvm"]  # its defaults
 
 
 def _python(tmp_path: Path, script: str) -> Path:
