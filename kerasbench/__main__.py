@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from kerasbench.terminal import streams
+
 _COMMANDS = {
     "train": ("kerasbench.jobs.command", "train a model on a backend; with -m, every combination of choices"),
     "report": ("kerasbench.report.__main__", "draw or print the comparison of the runs in the store"),
@@ -15,6 +17,7 @@ _COMMANDS = {
 
 def main() -> None:
     """Run one of the commands; each has a --help of its own."""
+    streams.prepare()
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
         print(_usage())

@@ -49,6 +49,7 @@ class Tag:
     NOISE = "noise"
     RECORD = "record"  # of a run with a durable record: its id
     OWNER = "owner"  # the process that a run belongs to: host, boot, process id, start time
+    CLOCK = "clock"  # of a run during which the system's clock was set: one line
     KIND = "kind"  # of a run that measured nothing: a `Kind`
     SOURCE = "source"  # of a published figure
     NOTE = "note"  # on a published figure

@@ -11,12 +11,13 @@ from kerasbench.jobs.job import perform
 from kerasbench.paths import CONF
 from kerasbench.process.garbage import collected_later
 from kerasbench.process.interruption import interruptible
-from kerasbench.terminal import progress
+from kerasbench.terminal import progress, streams
 from kerasbench.terminal.errors import reporting
 
 
 def main() -> None:
     """Train one Keras model on one Keras backend and keep the run in MLflow; with -m, every combination of choices."""
+    streams.prepare()
     with _running():
         _train()
 
@@ -35,4 +36,5 @@ def _running() -> Iterator[None]:
         try:
             yield
         finally:
-            progress.current().stop()
+            if progress.has_begun():
+                progress.current().stop()

@@ -88,6 +88,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 _perform(session, tasks[config.task], log)
                 if config.task is Task.train:  # parity's reference, another worker, would be noise
                     _report_noise(session, telemetry, others_on_gpus)
+                    _report_clock(session, telemetry)
                 if outcome.failure:
                     tracked.fail(outcome.failure)
     outcome.run_id = tracked.run_id
@@ -114,6 +115,13 @@ def _report_noise(session: "Session", telemetry: Telemetry, others_at_its_start:
     if noise:
         session.tracked.tags({Tag.NOISE: noise})
         session.announce.warn(f"noise: {noise}; do not trust the times of this run, close other programs and run again")
+
+
+def _report_clock(session: "Session", telemetry: Telemetry) -> None:
+    jump = telemetry.clock_jump()
+    if jump:
+        session.tracked.tags({Tag.CLOCK: jump})
+        session.announce.warn(f"{jump}; durations are not affected, the times of day in the store are")
 
 
 def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:

@@ -28,7 +28,7 @@ def physical_cores() -> int:
 def _core(cpu: int) -> str:
     """Return what a logical processor shares with the others of its core."""
     siblings = _CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list"
-    return siblings.read_text().strip() if siblings.exists() else str(cpu)
+    return siblings.read_text(encoding="utf-8").strip() if siblings.exists() else str(cpu)
 
 
 def share(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
@@ -38,7 +38,7 @@ def share(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/c
     above it is a limit, too (Linux, cgroups(7)).
     """
     limits = [math.inf]
-    for line in own.read_text().splitlines() if own.exists() else []:
+    for line in own.read_text(encoding="utf-8").splitlines() if own.exists() else []:
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
@@ -51,9 +51,9 @@ def share(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/c
 def _limit(group: Path) -> float:
     try:
         if (group / "cpu.max").exists():  # version 2
-            quota, period = (group / "cpu.max").read_text().split()
+            quota, period = (group / "cpu.max").read_text(encoding="utf-8").split()
         else:
-            quota, period = ((group / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+            quota, period = ((group / f"cpu.cfs_{what}_us").read_text(encoding="utf-8") for what in ("quota", "period"))
         return math.inf if quota == "max" or int(quota) < 0 else int(quota) / int(period)
     except (OSError, ValueError):
         return math.inf
@@ -62,7 +62,7 @@ def _limit(group: Path) -> float:
 def cpu_name() -> str:
     """Return the processor's name."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
@@ -86,4 +86,4 @@ def tags(gpus: list[Gpu]) -> dict[str, str]:
 def _governor() -> str:
     """Return the kernel's policy for the first core's clock; `unknown` where it tells none, as in virtual machines."""
     policy = _CPUS / "cpu0" / "cpufreq" / "scaling_governor"
-    return policy.read_text().strip() if policy.exists() else "unknown"
+    return policy.read_text(encoding="utf-8").strip() if policy.exists() else "unknown"

@@ -12,10 +12,12 @@ from typing import Self
 import psutil
 
 from kerasbench.machine.nvml import Nvml
+from kerasbench.worker.protocol import now
 
 _MIB = 1024 * 1024
 _NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT = 10.0, 1.0  # see `noise_limit`
 _LISTED_SECONDS = 1.0  # how long a list of the worker's children is good: to make it, every process is looked at
+_CLOCK_JUMP_SECONDS = 1.0  # between the system's clock and one that nobody sets; the network's time service slews both
 _COUNTER = "energy_joules"  # the one reading that is counted up
 _COVERED = 0.8  # the share of an epoch that lies between its samples, below which its energy is not told
 _OF_VOCABULARY = (
@@ -28,7 +30,7 @@ _PEAKS = ("utilization_percent", "memory_mib", "power_watts", "temperature_celsi
 
 @dataclass(frozen=True)
 class _Sample:
-    at: float  # seconds since the epoch
+    at: float  # by the clock of the worker's events
     cpu_seconds: float  # used by the process tree so far
     other_cpu_seconds: float  # used by all other processes but the driver so far, or taken from this machine by another
     rss_mib: float
@@ -45,6 +47,7 @@ class Telemetry:
         self._nvml = nvml
         self._interval = interval_seconds
         self._samples: list[_Sample] = []
+        self._clock_offsets = [_clock_offset()]
         self._children: list[psutil.Process] = []
         self._listed_every = max(1, round(_LISTED_SECONDS / interval_seconds))  # samples
         self._ended = threading.Event()
@@ -64,6 +67,7 @@ class Telemetry:
         while not self._ended.wait(self._interval):
             try:
                 self._samples.append(self._take())
+                self._clock_offsets.append(_clock_offset())
             except psutil.NoSuchProcess:
                 return
 
@@ -78,10 +82,12 @@ class Telemetry:
                 rss += of_child[1]
         driver = self._driver.cpu_times()
         other = _busy_seconds() - cpu_seconds - driver.user - driver.system
-        return _Sample(time.time(), cpu_seconds, other, rss / _MIB, self._nvml.sample(), self._nvml.processes())
+        return _Sample(now(), cpu_seconds, other, rss / _MIB, self._nvml.sample(), self._nvml.processes())
 
     def between(self, started_at: float, ended_at: float) -> dict[str, float]:
         """Return the figures of an epoch, from the samples taken in it; nothing for what was not sampled.
+
+        The epoch's start and end are by the clock `kerasbench.worker.protocol.now`.
 
         Means, and under `system/` peaks (of the CPU: over a second), other readings and the number of samples. What
         follows from a counter (CPU percent, 100 being one core, and energy) is taken between the epoch's first and last
@@ -114,6 +120,17 @@ class Telemetry:
             return None
         return f"other processes used {percent:.0f}% of a core on average ({limit:.0f}% is allowed)"
 
+    def clock_jump(self) -> str | None:
+        """Return, in one line, by how much the system's clock was set during the run; None if it was not.
+
+        No duration depends on that clock, but the times at which the store says that something happened do.
+        """
+        first = self._clock_offsets[0]
+        furthest = max(self._clock_offsets, key=lambda offset: abs(offset - first)) - first
+        if abs(furthest) <= _CLOCK_JUMP_SECONDS:
+            return None
+        return f"the system's clock jumped by {furthest:+.0f} s (it was set, or the machine was suspended)"
+
     @property
     def others_on_gpus(self) -> int:
         """The most processes that were seen at once to compute on the GPUs beside the worker, which is one on each."""
@@ -133,6 +150,10 @@ def noise_limit(processors: int | None = None) -> float:
     """
     count = processors or psutil.cpu_count() or 1
     return max(_NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT * count)
+
+
+def _clock_offset() -> float:
+    return time.time() - now()
 
 
 def _usage(process: psutil.Process) -> tuple[float, float]:

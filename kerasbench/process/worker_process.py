@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +15,13 @@ from kerasbench.process import children
 from kerasbench.terminal.errors import RunFailed
 from kerasbench.worker import protocol
 
-# What a worker takes over from the user's environment; all else, credentials first, stays outside.
+# What a worker inherits of the user's environment. All else stays outside: credentials, and what changes a figure.
 _INHERITED = (
-    "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TZ",
+    "PATH", "USER", "TMPDIR", "TZ",
     "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "CUDA_HOME",
 )  # fmt: skip
+# The same for every worker. Python 3.6 has no UTF-8 mode: it needs a locale of that encoding.
+_TEXT = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _START = Path(protocol.__file__).with_name("start.py")
 _GRACE_SECONDS = 5.0
@@ -31,20 +32,43 @@ class WorkerDied(RunFailed):
 
 
 def variables(environment: Path, framework: str, threads: int, own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of a worker: the few it inherits, threads, and the backend's own."""
+    """Return the environment variables of a worker: the few it inherits, threads, and the backend's own.
+
+    The user's HOME stays where it can be used, because a user's own code may read files there. The configuration files
+    and caches in it do not reach the frameworks: each is looked for in the backend's environment instead.
+    """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return (
         {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # so that CUDA numbers GPUs as nvidia-smi does
         | inherited
         | dict.fromkeys(_THREAD_VARIABLES, str(threads))
+        | _TEXT
+        | _home(environment / "home")
         | {
             "KERAS_BACKEND": framework,
             "KERAS_HOME": str(environment / "keras"),  # else ~/.keras/keras.json has a say in dtype and layout
             "PYTHONHASHSEED": "0",
+            "PYTHONNOUSERSITE": "1",  # else packages in ~/.local are imported
             "PYTHONUNBUFFERED": "1",
         }
         | dict(own)
     )
+
+
+def _home(private: Path) -> dict[str, str]:
+    """Return HOME, and the variables that move the frameworks' files out of it, into a private folder."""
+    home = os.environ.get("HOME", "")
+    usable = os.path.isdir(home) and os.access(home, os.W_OK | os.X_OK)
+    return {
+        "HOME": home if usable else str(private),
+        "XDG_CONFIG_HOME": str(private / "config"),
+        "XDG_CACHE_HOME": str(private / "cache"),  # PyTorch's, among others
+        "XDG_DATA_HOME": str(private / "data"),
+        "MPLCONFIGDIR": str(private / "matplotlib"),
+        "MXNET_HOME": str(private / "mxnet"),
+        "CUDA_CACHE_PATH": str(private / "cuda"),  # else ~/.nv/ComputeCache: what other programs have compiled
+        "THEANORC": os.devnull,  # else ~/.theanorc
+    }
 
 
 def start(environment: Path, backend: BackendConfig, settings: Resolved, log: Path) -> "WorkerProcess":
@@ -54,12 +78,16 @@ def start(environment: Path, backend: BackendConfig, settings: Resolved, log: Pa
 
 
 class WorkerProcess:
-    """A running worker. As a context manager it leaves no process behind, whatever happens inside."""
+    """A running worker. As a context manager it leaves no process behind, whatever happens inside.
+
+    Attributes:
+        started_at: when it was started, by the clock `protocol.now`.
+    """
 
     def __init__(self, python: Path, environment_variables: Mapping[str, str], log: Path) -> None:
         """Start a worker in a process group of its own; its output goes to `log`."""
         reading, writing = os.pipe()
-        self.started_at = time.time()
+        self.started_at = protocol.now()
         with log.open("wb") as output:
             try:
                 self._process = subprocess.Popen(
@@ -92,7 +120,7 @@ class WorkerProcess:
         self.end()
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Send the request. A worker that is gone already is told of by the next event."""
+        """Send a message. If the worker is gone already, `expect` tells why."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(protocol.encode(kind, **fields))
@@ -129,7 +157,8 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return "the worker closed its event channel but goes on running"
         if code < 0:
-            return f"the worker was killed by signal {-code} ({signal.Signals(-code).name})"
+            names = {number.value: f" ({number.name})" for number in signal.Signals}  # not of every real-time signal
+            return f"the worker was killed by signal {-code}{names.get(-code, '')}"
         return f"the worker exited with code {code} before it had finished"
 
     def end(self) -> None:

@@ -38,9 +38,9 @@ class Outcome:
     def save(self, file: Path) -> None:
         """Write it to a file."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(asdict(self)))
+        file.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
     def load(cls, file: Path) -> Self:
         """Return what `save` wrote to a file."""
-        return cls(**json.loads(file.read_text()))
+        return cls(**json.loads(file.read_text(encoding="utf-8")))

@@ -102,7 +102,7 @@ def _reference_losses(session: Session, comparison: Comparison) -> list[float]:
     file = comparison.folder.parent / f"{comparison.sweep}-reference-{what}.json"
     with FileLock(f"{file}.lock"):
         if file.exists():
-            return list(json.loads(file.read_text()))
+            return list(json.loads(file.read_text(encoding="utf-8")))
         session.announce(f"computing the reference's losses on {config.parity.reference}")
         try:
             with _start(session, reference, comparison.folder / "reference.log") as worker:
@@ -111,7 +111,7 @@ def _reference_losses(session: Session, comparison: Comparison) -> list[float]:
                 losses: list[float] = worker.expect(protocol.LOSSES)["losses"]
         except WorkerDied as died:
             raise RunFailed(f"the reference {config.parity.reference}: {died}") from died
-        file.write_text(json.dumps(losses))
+        file.write_text(json.dumps(losses), encoding="utf-8")
     return losses
 
 

@@ -1,5 +1,7 @@
 """The task `train`: every event of a worker that trains becomes metrics of its run."""
 
+import math
+
 from kerasbench import stats
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.tasks.session import Session
@@ -37,6 +39,10 @@ def train(session: Session, telemetry: Telemetry) -> None:
         metrics[Metric.EXAMPLES_PER_SECOND] = built["examples"] / metrics[Metric.EPOCH_SECONDS]
         metrics |= telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
+        if not math.isfinite(epoch["loss"]) and math.isfinite(outcome.metrics.get(Metric.LOSS, 0.0)):
+            session.announce.warn(
+                f"the loss is {epoch['loss']} from epoch {epoch['epoch']} on: the model learns nothing"
+            )
         outcome.epoch_seconds.append(metrics[Metric.EPOCH_SECONDS])
         outcome.metrics = metrics
         session.announce(

@@ -156,3 +156,8 @@ def begin(jobs: int, quiet: bool) -> Progress:
 def current(quiet: bool = False) -> Progress:
     """Return this process's display; in a launcher's other process, where `begin` was not called, plain lines."""
     return _current or begin(1, quiet)
+
+
+def has_begun() -> bool:
+    """Return whether this process shows jobs."""
+    return _current is not None

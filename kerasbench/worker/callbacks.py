@@ -1,6 +1,5 @@
 """The Keras callback that measures and reports every epoch."""
 
-import time
 from typing import Any, Dict, Optional, Tuple
 
 from keras.callbacks import Callback
@@ -41,13 +40,11 @@ class EpochReporter(Callback):
         self._order = order
         self._validation = validation
         self.between_epochs: Dict[str, float] = {}
-        self._started_at = self._ended_at = 0.0
-        self._started = self._trained = self._validated = 0.0
+        self._started_at = self._ended_at = self._validated_at = 0.0
 
     def start(self) -> None:
         """Start the clock of an epoch."""
-        self._started_at = time.time()
-        self._started = time.perf_counter()
+        self._started_at = protocol.now()
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Draw the epoch's order, and start the clock of every epoch but the first, which `start` has started."""
@@ -58,12 +55,11 @@ class EpochReporter(Callback):
     def on_test_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Stop the clock of training: its validation begins."""
         self._framework.wait(self.model)
-        self._trained = time.perf_counter()
-        self._ended_at = time.time()
+        self._ended_at = protocol.now()
 
     def on_test_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Stop the clock of validation."""
-        self._validated = time.perf_counter()
+        self._validated_at = protocol.now()
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Report. `epoch` is counted from 0."""
@@ -79,8 +75,8 @@ class EpochReporter(Callback):
             epoch=epoch + 1,
             started_at=self._started_at,
             ended_at=self._ended_at,
-            epoch_seconds=self._trained - self._started,
-            validation_seconds=self._validated - self._trained,
+            epoch_seconds=self._ended_at - self._started_at,
+            validation_seconds=self._validated_at - self._ended_at,
             loss=float(results["loss"]),
             accuracy=float(results["accuracy"]),
             val_loss=float(results["val_loss"]),

@@ -8,11 +8,11 @@ import os
 import platform
 import sys
 import threading
-import time
 import traceback
 from typing import Any, BinaryIO, Dict
 
 from kerasbench.worker import protocol
+from kerasbench.worker.reason import one_line
 
 
 def description(started_at: float, import_seconds: float) -> Dict[str, Any]:
@@ -41,12 +41,6 @@ def listen(driver: BinaryIO, go: threading.Event) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def one_line(error: Exception) -> str:
-    """Return an exception as its type and the first line of its message."""
-    lines = str(error).strip().splitlines()
-    return "{}: {}".format(type(error).__name__, lines[0] if lines else "(no message)")
-
-
 def do(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Do what is asked; each task is imported only now, for it imports Keras."""
     from kerasbench.worker import parity, training
@@ -64,16 +58,21 @@ def main(descriptor: int) -> int:
     os.set_inheritable(descriptor, False)
     channel = protocol.Channel(os.fdopen(descriptor, "wb"))
     try:
-        started_at, started = time.time(), time.perf_counter()
+        started_at = protocol.now()
         importlib.import_module("keras")
         importlib.import_module(os.environ["KERAS_BACKEND"])
-        channel.send(protocol.READY, **description(started_at, time.perf_counter() - started))
-        ready = time.perf_counter()
+        channel.send(protocol.READY, **description(started_at, protocol.now() - started_at))
+        ready_at = protocol.now()
         line = sys.stdin.buffer.readline()
-        channel.idle_seconds = time.perf_counter() - ready
+        channel.idle_seconds = protocol.now() - ready_at
         if line:
             listen(sys.stdin.buffer, channel.go)
             do(protocol.decode(line), channel)
+    except SystemExit as ended:
+        traceback.print_exc()
+        reason = "sys.exit({!r}) was called before the worker had finished".format(ended.code)
+        channel.send(protocol.FAILED, reason=reason)
+        return 1
     except Exception as error:
         traceback.print_exc()
         channel.send(protocol.FAILED, reason=one_line(error))

@@ -12,7 +12,7 @@ def peak_rss_mib() -> float:
     """
     status = "/proc/self/status"
     if os.path.exists(status):
-        with open(status) as lines:
+        with open(status, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) / 1024.0  # given in KiB

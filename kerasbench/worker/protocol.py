@@ -3,6 +3,8 @@
 The driver writes one request to the worker's standard input; its kind is the task. A worker that is to train loads and
 builds, and begins when the driver says GO, which has preparations of its own. The worker writes events to a pipe of its
 own, whose descriptor it is given, so that nothing that a framework prints can be taken for an event.
+
+Every time in a message is one of `now`.
 """
 
 import json
@@ -10,7 +12,7 @@ import threading
 import time
 from typing import Any, BinaryIO, Dict
 
-VERSION = 3
+VERSION = 4
 
 TRAIN = "train"  # request: train for all epochs
 PARITY = "parity"  # request: a few steps of plain SGD without dropout, for their losses
@@ -26,6 +28,15 @@ FINISHED = "finished"  # all epochs are over; carries ended_at, peak_rss_mib, id
 FAILED = "failed"  # the worker gives up; carries reason, one line
 
 
+def now() -> float:
+    """Return the time in seconds, from a start that means nothing: for differences only.
+
+    Nobody can set this clock, and it is the same in all processes of a machine (Python's documentation of
+    `time.monotonic`: "always available and always system-wide", since 3.5), the driver and its workers among them.
+    """
+    return time.monotonic()
+
+
 def encode(kind: str, **fields: Any) -> bytes:
     """Return one message as a line of bytes."""
     return (json.dumps(dict(fields, version=VERSION, kind=kind)) + "\n").encode("utf-8")
@@ -37,9 +48,13 @@ def decode(line: bytes) -> Dict[str, Any]:
     Raises:
         ValueError: the line is no message, or one of another version.
     """
-    message: Dict[str, Any] = json.loads(line.decode("utf-8"))
+    message = json.loads(line.decode("utf-8"))
+    if not isinstance(message, dict):
+        raise ValueError("a message is an object, not {}".format(message))
     if message.get("version") != VERSION:
         raise ValueError("protocol version {} where {} was expected".format(message.get("version"), VERSION))
+    if "kind" not in message:
+        raise ValueError("the message has no kind")
     return message
 
 
@@ -63,6 +78,6 @@ class Channel(object):
 
     def await_go(self) -> None:
         """Wait until the driver says GO."""
-        asked = time.perf_counter()
+        asked = now()
         self.go.wait()
-        self.idle_seconds += time.perf_counter() - asked
+        self.idle_seconds += now() - asked

@@ -1,7 +1,6 @@
 """One training run, from the request to the last epoch."""
 
 import math
-import time
 from typing import Any, Dict, List, Tuple
 
 from kerasbench.worker import dataset, protocol
@@ -55,7 +54,7 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
             **framework.examples(examples, order, request["batch_size"]),
         )
     channel.send(
-        protocol.FINISHED, ended_at=time.time(), peak_rss_mib=peak_rss_mib(), idle_seconds=channel.idle_seconds
+        protocol.FINISHED, ended_at=protocol.now(), peak_rss_mib=peak_rss_mib(), idle_seconds=channel.idle_seconds
     )
 
 
@@ -85,10 +84,10 @@ class Stopwatch(object):
     """Tells the seconds since it was last asked."""
 
     def __init__(self) -> None:
-        self._last = time.perf_counter()
+        self._last = protocol.now()
 
     def lap(self) -> float:
         """Return the seconds since the last lap, or since the watch was made."""
-        now = time.perf_counter()
+        now = protocol.now()
         passed, self._last = now - self._last, now
         return passed

@@ -1,6 +1,5 @@
 """A real run beside a recorded GPU: what the store keeps of it. (Beside a real one: test_nvidia.py.)"""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from kerasbench.config.composition import compose
 from kerasbench.jobs.place import Job
 from kerasbench.jobs.run import run
 from kerasbench.terminal.progress import Progress
+from kerasbench.worker.protocol import now
 from tests.conftest import runs_in
 from tests.recorded_gpu import Recording
 
@@ -29,8 +29,8 @@ _AVERAGED = (
 def test_a_run_keeps_its_gpus_name_load_memory_power_and_energy_by_epoch(
     shrunk: list[str], store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
-    recording, started = Recording.under_load(seconds=600), time.time()
-    recording.play(monkeypatch, lambda: time.time() - started)
+    recording, started = Recording.under_load(seconds=600), now()
+    recording.play(monkeypatch, lambda: now() - started)
     own = [override for override in shrunk if not override.startswith("hydra.")]
     slow = ["model.module=tests.integration.slow_model", "+model.build.seconds=0.2", "telemetry.interval_seconds=0.1"]
     config = compose([*own, *slow, f"backend={backend}", "trainer.batch_size=64"])

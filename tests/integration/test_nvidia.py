@@ -6,6 +6,7 @@ Elsewhere these fail, they are not skipped: `make test` leaves them out.
 import csv
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,6 +23,7 @@ from kerasbench.jobs.run import run
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.paths import PROJECT
 from kerasbench.terminal.progress import Progress
+from kerasbench.worker.protocol import now
 from tests.conftest import Train, runs_in
 from tests.integration.known_costs import assert_epochs_are_their_batches, assert_unfinished_work_is_waited_for
 
@@ -87,11 +89,12 @@ def _readings(log: Path) -> np.ndarray:
 def test_a_run_keeps_by_epoch_what_nvidia_smi_tells(
     shrunk: list[str], store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smi: NvidiaSmi, backend: str
 ) -> None:
-    epochs: list[tuple[float, float]] = []
+    epochs: list[tuple[float, float]] = []  # by nvidia-smi's clock, the system's
     between = Telemetry.between
 
     def noted(telemetry: Telemetry, started_at: float, ended_at: float) -> dict[str, float]:
-        epochs.append((started_at, ended_at))
+        offset = time.time() - now()
+        epochs.append((started_at + offset, ended_at + offset))
         return between(telemetry, started_at, ended_at)
 
     monkeypatch.setattr(Telemetry, "between", noted)

@@ -17,6 +17,7 @@ import pytest
 
 from kerasbench.machine.nvml import Gpu, Nvml
 from kerasbench.machine.telemetry import Telemetry, noise_limit
+from kerasbench.worker.protocol import now
 from tests.played_nvml import play_nvml, unsupported
 from tests.recorded_gpu import Recording
 
@@ -43,7 +44,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
         "nvmlDeviceGetTemperature": lambda gpu, sensor: 61 + gpu,
         "nvmlDeviceGetClockInfo": lambda gpu, clock: clocks[clock],
         "nvmlDeviceGetPowerUsage": only_of_the_first(lambda: int(_WATTS * 1000)),
-        "nvmlDeviceGetTotalEnergyConsumption": only_of_the_first(lambda: int(time.time() * _WATTS * 1000)),
+        "nvmlDeviceGetTotalEnergyConsumption": only_of_the_first(lambda: int(now() * _WATTS * 1000)),
         "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [SimpleNamespace(pid=7)] if gpu == 0 else [],
     }
     play_nvml(monkeypatch, ["NVIDIA T0", "NVIDIA T1"], answers)
@@ -54,7 +55,7 @@ def test_gpus_are_described_and_sampled_and_what_one_does_not_give_is_left_out(t
         assert nvml.gpus() == [Gpu("NVIDIA T0", "535.1", 16384), Gpu("NVIDIA T1", "535.1", 16384)]
         assert nvml.processes() == [1, 0]
         first, second = nvml.sample()
-        assert first.pop("energy_joules") == pytest.approx(time.time() * _WATTS)
+        assert first.pop("energy_joules") == pytest.approx(now() * _WATTS)
         assert first == {
             "utilization_percent": 90.0,
             "memory_mib": 1024.0,
@@ -89,9 +90,9 @@ def busy() -> Iterator[int]:
 
 def _sampled(telemetry: Telemetry, started: float, least: int) -> dict[str, float]:
     """Wait until so many samples have been taken since a time (a loaded machine samples late); return its figures."""
-    while time.time() < started + 20:
+    while now() < started + 20:
         time.sleep(0.01)
-        figures = telemetry.between(started, time.time())
+        figures = telemetry.between(started, now())
         if figures["system/samples"] >= least:
             return figures
     raise AssertionError("it did not sample")
@@ -99,9 +100,9 @@ def _sampled(telemetry: Telemetry, started: float, least: int) -> dict[str, floa
 
 def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples(two_gpus: None, busy: int) -> None:
     with Nvml() as nvml, Telemetry(busy, nvml, _INTERVAL) as telemetry:
-        started = time.time()
+        started = now()
         figures = _sampled(telemetry, started, least=20)
-        seconds = time.time() - started
+        seconds = now() - started
     assert 10 < figures["cpu_percent"] <= figures["system/cpu_percent_peak"]
     assert 1 < figures["rss_mib"] <= figures["system/rss_mib_peak"]
     assert figures["gpu_0_power_watts"] == figures["system/gpu_0_power_watts_peak"] == 250.0
@@ -114,20 +115,21 @@ def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples
 
 def test_an_epochs_gpu_figures_are_those_of_a_recorded_session(monkeypatch: pytest.MonkeyPatch) -> None:
     recording, readings, played = Recording(), iter(range(1_000_000)), threading.Event()
-    now = 0.0
+    second = 0.0
 
     def next_reading() -> float:
-        nonlocal now
+        nonlocal second
         number = next(readings)
         if number < len(recording.seconds):
-            now = float(recording.seconds[number])
+            second = float(recording.seconds[number])
         else:
             played.set()
-            now = float(recording.seconds[-1]) + 60  # when all epochs are over
-        return now
+            second = float(recording.seconds[-1]) + 60  # when all epochs are over
+        return second
 
-    recording.play(monkeypatch, lambda: now)
-    monkeypatch.setattr("kerasbench.machine.telemetry.time", SimpleNamespace(time=next_reading))
+    recording.play(monkeypatch, lambda: second)
+    monkeypatch.setattr("kerasbench.machine.telemetry._clock_offset", lambda: 0.0)
+    monkeypatch.setattr("kerasbench.machine.telemetry.now", next_reading)
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.001) as telemetry:
         assert played.wait(20)
     # Idle; busy; all of it.
@@ -152,14 +154,14 @@ def test_a_child_that_ends_while_a_sample_is_taken_does_not_end_the_sampling(mon
     compiler.wait()
     monkeypatch.setattr(psutil.Process, "children", lambda process, recursive: [ended])
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
-        assert _sampled(telemetry, time.time(), least=2)["rss_mib"] > 10
+        assert _sampled(telemetry, now(), least=2)["rss_mib"] > 10
 
 
 def test_energy_is_told_only_of_an_epoch_that_its_samples_cover(two_gpus: None) -> None:
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
-        started = time.time()
+        started = now()
         _sampled(telemetry, started, least=20)
-        ended = time.time()
+        ended = now()
     energy = "system/gpu_0_energy_joules"
     assert energy in telemetry.between(started, ended)
     assert energy not in telemetry.between(started - 10, ended)
@@ -196,29 +198,44 @@ def test_what_others_take_is_noise_above_a_tenth_of_a_core_or_a_hundredth_of_the
 
     def played() -> Any:
         used = own.cpu_times()
-        return SimpleNamespace(user=used.user + used.system + share * time.time())
+        return SimpleNamespace(user=used.user + used.system + share * now())
 
     monkeypatch.setattr(psutil, "cpu_times", played)
     sleeping = subprocess.Popen(["sleep", "60"])
     try:
         with Nvml() as nvml, Telemetry(sleeping.pid, nvml, _INTERVAL) as telemetry:
-            _sampled(telemetry, time.time(), least=10)
+            _sampled(telemetry, now(), least=10)
     finally:
         sleeping.kill()
         sleeping.wait()
     assert (telemetry.noise() is not None) == noisy
 
 
+@pytest.mark.parametrize(("set_by", "told"), [(-3600.0, "-3600 s"), (3600.0, "+3600 s"), (0.5, None)])
+def test_a_clock_that_is_set_during_a_run_changes_no_figure_and_is_told(
+    two_gpus: None, busy: int, monkeypatch: pytest.MonkeyPatch, set_by: float, told: str | None
+) -> None:
+    of_day = time.time
+    with Nvml() as nvml, Telemetry(busy, nvml, _INTERVAL) as telemetry:
+        started = now()
+        _sampled(telemetry, started, least=5)
+        monkeypatch.setattr(time, "time", lambda: of_day() + set_by)
+        figures = _sampled(telemetry, started, least=20)
+    assert figures["cpu_percent"] > 10
+    jump = telemetry.clock_jump()
+    assert jump is None if told is None else told in str(jump)
+
+
 def test_an_epoch_too_short_to_be_sampled_is_given_no_figures(two_gpus: None) -> None:
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
-        _sampled(telemetry, time.time(), least=1)
-        now = time.time()
-        assert telemetry.between(now + 60, now + 61) == {"system/samples": 0}
+        _sampled(telemetry, now(), least=1)
+        later = now() + 60
+        assert telemetry.between(later, later + 1) == {"system/samples": 0}
 
 
 def test_one_sample_gives_no_figure_that_takes_two(two_gpus: None) -> None:
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.5) as telemetry:
-        figures = _sampled(telemetry, time.time(), least=1)
+        figures = _sampled(telemetry, now(), least=1)
     assert figures["system/samples"] == 1
     assert "rss_mib" in figures
     assert not {"cpu_percent", "system/gpu_0_energy_joules", "system/other_cpu_percent"} & figures.keys()
@@ -232,10 +249,10 @@ def test_a_process_that_joins_the_worker_on_a_gpu_is_noticed(two_gpus: None, mon
 
     monkeypatch.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", processes)
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
-        _sampled(telemetry, time.time(), least=2)
+        _sampled(telemetry, now(), least=2)
         assert telemetry.others_on_gpus == 0
         joined.set()
-        _sampled(telemetry, time.time(), least=2)
+        _sampled(telemetry, now(), least=2)
     assert telemetry.others_on_gpus == 1
 
 
@@ -246,9 +263,9 @@ def test_the_load_of_a_child_is_a_part_of_its_parents() -> None:
     idle.stdout.readline()
     try:
         with Nvml() as nvml, Telemetry(idle.pid, nvml, _INTERVAL) as telemetry:
-            deadline = time.time() + 30
+            deadline = now() + 30
             while telemetry.between(deadline - 30, deadline).get("cpu_percent", 0) < 20:
-                assert time.time() < deadline
+                assert now() < deadline
                 time.sleep(_INTERVAL)
     finally:
         os.killpg(idle.pid, signal.SIGKILL)
@@ -256,8 +273,8 @@ def test_the_load_of_a_child_is_a_part_of_its_parents() -> None:
 
 
 def _spin(seconds: float) -> None:
-    end = time.time() + seconds
-    while time.time() < end:
+    end = now() + seconds
+    while now() < end:
         pass
 
 

@@ -1,4 +1,5 @@
 import io
+import time
 
 import pytest
 
@@ -15,3 +16,14 @@ def test_a_message_survives_the_channel() -> None:
 def test_what_is_no_message_of_this_version_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"version|Expecting"):
         protocol.decode(line)
+
+
+@pytest.mark.parametrize("line", [b"[1]\n", b"null\n", b"\xff\n", b'{"version": %d}\n' % protocol.VERSION])
+def test_what_has_no_kind_is_no_message(line: bytes) -> None:
+    with pytest.raises(ValueError):
+        protocol.decode(line)
+
+
+def test_no_time_of_the_systems_clock_enters_a_message() -> None:
+    before = time.monotonic()
+    assert before <= protocol.now() <= time.monotonic()

@@ -33,7 +33,7 @@ def _names_of_threads() -> List[str]:
     names = []
     for path in glob.glob("/proc/self/task/*/comm"):
         try:
-            with open(path) as file:
+            with open(path, encoding="utf-8", errors="replace") as file:
                 names.append(file.read().strip())
         except OSError:
             continue

@@ -1,0 +1,119 @@
+"""The main job on an odd machine: its folder's name, its locale, its HOME, its clock, and a reader that ends."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from kerasbench import environments
+from kerasbench.config.composition import backend_named
+from kerasbench.config.schema import TrackingConfig
+from kerasbench.paths import CHECKOUT, PROJECT
+from kerasbench.store.tracking import open_store
+from tests.conftest import Train, runs_in
+
+_ODD_NAME = "Küche %2F it's, a=b #1?"
+_CODE = ("conf", "hydra_plugins", "kerasbench", "models", "requirements", "train.py")
+_MATPLOTLIBRC = "backend: nosuch\nsvg.fonttype: none\nfont.size: 40\naxes.facecolor: black\nno such key: 1\n"
+# Where the system's clock is right: the times of day that the store and its pages show, and telemetry's comparison.
+_MAY_ASK_THE_TIME_OF_DAY = {"store/tracking.py", "store/pages.py", "machine/telemetry.py"}
+
+
+def _copy_of_the_project(folder: Path) -> Path:
+    """Copy what a user has of the project into a folder of an odd name."""
+    odd = folder / _ODD_NAME
+    odd.mkdir()
+    assert CHECKOUT
+    for name in _CODE:
+        source = CHECKOUT / name
+        if source.is_dir():
+            shutil.copytree(source, odd / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, odd)
+    return odd
+
+
+@pytest.mark.slow
+def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home(
+    tmp_path: Path, store: str, data_cache: Path
+) -> None:
+    environments.provision(backend_named("theano"), PROJECT / ".envs", print)
+    odd = _copy_of_the_project(tmp_path)
+    (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # of the folder the command is started in
+    line = [
+        sys.executable, "train.py", "-m", "backend=theano", "seed=1,2", "trainer.epochs=2", "data.source=embedded",
+        "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
+        f"environments.folder={PROJECT / '.envs'}",
+    ]  # fmt: skip
+    hostile = {
+        "PATH": os.environ["PATH"], "HOME": "/proc/nonexistent", "LC_ALL": "C", "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0", "MLFLOW_TRACKING_URI": store, "GIT_DIR": "/nonexistent",
+        "THEANO_FLAGS": "floatX=float64", "MATPLOTLIBRC": str(odd),
+    }  # fmt: skip
+    open_store(TrackingConfig(store, str(odd / "mlruns" / "artifacts"), "keras-backends"))
+    done = subprocess.run(line, cwd=odd, env=hostile, capture_output=True, timeout=900, check=False)
+    printed = (done.stdout + done.stderr).decode(errors="replace")
+    assert done.returncode == 0, printed
+    assert "Traceback" not in printed
+    runs = runs_in(store)
+    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
+    assert {run.data.tags["in_force.floatX"] for run in runs} == {"float32"}
+    artifacts = {artifact.path for artifact in MlflowClient(store).list_artifacts(runs[0].info.run_id)}
+    assert artifacts == {"config.yaml", "packages.txt", "worker.log"}
+    assert len(list((odd / "outputs").rglob("report.html"))) == 1
+    assert list((odd / ".cache" / "theano").rglob("*.so"))  # Theano has compiled there
+
+
+@pytest.mark.slow
+def test_a_clock_that_is_set_back_an_hour_changes_no_duration(train: Train, store: str) -> None:
+    done = train(
+        "backend=theano", "model.module=tests.integration.clock_set_back", "trainer.epochs=4",
+        "telemetry.interval_seconds=0.01",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = runs_in(store)
+    client = MlflowClient(store)
+    elapsed = [point.value for point in client.get_metric_history(run.info.run_id, "elapsed_seconds")]
+    assert 0 < elapsed[0] < elapsed[-1] <= run.data.metrics["total_seconds"] < 3000
+    samples = [point.value for point in client.get_metric_history(run.info.run_id, "system/samples")]
+    assert sum(samples) > 0
+
+
+@pytest.mark.slow
+def test_training_goes_on_and_is_kept_when_the_reader_of_its_output_ends(
+    command: Callable[..., list[str]], tmp_path: Path, store: str
+) -> None:
+    line = command("-m", "backend=theano", "seed=1,2", "trainer.epochs=20")
+    with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read().decode()
+    assert process.returncode == 0, told
+    assert len(told.splitlines()) == 1
+    assert [run.info.status for run in runs_in(store)] == ["FINISHED", "FINISHED"]
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_is_told(train: Train, store: str) -> None:
+    done = train("backend=theano", "model.optimizer.learning_rate=1e30")
+    (run,) = runs_in(store)
+    assert run.info.status == "FINISHED"
+    assert done.stdout.count("the loss is nan") == 1
+
+
+def test_only_what_shows_a_time_of_day_asks_for_it() -> None:
+    """Durations and the protocol's times come from `protocol.now`, which nobody can set."""
+    package = PROJECT / "kerasbench"
+    asking = set()
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("time.time", "time.time_ns"):
+                asking.add(path.relative_to(package).as_posix())
+    assert asking == _MAY_ASK_THE_TIME_OF_DAY
