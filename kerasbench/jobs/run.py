@@ -66,9 +66,9 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             store = open_store(config.tracking)
             collect_again()
             if data.note:
-                announce.warn(f"{data.note}; training on the stand-in {data.name} instead")
+                announce.warn(data.note)
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
-            tags = _tags(config, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
+            tags = _tags(config, environment, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
             tags |= notes.of_run(config, environment, data)
             with (
                 TrackedRun(store, name, tags) as tracked,
@@ -114,7 +114,7 @@ def _report_noise(session: "Session", telemetry: Telemetry, others_at_its_start:
         session.announce.warn(f"noise: {noise}; do not trust the times of this run, close other programs and run again")
 
 
-def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:
+def _tags(config: Config, environment: environments.Environment, data: "PreparedData", job: Job) -> dict[str, str]:
     tags = {
         Tag.TASK: config.task.value,
         Tag.BACKEND: config.backend.name,
@@ -124,6 +124,8 @@ def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:
         Tag.DATA_SOURCE: data.source,
         Tag.CONFIG_HASH: identity.digest(config),
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
+        Tag.MEASUREMENT: str(identity.MEASUREMENT),
+        Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, environment.packages.read_text()),
         Tag.SWEEP: job.sweep,
         Tag.VARIANT: " ".join(job.variant),
         Tag.LABEL: config.label or "",

@@ -2,19 +2,19 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from kerasbench import environments
-from kerasbench.config import composition
-from kerasbench.config.schema import Config, Task
+from kerasbench.config import checks, composition
+from kerasbench.config.schema import Config, DataSource, Task
 from kerasbench.jobs import place
 from kerasbench.jobs.summary import summarise
 from kerasbench.tasks.outcome import Outcome
@@ -22,6 +22,7 @@ from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
 
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
+_OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied")
 
 
 class SweepCallback(Callback):
@@ -34,17 +35,22 @@ class SweepCallback(Callback):
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
+            if checked.data.source is DataSource.real:  # else the run looks for data while its worker imports Keras
+                _prepare([checked])
             _provision([checked])
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check every choice of the sweep, and provision every backend, before any training starts."""
         with reporting(unexpected=True):
-            fixed, swept = _overrides(config)
+            overrides = _overrides(config)
+            jobs = _jobs(config, overrides)
+            fixed, swept = _split(overrides)
+            _check_swept(config, overrides, swept)
             place.hand_on(config, swept)
-            _check_repeats(config, swept)
-            progress.begin(_jobs(config, swept), config.quiet)
+            progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             _open_stores(choices)  # this imports MLflow, which must not happen beside the first worker
+            _prepare(choices)
             _provision(choices)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -58,40 +64,70 @@ class SweepCallback(Callback):
                 raise SystemExit(1)
 
 
-def _jobs(master: DictConfig, swept: dict[str, list[str]]) -> int:
-    """Return the number of jobs: the trials of a sweeper that searches, or the product of all choices."""
-    trials = master.hydra.sweeper.get("n_trials")
-    return int(trials or math.prod(map(len, swept.values())) * master.repeats)
-
-
-def _overrides(master: DictConfig) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the sweep's fixed overrides, and by key those that it varies, one for each value.
-
-    They come from the configuration (an experiment's `hydra.sweeper.params`) and, winning, from the command line. An
-    interval, which only some sweepers know, has no values here; they are checked by its jobs.
-    """
+def _overrides(master: DictConfig) -> dict[str, Override]:
+    """Return the sweep's overrides by key, an experiment's `hydra.sweeper.params` and, winning, the command line's."""
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     chosen = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
-    parsed: dict[str, Override] = {}
-    for override in parser.parse_overrides([*chosen, *master.hydra.overrides.task]):
-        parsed[str(override.get_key_element())] = override
+    parsed = parser.parse_overrides([*chosen, *master.hydra.overrides.task])
+    return {str(override.get_key_element()).lstrip("+"): override for override in parsed}
+
+
+def _jobs(master: DictConfig, overrides: Mapping[str, Override]) -> int:
+    """Return the number of jobs: the trials of a sweeper that searches, or the product of all choices.
+
+    Raises:
+        UserError: there is none, or there are more than one command runs; no choice is made a list to know it.
+    """
+    counts = {key: _count(override) for key, override in overrides.items() if override.is_discrete_sweep()}
+    none = [overrides[key].input_line for key, count in counts.items() if not count]
+    if none:
+        raise UserError(f"{none[0]} holds no value: there is nothing to run")
+    trials = master.hydra.sweeper.get("n_trials")
+    jobs = trials or math.prod(counts.values()) * master.repeats
+    if jobs > checks.MOST_JOBS:
+        raise UserError(f"this sweep has {jobs:.0f} jobs, and one command runs at most {checks.MOST_JOBS}")
+    return int(jobs)
+
+
+def _count(override: Override) -> float:
+    """Return how many values a sweep's override has, without making them."""
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        start, stop, step = (float(one) for one in (value.start, value.stop, value.step))  # type: ignore[arg-type]
+        if not step or not all(map(math.isfinite, (start, stop, step))):
+            raise UserError(f"{override.input_line} never ends")
+        return max(0, math.ceil((stop - start) / step))
+    return len(value.list) if isinstance(value, ChoiceSweep) else sum(1 for _ in override.sweep_string_iterator())
+
+
+def _split(overrides: Mapping[str, Override]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the sweep's fixed overrides, and by key those that it varies, one for each value.
+
+    An interval, which only some sweepers know, has no values here; they are checked by its jobs.
+    """
     fixed, swept = [], {}
-    for key, override in parsed.items():
+    for key, override in overrides.items():
+        written = str(override.get_key_element())
         if not override.is_sweep_override():
-            fixed.append(f"{key}={override.get_value_element_as_str()}")
+            fixed.append(f"{written}={override.get_value_element_as_str()}")
         else:
             values = override.sweep_string_iterator() if override.is_discrete_sweep() else ()
-            swept[key.lstrip("+")] = [f"{key}={value}" for value in values]
+            swept[key] = [f"{written}={value}" for value in values]
     return fixed, swept
 
 
-def _check_repeats(config: DictConfig, swept: dict[str, list[str]]) -> None:
-    if config.repeats == 1:
+def _check_swept(master: DictConfig, overrides: Mapping[str, Override], swept: Mapping[str, list[str]]) -> None:
+    """Check what belongs to the command as a whole: it is read once, before Hydra makes the jobs."""
+    of_an_experiment = set(master.hydra.sweeper.get("params") or {})
+    for key in _OF_THE_COMMAND:
+        if key in swept or key in of_an_experiment:
+            raise UserError(f"{overrides[key].input_line}: {key} is one for all jobs of a command: give one value")
+    if master.repeats == 1:
         return
-    if "seed" in swept:
-        raise UserError(f"repeats={config.repeats} draws seeds of its own: give one seed, from which they count up")
-    if config.hydra.sweeper._target_ != _ROUNDS:
-        raise UserError(f"repeats={config.repeats} needs Hydra's sweeper `rounds`: leave out hydra/sweeper=")
+    if "seed" in swept or "seed" in of_an_experiment:
+        raise UserError(f"repeats={master.repeats} draws seeds of its own: give one seed, from which they count up")
+    if master.hydra.sweeper._target_ != _ROUNDS:
+        raise UserError(f"repeats={master.repeats} needs Hydra's sweeper `rounds`: leave out hydra/sweeper=")
 
 
 def _open_stores(configs: Sequence[Config]) -> None:
@@ -100,6 +136,13 @@ def _open_stores(configs: Sequence[Config]) -> None:
 
     for tracking in {config.tracking.uri: config.tracking for config in configs}.values():
         open_store(tracking)
+
+
+def _prepare(configs: Sequence[Config]) -> None:
+    from kerasbench.data import prepare  # NumPy: not before a single run's worker starts
+
+    for config in configs:
+        prepare(config.data)
 
 
 def _provision(configs: Sequence[Config]) -> None:
@@ -126,6 +169,7 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
 
 
 def _typed(composed: DictConfig) -> Config:
+    checks.known_keys(composed)  # Hydra's own, too
     return composition.typed(_without_hydra(composed))
 
 

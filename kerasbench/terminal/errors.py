@@ -36,11 +36,22 @@ def reporting(unexpected: bool = False) -> Iterator[None]:
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
-    except Exception:
+    except Exception as error:
+        if _is_of_hydra(error) and not TRACEBACKS:
+            print(f"error: {one_line(error)}", file=sys.stderr)
+            raise SystemExit(2) from None
         if not unexpected:
             raise
         traceback.print_exc()
         raise SystemExit(1) from None
+
+
+def _is_of_hydra(error: Exception) -> bool:
+    """Return whether Hydra or OmegaConf raised an error: they read nothing but what the user wrote."""
+    module = ""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] in ("hydra", "omegaconf", "antlr4")
 
 
 def one_line(error: BaseException) -> str:
