@@ -94,6 +94,7 @@ RANGES: dict[str, Range] = {
 _PACKAGE = IMPORTED_FROM / "kerasbench"
 _LONGEST = 4096  # characters; Linux takes no longer path, MLflow no longer param than 6000
 _LENGTHS = {"label": 200, "tracking.experiment": 500}
+_OF_HYDRA = ("hydra", "hydra.env")  # which Hydra adds itself
 _BLANK = ("data.root", "backend.variables.", "backend.tuned.variables.", "model.build.", "data.options.")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # of a folder, a file, a tag
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -114,7 +115,7 @@ def _unknown(node: DictConfig, prefix: str) -> Iterator[str]:
     if not is_dataclass(kind):
         return  # a dict of the user's own
     for key in map(str, node):
-        if key not in kind.__dataclass_fields__ and f"{prefix}{key}" != "hydra":
+        if key not in kind.__dataclass_fields__ and f"{prefix}{key}" not in _OF_HYDRA:
             yield f"{prefix}{key}"
         elif isinstance(child := node._get_node(key), DictConfig) and not (child._is_none() or child._is_missing()):
             yield from _unknown(child, f"{prefix}{key}.")

@@ -1,5 +1,6 @@
 """Checks overrides as they are written, where Hydra would lose what was meant or end in an error of its own."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -24,7 +25,6 @@ def check(arguments: Sequence[str]) -> None:
     Args:
         arguments: of the command line, flags among them; what Hydra cannot read is left to Hydra.
     """
-    schema = OmegaConf.structured(Config)
     for argument in arguments:
         if argument.startswith("-") or ("=" not in argument and not argument.startswith("~")):
             continue  # a flag or its value
@@ -34,10 +34,10 @@ def check(arguments: Sequence[str]) -> None:
             override = OverridesParser.create().parse_override(argument)
         except HydraException:
             continue
-        _check(override, schema)
+        _check(override)
 
 
-def _check(override: Override, schema: DictConfig) -> None:
+def _check(override: Override) -> None:
     key = str(override.key_or_group)
     if not key.strip():
         raise UserError(f"{override.input_line}: there is no key before the `=`")
@@ -47,7 +47,7 @@ def _check(override: Override, schema: DictConfig) -> None:
         if not key.startswith(tuple(f"{free}." for free in _FREE)) and not _is_group(key):
             raise UserError(f"{override.input_line}: a setting cannot be deleted")
         return None
-    field = _field(schema, key)
+    field = _field(key)
     for value in _values(override):
         if field is str and isinstance(value, bool | int | float) and str(value) not in _written(override):
             raise UserError(f"{override.input_line} would be read as {value}: quote it, \"{key}='...'\"")
@@ -83,9 +83,15 @@ def _written(override: Override) -> list[str]:
     return [one.strip() for one in text.replace("(", ",").replace(")", ",").split(",")]
 
 
-def _field(schema: DictConfig, key: str) -> type | None:
+@functools.cache
+def _schema() -> DictConfig:
+    schema: DictConfig = OmegaConf.structured(Config)
+    return schema
+
+
+def _field(key: str) -> type | None:
     """Return the type of a setting; None if it is none of the schema's, or has several values."""
-    node: Any = schema
+    node: Any = _schema()
     for part in key.split("."):
         fields = getattr(OmegaConf.get_type(node), "__dataclass_fields__", ())
         node = node._get_node(part) if part in fields else None

@@ -6,12 +6,14 @@ from dataclasses import replace
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from kerasbench.config import checks, command_line
 from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, work_path
-from kerasbench.terminal.errors import UserError
+from kerasbench.terminal.errors import UserError, one_line
 
 
 def register() -> None:
@@ -84,7 +86,13 @@ def compose(overrides: list[str]) -> Config:
     register()
     command_line.check(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return typed(hydra_compose("config", overrides))
+        try:
+            composed = hydra_compose("config", overrides)
+        except (HydraException, OmegaConfBaseException):
+            raise
+        except Exception as error:  # what Hydra did not foresee in an override
+            raise UserError(one_line(error)) from error
+        return typed(composed)
 
 
 def store(uri: str | None, experiment: str | None) -> TrackingConfig:

@@ -39,7 +39,6 @@ NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source")
 
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as dicts, lists, strings and numbers, for all to read: without credentials."""
-
     return {key: _simple(value) for key, value in asdict(config).items()}
 
 

@@ -60,8 +60,8 @@ def real(root: Path | None, cache: Path, task: Literal["qa1", "qa2"], subset: Li
     """
     name = _name(task, subset)
     found = {content.member: content for content in _published(task, subset).contents(root, cache)}
-    test, train = (parse(found[member].content.decode(), found[member].where) for member in sorted(found))
-    return vectorised(name, train, test)
+    train, test = (found[member] for member in _members(task, subset))
+    return vectorised(name, parse(train.content.decode(), train.where), parse(test.content.decode(), test.where))
 
 
 def files(place: Path, task: str, subset: str) -> list[Path]:
@@ -72,10 +72,14 @@ def files(place: Path, task: str, subset: str) -> list[Path]:
 HOLDS = "tasks_1-20_v1-2/ or tasks_1-20_v1-2.tar.gz"
 
 
+def _members(task: str, subset: str) -> list[str]:
+    """Return where the archive has a task's training and test questions."""
+    return [f"tasks_1-20_v1-2/{subset}/{_TASKS[task]}_{part}.txt" for part in ("train", "test")]
+
+
 def _published(task: str, subset: str) -> Published:
-    """Return a task's two files, that of the test first in alphabetical order."""
-    members = {part: f"tasks_1-20_v1-2/{subset}/{_TASKS[task]}_{part}.txt" for part in ("test", "train")}
-    return Published(_ARCHIVE, _NAMES, {path: _DIGESTS[f"{subset}/{task}_{part}"] for part, path in members.items()})
+    digests = (_DIGESTS[f"{subset}/{task}_{part}"] for part in ("train", "test"))
+    return Published(_ARCHIVE, _NAMES, dict(zip(_members(task, subset), digests, strict=True)))
 
 
 def embedded(task: str, subset: str) -> Arrays:
