@@ -109,6 +109,6 @@ def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
             node = node.get(parent, {})
         node.pop(name, None)
     text = json.dumps(kept, sort_keys=True)
-    for folder in (str(PROJECT), cache_path("")):  # where things are kept decides nothing
+    for folder in (cache_path(""), str(PROJECT)):  # where things are kept decides nothing
         text = text.replace(folder, "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

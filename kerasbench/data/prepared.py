@@ -179,9 +179,9 @@ def _intact(path: Path, known: dict[str, Any]) -> bool:
     if known["prepared"] == _state(path):
         return True
     try:
-        with np.load(path) as parts:
+        with path.open("rb") as file, np.load(file) as parts:
             found = Arrays(known["name"], tuple(known["inputs"]), known["classes"], dict(parts))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
         return False
     return found.digest() == str(known["digest"])
 

@@ -12,6 +12,7 @@ import psutil
 from kerasbench.machine.nvml import Gpu
 from kerasbench.vocabulary import Tag
 
+_CPU_INFO = Path("/proc/cpuinfo")
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -62,8 +63,7 @@ def _limit(group: Path) -> float:
 
 def cpu_name() -> str:
     """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = _CPU_INFO.read_text().splitlines() if _CPU_INFO.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     # Linux on ARM gives numbers where lscpu knows names; macOS calls every chip of one kind "arm".
     found = names[:1] or [_told("sysctl", "-n", "machdep.cpu.brand_string"), _lscpu()]

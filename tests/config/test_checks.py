@@ -118,8 +118,10 @@ def test_the_last_seed_of_all_rounds_is_a_seed() -> None:
         ("backend.colour=notacolour", "backend.colour"), ("backend.marker=heart", "backend.marker"),
         ("backend.seed_function=seed", "backend.seed_function"), ("backend.name='../x'", "backend.name"),
         ("+backend.variables.A-B=1", "environment variable"),
-        ("model.module=nosuch", "model.module=nosuch"), ("model.module=models.mnist_mlp_float64", "no function `build`"),
-        ("model.float64_reference=nosuch", "model.float64_reference=nosuch"), ("model.loss=nosuch", "model.loss=nosuch"),
+        ("model.module=nosuch", "model.module=nosuch"),
+        ("model.module=models.mnist_mlp_float64", "no function `build`"),
+        ("model.float64_reference=nosuch", "model.float64_reference=nosuch"),
+        ("model.loss=nosuch", "model.loss=nosuch"),
         ("model.optimizer.class_name=Nope", "class_name=Nope"), ("model.optimizer.class_name=Adam", "rho"),
         ("model.optimizer.epsilon=null", "epsilon"), ("model.build.dropout=1", r"model\.build\.dropout"),
         ("parity.reference='../model/mnist_mlp'", "parity.reference"), ("sweep.id='../x'", "sweep.id"),
@@ -143,7 +145,9 @@ def test_an_empty_folder_of_data_is_none() -> None:
     assert composition.compose(["data.root="]).data.root is None
 
 
-@pytest.mark.parametrize("label", ["two words, a comma", "Ünïcödé — 漢字 🙂", "50% [red]", 'a "quote"', "$HOME", "3.10"])
+@pytest.mark.parametrize(
+    "label", ["two words, a comma", "Ünïcödé — 漢字 🙂", "50% [red]", 'a "quote"', "$HOME", "3.10"]
+)
 def test_a_label_may_hold_anything_printable(label: str) -> None:
     assert composition.compose([f"label='{label}'"]).label == label
 
@@ -181,8 +185,8 @@ def test_relative_paths_mean_the_folder_that_the_command_started_in(
     monkeypatch.setattr(paths, "STARTED_IN", tmp_path / "start")
     (tmp_path / "start" / "root").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    config = composition.compose(["tracking.uri=sqlite:///relative.db", "tracking.artifacts=artifacts", "data.root=root",
-                                  "data.cache=cache", "environments.folder=envs"])  # fmt: skip
+    folders = ["tracking.artifacts=artifacts", "data.root=root", "data.cache=cache", "environments.folder=envs"]
+    config = composition.compose(["tracking.uri=sqlite:///relative.db", *folders])
     start = tmp_path / "start"
     assert config.tracking.uri == f"sqlite:///{start}/relative.db"
     assert (config.tracking.artifacts, config.data.root) == (f"{start}/artifacts", f"{start}/root")
@@ -190,7 +194,9 @@ def test_relative_paths_mean_the_folder_that_the_command_started_in(
     assert composition.store("sqlite:///other.db", None).uri == f"sqlite:///{start}/other.db"
 
 
-@pytest.mark.parametrize("uri", ["http://tracking.example:5000", "postgresql://db/mlflow", "sqlite:////tmp/x.db?mode=ro"])
+@pytest.mark.parametrize(
+    "uri", ["http://tracking.example:5000", "postgresql://db/mlflow", "sqlite:////tmp/x.db?mode=ro"]
+)
 def test_an_absolute_address_of_a_store_stays_as_it_is(uri: str) -> None:
     assert composition.compose([f"tracking.uri='{uri}'"]).tracking.uri == uri
 
