@@ -152,7 +152,10 @@ def _provision(configs: Sequence[Config]) -> None:
             reference = config.parity.reference
             needed.setdefault(reference, (composition.backend_named(reference), config.environments.folder))
     for name, (backend, folder) in needed.items():
-        environments.provision(backend, Path(folder), progress.current().announcing(name))
+        try:
+            environments.provision(backend, Path(folder), progress.current().announcing(name))
+        except OSError as error:
+            raise UserError(f"environments.folder={folder} cannot be used: {error}") from error
 
 
 def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> list[Config]:
