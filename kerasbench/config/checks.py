@@ -168,7 +168,9 @@ def _text(key: str, text: str) -> None:
 
 
 def _shown(text: str) -> str:
-    quoted = without_credentials(text).encode("unicode_escape").decode() if not text.isprintable() else text
+    quoted = without_credentials(text)
+    if not quoted.isprintable():
+        quoted = quoted.encode("unicode_escape").decode()
     return f"{quoted[:40]}..." if len(quoted) > 40 else quoted
 
 

@@ -51,9 +51,11 @@ def absolute_store(tracking: TrackingConfig) -> TrackingConfig:
     """Return where runs are kept, a SQLite file and a folder of artifacts by their absolute paths.
 
     Raises:
-        UserError: the store is in memory: it would be gone with the process.
+        UserError: there is no address, or the store is in memory: it would be gone with the process.
     """
     uri, artifacts = tracking.uri, tracking.artifacts
+    if not uri.strip():
+        raise UserError("tracking.uri is empty: name a store, or unset the variable MLFLOW_TRACKING_URI")
     if uri in ("sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:"):
         raise UserError(f"tracking.uri={uri} is a store in memory, and no run would be left: name a file")
     if uri.startswith("sqlite:///"):
@@ -83,21 +85,24 @@ def compose(overrides: list[str]) -> Config:
     Raises:
         UserError, HydraException, OmegaConfBaseException: as `train.py` would.
     """
+    return typed(_composed(overrides))
+
+
+def _composed(overrides: list[str]) -> DictConfig:
     register()
     command_line.check(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
-            composed = hydra_compose("config", overrides)
+            return hydra_compose("config", overrides)
         except (HydraException, OmegaConfBaseException):
             raise
         except Exception as error:  # what Hydra did not foresee in an override
             raise UserError(one_line(error)) from error
-        return typed(composed)
 
 
 def store(uri: str | None, experiment: str | None) -> TrackingConfig:
     """Return where runs are kept, as configured; another store or experiment where it is named."""
-    configured = compose(["data.root=null"]).tracking  # it needs no data, wherever KERASBENCH_DATA points
+    configured = unchecked(_composed([])).tracking  # whoever only reads a store needs no data and no caches
     named = {"uri": uri, "experiment": experiment}
     return absolute_store(replace(configured, **{name: value for name, value in named.items() if value is not None}))
 

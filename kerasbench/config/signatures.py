@@ -80,7 +80,7 @@ def check(values: Mapping[str, Any], takes: Mapping[str, Parameter], key: str, o
             raise UserError(f"{key}.{name}: {owner} takes no {name}; it takes {', '.join(takes) or 'no options'}")
         wanted = takes[name].refuses(value)
         if wanted:
-            raise UserError(f"{key}.{name}={value} must be {wanted}")
+            raise UserError(f"{key}.{name}={str(value)[:40]} must be {wanted}")
     missing = [name for name, parameter in takes.items() if parameter.required and name not in values]
     if missing:
         raise UserError(f"{key}.{missing[0]} is missing: {owner} needs it. Add +{key}.{missing[0]}=VALUE")
