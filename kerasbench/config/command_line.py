@@ -15,6 +15,7 @@ from kerasbench.paths import CONF
 from kerasbench.terminal.errors import UserError
 
 _CHOSEN = ("backend", "model", "data")  # groups of which each run needs one
+_TEXTS = ("backend.variables.", "backend.tuned.variables.")
 _DEEPEST = 50  # brackets in one override; Hydra's parser is recursive
 _FREE = ("model.build", "data.options", "backend.variables", "backend.tuned.variables")
 
@@ -47,7 +48,7 @@ def _check(override: Override) -> None:
         if not key.startswith(tuple(f"{free}." for free in _FREE)) and not _is_group(key):
             raise UserError(f"{override.input_line}: a setting cannot be deleted")
         return None
-    field = _field(key)
+    field = str if key.startswith(_TEXTS) else _field(key)
     for value in _values(override):
         if field is str and isinstance(value, bool | int | float) and str(value) not in _written(override):
             raise UserError(f"{override.input_line} would be read as {value}: quote it, \"{key}='...'\"")

@@ -162,8 +162,9 @@ def test_control_characters_and_absurd_lengths_are_refused(label: str) -> None:
 
 @pytest.mark.parametrize("written", ["3.10", "1e3", "1_000", "true"])
 def test_text_that_hydra_would_change_is_refused(written: str) -> None:
-    with pytest.raises(UserError, match="quote it"):
-        composition.compose([f"label={written}"])
+    for key in ("label", "+backend.variables.FLAG"):
+        with pytest.raises(UserError, match="quote it"):
+            composition.compose([f"{key}={written}"])
 
 
 @pytest.mark.parametrize("key", ["data.cache", "environments.folder", "tracking.artifacts"])

@@ -86,7 +86,7 @@ def _written(value: Any) -> str:
         return str(value)
     if isinstance(value, str):
         return f"'{value}'"
-    return {None: "null", True: "true", False: "false"}[value] if value in (None, True, False) else repr(value)
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _held(config: Config, key: str) -> Any:
