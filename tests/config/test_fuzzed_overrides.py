@@ -6,13 +6,11 @@
 import functools
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from hydra._internal.config_repository import CachingConfigRepository
 from hydra.errors import HydraException
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -102,21 +100,6 @@ def _same(asked: Any, held: Any, key: str) -> bool:
     if isinstance(held, str):
         return held == str(asked) or (isinstance(asked, float) and float(held) == asked)
     return bool(asked == held) or (key == "data.root" and not asked and held is None)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _files_read_once() -> Iterator[None]:
-    """Hydra keeps what it read of conf/ for one composition; here for all, which saves a third of the time."""
-    shared: dict[str, Any] = {}
-    original = CachingConfigRepository.__init__
-
-    def sharing(self: CachingConfigRepository, *arguments: Any) -> None:
-        original(self, *arguments)
-        self.cache = shared
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(CachingConfigRepository, "__init__", sharing)
-        yield
 
 
 PATHS = ("data.root", "data.cache", "environments.folder", "tracking.artifacts")
