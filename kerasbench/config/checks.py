@@ -136,14 +136,18 @@ def values(config: Config) -> None:
         if isinstance(value, float) and key not in RANGES and not math.isfinite(value):
             raise UserError(f"{key}={value} is no finite number")
     for key, bounds in RANGES.items():
-        value = functools.reduce(getattr, key.split("."), config)
-        if value is not None and not bounds.holds(value):  # type: ignore[arg-type]
+        value = _at(config, key)
+        if value is not None and not bounds.holds(value):
             raise UserError(f"{key}={value} must be {bounds}")
     _names(config)
     _modules(config)
     optimizers.check(config)
     settings.check(config.backend, config.settings)
     _relations(config)
+
+
+def _at(config: Any, key: str) -> Any:
+    return functools.reduce(getattr, key.split("."), config)
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
@@ -198,10 +202,7 @@ def _names(config: Config) -> None:
         ("backend.colour", backend.colour, _COLOUR, "a colour like #0072b2"),
         ("backend.marker", backend.marker, re.compile("|".join(map(re.escape, _MARKERS))), f"{' '.join(_MARKERS)}"),
         ("backend.seed_function", backend.seed_function, _DOTTED, "a function's dotted name"),
-        *(
-            (f"{key} {name}", name, _VARIABLE, "the name of an environment variable")
-            for key, name in _variables(config)
-        ),
+        *((f"{key} {name}", name, _VARIABLE, "an environment variable's name") for key, name in _variables(config)),
     ]
     for key, text, pattern, what in written:
         if text is not None and not pattern.fullmatch(text):
@@ -281,10 +282,8 @@ def folders(config: Config) -> None:
             f"data.root={root} is no folder. Name the folder that holds the real data "
             "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
         )
-    to_write = {"data.cache": config.data.cache, "environments.folder": config.environments.folder}
-    if "://" not in config.tracking.artifacts:
-        to_write["tracking.artifacts"] = config.tracking.artifacts
-    for key, folder in to_write.items():
+    for key in ("data.cache", "environments.folder", "tracking.artifacts"):
+        folder = _at(config, key)
         named = f"{key}={folder}"
         there = next(path for path in (Path(folder), *Path(folder).parents) if _try(named, path.exists))
         if not there.is_dir():

@@ -60,9 +60,11 @@ def absolute_store(tracking: TrackingConfig) -> TrackingConfig:
         raise UserError(f"tracking.uri={uri} is a store in memory, and no run would be left: name a file")
     if uri.startswith("sqlite:///"):
         uri = "sqlite:///" + _absolute("tracking.uri", uri.removeprefix("sqlite:///"))
-    if "://" not in artifacts:
-        artifacts = _absolute("tracking.artifacts", artifacts)
-    return replace(tracking, uri=uri, artifacts=artifacts)
+    if "://" in artifacts or artifacts.startswith("file:"):
+        raise UserError(
+            f"tracking.artifacts={artifacts} must be a folder: a SQLite store keeps its artifacts nowhere else"
+        )
+    return replace(tracking, uri=uri, artifacts=_absolute("tracking.artifacts", artifacts))
 
 
 def _absolute(key: str, path: str) -> str:

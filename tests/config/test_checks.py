@@ -117,7 +117,7 @@ def test_the_last_seed_of_all_rounds_is_a_seed() -> None:
         ("backend.python='<3'", "fits no"), ("backend.post_install=[nosuch]", "backend.post_install=nosuch"),
         ("backend.colour=notacolour", "backend.colour"), ("backend.marker=heart", "backend.marker"),
         ("backend.seed_function=seed", "backend.seed_function"), ("backend.name='../x'", "backend.name"),
-        ("+backend.variables.A-B=1", "environment variable"),
+        ("+backend.variables.A-B=1", "environment variable's name"),
         ("model.module=nosuch", "model.module=nosuch"),
         ("model.module=models.mnist_mlp_float64", "no function `build`"),
         ("model.float64_reference=nosuch", "model.float64_reference=nosuch"),
@@ -126,7 +126,7 @@ def test_the_last_seed_of_all_rounds_is_a_seed() -> None:
         ("model.optimizer.epsilon=null", "epsilon"), ("model.build.dropout=1", r"model\.build\.dropout"),
         ("parity.reference='../model/mnist_mlp'", "parity.reference"), ("sweep.id='../x'", "sweep.id"),
         ("objective=val_acc", "objective=val_acc"),
-        ("tracking.uri='sqlite://'", "in memory"),
+        ("tracking.uri='sqlite://'", "in memory"), ("tracking.artifacts='s3://bucket/x'", "must be a folder"),
     ],
 )  # fmt: skip
 def test_a_name_of_nothing_is_refused(override: str, named: str) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,3 +180,16 @@ def test_a_cache_that_cannot_be_written_is_refused_in_one_line(
     monkeypatch.setattr(Path, "mkdir", forbidden)
     with pytest.raises(UserError, match=r"data\.cache=.*Permission denied"):
         prepare(_config(tmp_path, published))
+
+
+def test_many_at_once_prepare_the_same_data_once(tmp_path: Path, published: Path, reads: list[Path]) -> None:
+    config = _config(tmp_path, published)
+
+    def another(number: int) -> PreparedData:
+        arguments = (config.name, config.name, "{}", config.source, config.root, Path(config.cache))
+        return prepared._prepare.__wrapped__(*arguments)
+
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(another, range(8)))
+    assert len(found) == 1
+    assert len(reads) == 4
