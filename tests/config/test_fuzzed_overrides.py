@@ -95,8 +95,8 @@ def _held(config: Config, key: str) -> Any:
 def _same(asked: Any, held: Any, key: str) -> bool:
     if isinstance(held, Enum):
         return bool(asked == held.name)
-    if key in PATHS and asked:
-        return bool(composition._absolute(key, asked) == held)
+    if key in PATHS and asked not in (None, ""):
+        return bool(composition._absolute(key, str(asked)) == held)
     if isinstance(held, str):
         return held == str(asked) or (isinstance(asked, float) and float(held) == asked)
     return bool(asked == held) or (key == "data.root" and not asked and held is None)
