@@ -26,6 +26,8 @@ from tests.conftest import Train
         (["-m", "backend=tensorflow,null"], "backend"),
         (["backend=null"], "backend=null"),
         (["+hydra.nosuch=1"], "hydra.nosuch"),
+        (["hydra.run.dir=/dev/null/x"], "/dev/null"),
+        (["-m", "seed=1,2", "hydra.sweep.dir=/dev/null/x"], "/dev/null"),
         (["label=[" + "[" * 2000], "nested"),
         (["environments.folder=/proc/nosuch"], "/proc/nosuch"),
         (["-m", "seed=range(0,1000000)"], "1000000 jobs"),

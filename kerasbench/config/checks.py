@@ -208,13 +208,13 @@ def _names(config: Config) -> None:
         if text is not None and not pattern.fullmatch(text):
             raise UserError(f"{key}={_shown(text)} must be written as {what}")
     try:
-        wanted = SpecifierSet(backend.python)
+        fitting = [minor for minor in range(6, 30) if f"3.{minor}.99" in SpecifierSet(backend.python)]
     except InvalidSpecifier:
+        fitting = []
+    if not fitting:
         raise UserError(
-            f"backend.python={_shown(backend.python)} is no version specifier like '>=3.11,<3.14'"
-        ) from None
-    if not any(f"3.{minor}.99" in wanted for minor in range(6, 30)):
-        raise UserError(f"backend.python={backend.python} fits no whole minor version of Python from 3.6 on")
+            f"backend.python={_shown(backend.python)} fits no minor version of Python, as '>=3.11,<3.14' does"
+        )
 
 
 def _variables(config: Config) -> Iterator[tuple[str, str]]:
@@ -283,13 +283,16 @@ def folders(config: Config) -> None:
             "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
         )
     for key in ("data.cache", "environments.folder", "tracking.artifacts"):
-        folder = _at(config, key)
-        named = f"{key}={folder}"
-        there = next(path for path in (Path(folder), *Path(folder).parents) if _try(named, path.exists))
-        if not there.is_dir():
-            raise UserError(f"{named} is no folder: {there} is a file")
-        if there != Path(folder) and not os.access(there, os.W_OK | os.X_OK):
-            raise UserError(f"{named} cannot be made: {there} is not writable")
+        folder(f"{key}={_at(config, key)}", Path(_at(config, key)))
+
+
+def folder(named: str, path: Path) -> None:
+    """Raise UserError for a folder that is none or cannot be made; an error calls it `named`."""
+    there = next(one for one in (path, *path.parents) if _try(named, one.exists))
+    if not there.is_dir():
+        raise UserError(f"{named} is no folder: {there} is a file")
+    if there != path and not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{named} cannot be made: {there} is not writable")
 
 
 def _try(named: str, ask: Callable[[], bool]) -> bool:

@@ -17,6 +17,7 @@ from kerasbench.config import checks, composition
 from kerasbench.config.schema import Config, DataSource, Task
 from kerasbench.jobs import place
 from kerasbench.jobs.summary import summarise
+from kerasbench.paths import absolute
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
@@ -45,6 +46,7 @@ class SweepCallback(Callback):
             overrides = _overrides(config)
             jobs = _jobs(config, overrides)
             fixed, swept = _split(overrides)
+            checks.folder(f"hydra.sweep.dir={config.hydra.sweep.dir}", Path(absolute(config.hydra.sweep.dir)))
             _check_swept(config, overrides, swept)
             place.hand_on(config, swept)
             progress.begin(jobs, config.quiet)

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kerasbench.credentials import without_credentials
 
+_HYDRA = ("hydra", "omegaconf", "antlr4")
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"  # as the user set it, before train.py sets it for Hydra
 
 
@@ -47,11 +48,11 @@ def reporting(unexpected: bool = False) -> Iterator[None]:
 
 
 def _is_of_hydra(error: Exception) -> bool:
-    """Return whether Hydra or OmegaConf raised an error: they read nothing but what the user wrote."""
-    module = ""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        module = frame.f_globals.get("__name__", "")
-    return module.partition(".")[0] in ("hydra", "omegaconf", "antlr4")
+    """Return whether an error comes from Hydra itself, which acts on nothing but what the user wrote."""
+    frames = traceback.walk_tb(error.__traceback__)
+    packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in frames]
+    ours_or_hydras = [package for package in packages if package in (*_HYDRA, "kerasbench", "hydra_plugins")]
+    return bool(ours_or_hydras) and ours_or_hydras[-1] in _HYDRA
 
 
 def one_line(error: BaseException) -> str:
