@@ -19,7 +19,7 @@ class Rounds(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Sweep; with repeats, `seed` is not a choice but where they start."""
         if self._repeats > 1:
-            arguments = [argument for argument in arguments if not argument.startswith("seed=")]
+            arguments = [argument for argument in arguments if not _is_seed(argument)]
         return super().sweep(arguments)
 
     def _parse_config(self) -> list[str]:
@@ -42,13 +42,17 @@ class Rounds(BasicSweeper):
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every job beforehand, but not once for each seed: they are all alike in what can be wrong."""
-        distinct = {tuple(one for one in job if not one.startswith("seed=")): job for job in batch}
+        distinct = {tuple(one for one in job if not _is_seed(one)): job for job in batch}
         super().validate_batch_is_legal(list(distinct.values()))
 
     @property
     def _repeats(self) -> int:
         assert self.config is not None
         return int(self.config.repeats)
+
+
+def _is_seed(override: str) -> bool:
+    return override.partition("=")[0].lstrip("+") == "seed"
 
 
 # Hydra finds this module by the folder's name, in which it wants all plugins.

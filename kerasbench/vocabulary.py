@@ -67,6 +67,8 @@ class Tag:
     FINGERPRINT = HARDWARE + "fingerprint"  # equal on equal machines
     CONFIG_HASH = "config.hash"  # equal for runs of one experiment
     COMPARISON_HASH = "comparison.hash"  # equal for runs that may be ranked together
+    MEASUREMENT = "measurement"  # the version of what is measured, and how
+    ENVIRONMENT = "environment"  # equal for runs of one backend in the same software, configured alike
     IN_FORCE = "in_force."  # the beginning of those that tell a setting as the running framework has it
     COMMAND = "command"
     GIT_COMMIT = "git.commit"

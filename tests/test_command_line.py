@@ -3,7 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
+from kerasbench.config import composition
+from kerasbench.paths import CONF
+from kerasbench.terminal.errors import reporting
 from tests.conftest import Train
 
 
@@ -18,6 +22,16 @@ from tests.conftest import Train
         (["data.root=/nonexistent", "data.source=real"], "/nonexistent"),
         (["-m", "backend=tensorflow,nosuch"], "backend/nosuch"),
         (["-m", "trainer.epochs=1,-1"], "trainer.epochs"),
+        (["+trainer.learning_rate=99"], "trainer.learning_rate"),
+        (["-m", "backend=tensorflow,null"], "backend"),
+        (["backend=null"], "backend=null"),
+        (["+hydra.nosuch=1"], "hydra.nosuch"),
+        (["hydra.run.dir=/dev/null/x"], "/dev/null"),
+        (["-m", "seed=1,2", "hydra.sweep.dir=/dev/null/x"], "/dev/null"),
+        (["label=[" + "[" * 2000], "nested"),
+        (["environments.folder=/proc/nosuch"], "/proc/nosuch"),
+        (["-m", "seed=range(0,1000000)"], "1000000 jobs"),
+        (["-m", "repeats=2", "seed=4294967295"], "seed=4294967295"),
         (["backend.interpreter=/nonexistent", "environments.folder=made-by-a-test"], "/nonexistent"),
     ],
 )
@@ -50,6 +64,19 @@ def test_a_store_that_cannot_be_used_ends_a_sweep_in_one_line_before_anything_is
     assert why in line
     assert "secret" not in line + done.stdout
     assert not (tmp_path / "envs").exists()
+
+
+def test_an_error_that_hydra_did_not_foresee_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    composition.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"), pytest.raises(SystemExit) as exit, reporting():
+        compose("config", ["backend=null"])
+    assert exit.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_an_error_of_our_own_is_not_called_the_users() -> None:
+    with pytest.raises(ValueError, match="ours"), reporting():
+        raise ValueError("ours")
 
 
 def test_help_shows_the_choices_the_overrides_and_examples(train: Train) -> None:

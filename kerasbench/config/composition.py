@@ -1,64 +1,20 @@
-"""Composes the configuration, and checks what types cannot express."""
+"""Composes the configuration, checked, with absolute paths."""
 
 import os
 import shlex
 from dataclasses import replace
-from pathlib import Path
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import settings
-from kerasbench.config.schema import BackendConfig, Config, DataSource, TrackingConfig
-from kerasbench.credentials import without_credentials
+from kerasbench.config import checks, command_line
+from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, sqlite_uri, work_path
-from kerasbench.terminal.errors import UserError
-from kerasbench.vocabulary import Metric
-
-# What a run may return to Hydra's sweepers: the last epoch's figures, and those of the whole run.
-OBJECTIVES = (*Metric.OF_EPOCH, *Metric.OF_RUN)
-
-
-def _check(config: Config) -> None:
-    """Raise UserError for a value that its type allows and a run cannot use."""
-    _at_least(0, "seed", config.seed)
-    _at_least(1, "trainer.epochs", config.trainer.epochs)
-    _at_least(1, "trainer.batch_size", config.trainer.batch_size)
-    _at_least(1, "repeats", config.repeats)
-    _at_least(1, "settings.threads", config.settings.threads)
-    _at_least(1, "settings.steps_per_execution", config.settings.steps_per_execution)
-    _at_least(1, "parity.steps", config.parity.steps)
-    _at_least(1, "parity.batch_size", config.parity.batch_size)
-    if config.trainer.augment and not config.data.images:
-        raise UserError(f"trainer.augment=true shifts and flips images, and {config.data.name} holds none")
-    if not (CONF / "backend" / f"{config.parity.reference}.yaml").exists():
-        raise UserError(f"parity.reference={config.parity.reference} is no backend; see `python train.py --help`")
-    _at_least(1, "data.train_samples", config.data.train_samples)
-    _at_least(1, "data.test_samples", config.data.test_samples)
-    root, source = config.data.root, config.data.source
-    if root and source is not DataSource.embedded and not Path(root).is_dir():
-        raise UserError(
-            f"data.root={root} is no folder. Name the folder that holds the real data "
-            "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
-        )
-    if config.telemetry.interval_seconds <= 0:
-        raise UserError(f"telemetry.interval_seconds must be above 0, not {config.telemetry.interval_seconds}")
-    if config.objective not in OBJECTIVES:
-        raise UserError(f"objective={config.objective} is no metric of a run; there are: {', '.join(OBJECTIVES)}")
-    uri = config.tracking.uri
-    if without_credentials(uri) != uri != os.environ.get("MLFLOW_TRACKING_URI"):
-        raise UserError(
-            "tracking.uri holds a password, and Hydra writes what a command says into files: "
-            "put the address into the variable MLFLOW_TRACKING_URI"
-        )
-    settings.check(config.backend, config.settings)
-
-
-def _at_least(least: int, key: str, value: int | None) -> None:
-    if value is not None and value < least:
-        raise UserError(f"{key} must be at least {least}, not {value}")
+from kerasbench.terminal.errors import UserError, one_line
 
 
 def register() -> None:
@@ -79,15 +35,48 @@ def typed(node: DictConfig) -> Config:
     """Return what Hydra composed, resolved and checked, its folders absolute.
 
     Raises:
-        UserError: a value is out of its range, or a path that must exist does not.
+        UserError: a key is unknown, a value is out of its range, or a path that must exist does not.
         OmegaConfBaseException: a value is missing or cannot be resolved.
     """
+    checks.known_keys(node)
     config = unchecked(node)
-    _check(config)
-    config.data.cache = absolute(config.data.cache)
-    config.environments.folder = absolute(config.environments.folder)
-    config.data.root = config.data.root and absolute(config.data.root)
+    checks.values(config)
+    _make_absolute(config)
+    checks.folders(config)
     return config
+
+
+def _make_absolute(config: Config) -> None:
+    """Make every path mean the folder that the command started in: `hydra.job.chdir` changes the current one."""
+    config.data.root = _absolute("data.root", config.data.root) if config.data.root else None
+    config.data.cache = _absolute("data.cache", config.data.cache)
+    config.environments.folder = _absolute("environments.folder", config.environments.folder)
+    config.tracking = absolute_store(config.tracking)
+
+
+def absolute_store(tracking: TrackingConfig) -> TrackingConfig:
+    """Return where runs are kept, a SQLite file and a folder of artifacts by their absolute paths.
+
+    Raises:
+        UserError: there is no address, or the store is in memory: it would be gone with the process.
+    """
+    uri, artifacts = tracking.uri, tracking.artifacts
+    if not uri.strip():
+        raise UserError("tracking.uri is empty: name a store, or unset the variable MLFLOW_TRACKING_URI")
+    if uri in ("sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:"):
+        raise UserError(f"tracking.uri={uri} is a store in memory, and no run would be left: name a file")
+    if uri.startswith("sqlite:///"):
+        uri = "sqlite:///" + _absolute("tracking.uri", uri.removeprefix("sqlite:///"))
+    if "://" not in artifacts:
+        artifacts = _absolute("tracking.artifacts", artifacts)
+    return replace(tracking, uri=uri, artifacts=artifacts)
+
+
+def _absolute(key: str, path: str) -> str:
+    try:
+        return absolute(path)
+    except RuntimeError as error:  # ~nobody/folder
+        raise UserError(f"{key}={path}: {error}") from error
 
 
 def unchecked(node: DictConfig) -> Config:
@@ -103,15 +92,27 @@ def compose(overrides: list[str]) -> Config:
     Raises:
         UserError, HydraException, OmegaConfBaseException: as `train.py` would.
     """
+    return typed(_composed(overrides))
+
+
+def _composed(overrides: list[str]) -> DictConfig:
     register()
+    command_line.check(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return typed(hydra_compose("config", overrides))
+        try:
+            return hydra_compose("config", overrides)
+        except (HydraException, OmegaConfBaseException):
+            raise
+        except Exception as error:  # what Hydra did not foresee in an override
+            raise UserError(one_line(error)) from error
 
 
 def store(uri: str | None, experiment: str | None) -> TrackingConfig:
     """Return where runs are kept, as configured; another store or experiment where it is named."""
-    configured = compose(["data.root=null"]).tracking  # it needs no data, wherever KERASBENCH_DATA points
-    return replace(configured, uri=uri or configured.uri, experiment=experiment or configured.experiment)
+    configured = unchecked(_composed([])).tracking  # whoever only reads a store needs no data and no caches
+    return absolute_store(
+        replace(configured, uri=uri or configured.uri, experiment=experiment or configured.experiment)
+    )
 
 
 def backend_named(name: str) -> BackendConfig:

@@ -3,14 +3,18 @@
 import copy
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import Enum
 from typing import Any
 
-from kerasbench.config.schema import Config, Task
+from kerasbench.config.schema import BackendConfig, Config, Task
 from kerasbench.credentials import without_credentials
-from kerasbench.paths import PROJECT
+from kerasbench.paths import PROJECT, cache_path
+
+# The version of what is measured, and how, as asv's `benchmark.version`. Raise it by hand, by 1, with every change that
+# moves a figure or what it means: the clock, the request's defaults, a fix, a framework's module, the stand-in data.
+MEASUREMENT = 1
 
 # Settings, and groups of them, that decide nothing which is computed or measured.
 _INDIFFERENT = (
@@ -27,6 +31,7 @@ _INDIFFERENT = (
     "quiet",
     "sweep",
 )
+_LOOKS = ("colour", "marker")  # of a backend
 # What runs of one ranking need not have in common: backend and seed tell competitors and rounds apart, and the digest
 # tells the data apart, wherever they come from.
 NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source")
@@ -34,15 +39,17 @@ NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source")
 
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as dicts, lists, strings and numbers, for all to read: without credentials."""
+    return {key: _simple(value) for key, value in asdict(config).items()}
 
-    def simple(value: Any) -> Any:
-        if isinstance(value, str):
-            return without_credentials(value)
-        if isinstance(value, dict):
-            return {key: simple(item) for key, item in value.items()}
-        return value.name if isinstance(value, Enum) else value
 
-    return {key: simple(value) for key, value in asdict(config).items()}
+def _simple(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, dict):
+        return {key: _simple(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_simple(item) for item in value]
+    return value.name if isinstance(value, Enum) else value
 
 
 def flat(config: Config) -> dict[str, str]:
@@ -65,13 +72,32 @@ def digest(config: Config) -> str:
 def comparison(config: Config, variant: Sequence[str]) -> str:
     """Return a short hash that is equal for two runs that may be put in one ranking, on equal data and hardware.
 
+    The version of the measurement is part of it. The backend is not, since a ranking holds several: what else tells
+    two runs of one backend apart is in `environment`.
+
     Args:
         config: the run's.
         variant: the overrides, KEY=VALUE, that its sweep varied on purpose, besides the backend: they tell competitors
             apart, not rankings.
     """
     varied = [override.partition("=")[0].lstrip("+") for override in variant]
-    return _hash(plain(config), [*NOT_COMPARED, *varied])
+    return _hash(plain(config) | {"measurement": MEASUREMENT}, [*NOT_COMPARED, *varied])
+
+
+def environment(backend: BackendConfig, proof: Mapping[str, Any], packages: str) -> str:
+    """Return a short hash that is equal for two runs of one backend in the same software, configured alike.
+
+    Two runs that differ here are no repetitions of each other, whatever else is equal: another interpreter, another
+    version of any package, other environment variables, fixes or advice.
+
+    Args:
+        backend: as its file and the command line give it.
+        proof: the versions that the environment told of itself: of Keras, the backend, Python.
+        packages: every installed package with its version, one a line.
+    """
+    settings = {name: value for name, value in asdict(backend).items() if name not in _LOOKS}
+    content = {"backend": _simple(settings), "proof": dict(proof), "packages": sorted(packages.split("\n"))}
+    return _hash(content, [])
 
 
 def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
@@ -82,5 +108,7 @@ def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
         for parent in parents:
             node = node.get(parent, {})
         node.pop(name, None)
-    text = json.dumps(kept, sort_keys=True).replace(str(PROJECT), "")
+    text = json.dumps(kept, sort_keys=True)
+    for folder in (cache_path(""), str(PROJECT)):  # where things are kept decides nothing
+        text = text.replace(folder, "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -55,16 +55,34 @@ class Published:
                 )
             yield content
 
+    def files(self, place: Path) -> list[Path]:
+        """Return the files that `contents` reads if this is its root or its cache: an archive, or those wanted."""
+        unpacked = self._unpacked(place)
+        return [path for path in unpacked.values() if path.is_file()] or self._archives(place)[:1]
+
+    def __str__(self) -> str:
+        """Return what a folder must hold, for an error message."""
+        return f"{self._folder()}/ or {self.names[0]}"
+
     def _found(self, root: Path | None, cache: Path) -> Iterator[Content]:
         places = [place for place in (root, cache) if place]
-        folders = [place / member_folder for place in places for member_folder in (self._folder(), "")]
-        for folder in folders:
+        for place in places:
+            unpacked = self._unpacked(place)
+            if unpacked:
+                return _read_files(unpacked)
+        archives = [archive for place in places for archive in self._archives(place)]
+        return read_members(archives[0] if archives else fetch(self.archive, cache), self.members)
+
+    def _unpacked(self, place: Path) -> dict[str, Path]:
+        """Return the path of each member in the folder that holds any; empty if none does."""
+        for folder in (place / self._folder(), place):
             paths = {member: folder / PurePosixPath(member).relative_to(self._folder()) for member in self.members}
             if any(path.is_file() for path in paths.values()):
-                return _read_files(paths)
-        archives = (place / name for place in places for name in self.names)
-        archive = next((path for path in archives if path.is_file()), None)
-        return read_members(archive or fetch(self.archive, cache), self.members)
+                return paths
+        return {}
+
+    def _archives(self, place: Path) -> list[Path]:
+        return [place / name for name in self.names if (place / name).is_file()]
 
     def _folder(self) -> str:
         return PurePosixPath(next(iter(self.members))).parts[0]

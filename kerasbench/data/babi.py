@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Question(NamedTuple):
     answer: str
 
 
-def real(root: Path | None, cache: Path, task: str, subset: str) -> Arrays:
+def real(root: Path | None, cache: Path, task: Literal["qa1", "qa2"], subset: Literal["en", "en-10k"]) -> Arrays:
     """Return a task of bAbI 1.2.
 
     Args:
@@ -59,11 +59,27 @@ def real(root: Path | None, cache: Path, task: str, subset: str) -> Arrays:
         DownloadError: it is neither in `root` nor in the cache, and cannot be fetched.
     """
     name = _name(task, subset)
-    members = {part: f"tasks_1-20_v1-2/{subset}/{_TASKS[task]}_{part}.txt" for part in ("train", "test")}
-    digests = {member: _DIGESTS[f"{subset}/{task}_{part}"] for part, member in members.items()}
-    found = {content.member: content for content in Published(_ARCHIVE, _NAMES, digests).contents(root, cache)}
-    train, test = (parse(found[member].content.decode(), found[member].where) for member in members.values())
-    return vectorised(name, train, test)
+    found = {content.member: content for content in _published(task, subset).contents(root, cache)}
+    train, test = (found[member] for member in _members(task, subset))
+    return vectorised(name, parse(train.content.decode(), train.where), parse(test.content.decode(), test.where))
+
+
+def files(place: Path, task: str, subset: str) -> list[Path]:
+    """Return the files that `real` reads if this is its root or its cache."""
+    return _published(task, subset).files(place)
+
+
+HOLDS = "tasks_1-20_v1-2/ or tasks_1-20_v1-2.tar.gz"
+
+
+def _members(task: str, subset: str) -> list[str]:
+    """Return where the archive has a task's training and test questions."""
+    return [f"tasks_1-20_v1-2/{subset}/{_TASKS[task]}_{part}.txt" for part in ("train", "test")]
+
+
+def _published(task: str, subset: str) -> Published:
+    digests = (_DIGESTS[f"{subset}/{task}_{part}"] for part in ("train", "test"))
+    return Published(_ARCHIVE, _NAMES, dict(zip(_members(task, subset), digests, strict=True)))
 
 
 def embedded(task: str, subset: str) -> Arrays:

@@ -60,6 +60,11 @@ def real(root: Path | None, cache: Path) -> Arrays:
     return Arrays("cifar10", ("image",), 10, parts)
 
 
+def files(place: Path) -> list[Path]:
+    """Return the files that `real` reads if this is its root or its cache."""
+    return FILES.files(place)
+
+
 def read_batch(content: bytes, where: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return a batch's images (count, 32, 32, 3) and labels (count,), both bytes.
 
@@ -115,4 +120,5 @@ class _Unpickler(pickle.Unpickler):
             ) from None
 
 
+HOLDS = str(FILES)
 embedded = colour_shapes.embedded

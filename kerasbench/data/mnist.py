@@ -33,8 +33,7 @@ def real(root: Path | None, cache: Path) -> Arrays:
         UserError: a file is damaged, or missing beside others of the set.
         DownloadError: it is not here, and cannot be fetched.
     """
-    places = [root / "mnist", root] if root else []
-    folder = next((place for place in places if any((place / file.name).is_file() for file in FILES.values())), None)
+    folder = _folder(root) if root else None
     paths = {
         part: verified(folder / file.name, file.digest) if folder else fetch(file, cache / "mnist")
         for part, file in FILES.items()
@@ -43,6 +42,18 @@ def real(root: Path | None, cache: Path) -> Arrays:
     for part in ("train_image", "test_image"):
         parts[part] = parts[part][..., np.newaxis]  # one channel
     return Arrays("mnist", ("image",), 10, parts)
+
+
+def files(place: Path) -> list[Path]:
+    """Return the files that `real` reads if this is its root or its cache."""
+    folder = _folder(place)
+    return [folder / file.name for file in FILES.values() if (folder / file.name).is_file()] if folder else []
+
+
+def _folder(place: Path) -> Path | None:
+    """Return the folder that holds any of the files: `place`, or mnist/ in it."""
+    folders = (place / "mnist", place)
+    return next((one for one in folders if any((one / file.name).is_file() for file in FILES.values())), None)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -62,4 +73,5 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
+HOLDS = f"mnist/ or {FILES['train_image'].name} and the three others"
 embedded = digits.embedded

@@ -1,14 +1,17 @@
 """Finds a data set (folder, cache, network, stand-in), and keeps it prepared in one file that all backends read."""
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,7 +36,7 @@ class PreparedData:
         inputs: the names of the model's inputs, in order.
         classes: the number of classes.
         train_examples, test_examples: how many there are in all.
-        note: why it is a stand-in, where it is one.
+        note: what its user should know: that it is a stand-in or comes from elsewhere, and why; empty if nothing.
     """
 
     path: str
@@ -53,58 +56,140 @@ def prepare(config: DataConfig) -> PreparedData:
     Real data are looked for in `data.root`, then in the cache, then on the network.
 
     Raises:
-        UserError: the files are damaged, or `data.source=real` and they cannot be had.
+        UserError: the files are damaged, `data.source=real` and they are not in `data.root` or cannot be had, or the
+            cache cannot be written.
     """
     options = json.dumps(config.options, sort_keys=True)
-    return _prepare(config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache))
+    try:
+        data = _prepare(
+            config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache)
+        )
+    except OSError as error:
+        raise UserError(f"{config.name} cannot be prepared in data.cache={config.cache}: {error}") from error
+    notes = [data.note]
+    for part, asked, there in (
+        ("train", config.train_samples, data.train_examples),
+        ("test", config.test_samples, data.test_examples),
+    ):
+        if asked is not None and asked > there:
+            notes.append(f"{data.name} has only {there} examples for data.{part}_samples={asked}; all of them are used")
+    return replace(data, note="; ".join(filter(None, notes)))
 
 
 @functools.lru_cache
 def _prepare(name: str, module: str, options: str, source: DataSource, root: str | None, cache: Path) -> PreparedData:
     loader = importlib.import_module(f"kerasbench.data.{module}")
     chosen: dict[str, Any] = json.loads(options)
-    embedded = functools.partial(loader.embedded, **chosen)
-    real = functools.partial(loader.real, Path(root) if root else None, cache, **chosen)
     # With the options, lest one changed on the command line finds what was prepared with another.
     kept = "-".join([name, *map(str, chosen.values())])
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f".{kept}.lock"):
+
+        def stand_in() -> PreparedData:
+            return _kept(kept, "embedded", cache, list, functools.partial(loader.embedded, **chosen))
+
         if source is DataSource.embedded:
-            return _kept(kept, "embedded", cache, embedded)
+            return stand_in()
+        folder = Path(root) if root else None
+        note = ""
+        if folder and not loader.files(folder, **chosen):
+            note = f"data.root={root} does not hold {name} ({loader.HOLDS})"
+            if source is DataSource.real:
+                raise UserError(f"data.source=real, and {note}. Name the folder that holds it, or leave data.root out.")
+            folder = None
+        files = functools.partial(loader.files, folder or cache, **chosen)
         try:
-            return _kept(kept, "real", cache, real)
+            data = _kept(kept, "real", cache, files, functools.partial(loader.real, folder, cache, **chosen))
+            return replace(data, note=note and f"{note}; it comes from {cache}")
         except DownloadError as error:
             if source is DataSource.real:
                 raise UserError(
-                    f"data.source=real, and {name} is neither in data.root={root} nor in {cache}, and {error}. "
+                    f"data.source=real, and {name} is neither in {cache} nor to be had: {error}. "
                     "Name the folder that holds it (data.root=FOLDER or KERASBENCH_DATA)."
                 ) from error
-            stand_in = _kept(kept, "embedded", cache, embedded)
-            return PreparedData(**{**asdict(stand_in), "note": f"real {name} was not found: {error}"})
+            data = stand_in()
+            missing = f"real {name} was not found: {note and f'{note}, and '}{error}"
+            return replace(data, note=f"{missing}; training on the stand-in {data.name} instead")
 
 
-def _kept(name: str, source: str, cache: Path, load: Callable[[], Arrays]) -> PreparedData:
-    """Return the prepared file of this data set and source; load the arrays and write it if it is not there."""
+def _kept(
+    name: str, source: str, cache: Path, files: Callable[[], list[Path]], load: Callable[[], Arrays]
+) -> PreparedData:
+    """Return the prepared file of this data set and source; make it if it is not there, or not from these files.
+
+    Its description holds the size and the time of the prepared file, and of each source file whose digest was verified
+    with the same content. Where any of them differs now, the content is read and verified again; the prepared file is
+    written only if its content is another.
+
+    Args:
+        name: of the data set with its options.
+        source: "real" or "embedded".
+        cache: the folder of the prepared file.
+        files: returns what `load` would read on this machine, nothing before it is downloaded.
+        load: returns the verified arrays.
+    """
     description = cache / f"{name}-{source}-{_code()}.json"
     path = description.with_suffix(".npz")
-    if description.exists() and path.exists():
-        fields = json.loads(description.read_text())
-        return PreparedData(path=str(path), **{**fields, "inputs": tuple(fields["inputs"])})
-    arrays = load()
-    fields = {
-        "name": arrays.name,
-        "source": source,
-        "digest": arrays.digest(),
-        "inputs": arrays.inputs,
-        "classes": arrays.classes,
-        "train_examples": len(arrays.parts["train_labels"]),
-        "test_examples": len(arrays.parts["test_labels"]),
-    }
-    with _whole(path) as file:
-        np.savez(file, allow_pickle=False, **arrays.parts)
-    with _whole(description) as file:
-        file.write(json.dumps(fields).encode())
-    return PreparedData(path=str(path), **fields)
+    known = _described(description)
+    intact = known is not None and _intact(path, known)
+    states = {str(file): _state(file) for file in files()}
+    if known is None or not intact or not states.items() <= known["sources"].items():
+        arrays = load()
+        read = {str(file): _state(file) for file in files()}  # with what was downloaded
+        verified = {file: state for file, state in read.items() if states.get(file, state) == state}
+        digest = arrays.digest()
+        if known is None or not intact or known["digest"] != digest:
+            with _whole(path) as file:
+                np.savez(file, allow_pickle=False, **arrays.parts)
+            known = None
+        known = {
+            "name": arrays.name,
+            "source": source,
+            "digest": digest,
+            "inputs": arrays.inputs,
+            "classes": arrays.classes,
+            "train_examples": len(arrays.parts["train_labels"]),
+            "test_examples": len(arrays.parts["test_labels"]),
+            "sources": {**(known["sources"] if known else {}), **verified},
+        }
+    if known.get("prepared") != _state(path):
+        known["prepared"] = _state(path)
+        with _whole(description) as file:
+            file.write(json.dumps(known).encode())
+    fields = {one.name: known[one.name] for one in dataclasses.fields(PreparedData) if one.name in known}
+    return PreparedData(path=str(path), **{**fields, "inputs": tuple(known["inputs"])})
+
+
+def _described(description: Path) -> dict[str, Any] | None:
+    """Return what is known of a prepared file; None where the description is missing or damaged."""
+    try:
+        known = json.loads(description.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    fields = {"name": str, "source": str, "digest": str, "inputs": list, "classes": int, "train_examples": int,
+              "test_examples": int, "sources": dict, "prepared": list}  # fmt: skip
+    whole = isinstance(known, dict) and all(isinstance(known.get(name), kind) for name, kind in fields.items())
+    return known if whole else None
+
+
+def _intact(path: Path, known: dict[str, Any]) -> bool:
+    """Return whether a prepared file is as it was written: by its size and time, or else by its content."""
+    if not path.is_file():
+        return False
+    if known["prepared"] == _state(path):
+        return True
+    try:
+        with path.open("rb") as file, np.load(file) as parts:
+            found = Arrays(known["name"], tuple(known["inputs"]), known["classes"], dict(parts))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
+        return False
+    return found.digest() == str(known["digest"])
+
+
+def _state(path: Path) -> list[int]:
+    """Return a file's size in bytes and the time of its last change in nanoseconds."""
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
 
 
 @functools.cache

@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 
 import hydra
 from omegaconf import DictConfig
 
+from kerasbench.config import command_line
 from kerasbench.jobs.job import perform
 from kerasbench.paths import CONF
 from kerasbench.process.garbage import collected_later
@@ -19,6 +21,7 @@ def main() -> None:
     """Train one Keras model on one Keras backend and keep the run in MLflow; with -m, every combination of choices."""
     streams.prepare()
     with _running():
+        command_line.check(sys.argv[1:])
         _train()
 
 

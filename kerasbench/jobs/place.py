@@ -14,6 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from kerasbench.paths import absolute
+
 _OUTCOMES = ".outcomes"
 _NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task"}  # these have tags of their own
 
@@ -64,9 +66,9 @@ def this_job(composed: DictConfig) -> Job:
 
 def outcome_file(sweep_folder: str, sweep: str, number: int) -> Path:
     """Return the file for the outcome of a sweep's job, wherever the job itself writes its files."""
-    return Path(sweep_folder) / _OUTCOMES / sweep / f"{number}.json"
+    return Path(absolute(sweep_folder)) / _OUTCOMES / sweep / f"{number}.json"
 
 
 def outcome_files(sweep_folder: str, sweep: str) -> list[Path]:
     """Return the files of all jobs that have begun, in their order."""
-    return sorted((Path(sweep_folder) / _OUTCOMES / sweep).glob("*.json"), key=lambda file: int(file.stem))
+    return sorted((Path(absolute(sweep_folder)) / _OUTCOMES / sweep).glob("*.json"), key=lambda file: int(file.stem))

@@ -68,9 +68,9 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             store = None if job.in_sweep else open_store(config.tracking)
             collect_again()
             if data.note:
-                announce.warn(f"{data.note}; training on the stand-in {data.name} instead")
+                announce.warn(data.note)
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
-            tags = _tags(config, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
+            tags = _tags(config, environment, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
             tags |= notes.of_run(config, environment, data)
             with (
                 RecordedRun(folder, name, tags, config.tracking, store, announce.warn) as tracked,
@@ -124,7 +124,7 @@ def _report_clock(session: "Session", telemetry: Telemetry) -> None:
         session.announce.warn(f"{jump}; durations are not affected, the times of day in the store are")
 
 
-def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:
+def _tags(config: Config, environment: environments.Environment, data: "PreparedData", job: Job) -> dict[str, str]:
     tags = {
         Tag.TASK: config.task.value,
         Tag.BACKEND: config.backend.name,
@@ -134,6 +134,8 @@ def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:
         Tag.DATA_SOURCE: data.source,
         Tag.CONFIG_HASH: identity.digest(config),
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
+        Tag.MEASUREMENT: str(identity.MEASUREMENT),
+        Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, environment.packages.read_text()),
         Tag.SWEEP: job.sweep,
         Tag.VARIANT: " ".join(job.variant),
         Tag.LABEL: config.label or "",

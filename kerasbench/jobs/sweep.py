@@ -3,28 +3,29 @@
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import composition
-from kerasbench.config.schema import Config, Task, TrackingConfig
+from kerasbench.config import checks, composition
+from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
 from kerasbench.jobs import place
 from kerasbench.jobs.summary import summarise
-from kerasbench.paths import work_path
+from kerasbench.paths import absolute, work_path
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
 
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
+_OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied")
 
 
 class SweepCallback(Callback):
@@ -38,6 +39,8 @@ class SweepCallback(Callback):
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
             _hand_on_earlier_runs([checked])
+            if checked.data.source is DataSource.real:  # else the run looks for data while its worker imports Keras
+                _prepare([checked])
             if not environments.ready(checked.backend, Path(checked.environments.folder)):
                 _open_stores([checked])  # an installation takes minutes; otherwise the run itself opens it in time
             _provision([checked])
@@ -45,13 +48,17 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check every choice of the sweep, and provision every backend, before any training starts."""
         with reporting(unexpected=True):
-            fixed, swept = _overrides(config)
+            overrides = _overrides(config)
+            jobs = _jobs(config, overrides)
+            fixed, swept = _split(overrides)
+            checks.folder(f"hydra.sweep.dir={config.hydra.sweep.dir}", Path(absolute(config.hydra.sweep.dir)))
+            _check_swept(config, overrides, swept)
             place.hand_on(config, swept)
-            _check_repeats(config, swept)
-            progress.begin(_jobs(config, swept), config.quiet)
+            progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             _open_stores(choices)  # this imports MLflow, which must not happen beside the first worker
             _hand_on_earlier_runs(choices)
+            _prepare(choices)
             _provision(choices)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -66,40 +73,70 @@ class SweepCallback(Callback):
                 raise SystemExit(1)
 
 
-def _jobs(master: DictConfig, swept: dict[str, list[str]]) -> int:
-    """Return the number of jobs: the trials of a sweeper that searches, or the product of all choices."""
-    trials = master.hydra.sweeper.get("n_trials")
-    return int(trials or math.prod(map(len, swept.values())) * master.repeats)
-
-
-def _overrides(master: DictConfig) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the sweep's fixed overrides, and by key those that it varies, one for each value.
-
-    They come from the configuration (an experiment's `hydra.sweeper.params`) and, winning, from the command line. An
-    interval, which only some sweepers know, has no values here; they are checked by its jobs.
-    """
+def _overrides(master: DictConfig) -> dict[str, Override]:
+    """Return the sweep's overrides by key, an experiment's `hydra.sweeper.params` and, winning, the command line's."""
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     chosen = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
-    parsed: dict[str, Override] = {}
-    for override in parser.parse_overrides([*chosen, *master.hydra.overrides.task]):
-        parsed[str(override.get_key_element())] = override
+    parsed = parser.parse_overrides([*chosen, *master.hydra.overrides.task])
+    return {str(override.get_key_element()).lstrip("+"): override for override in parsed}
+
+
+def _jobs(master: DictConfig, overrides: Mapping[str, Override]) -> int:
+    """Return the number of jobs: the trials of a sweeper that searches, or the product of all choices.
+
+    Raises:
+        UserError: there is none, or there are more than one command runs; no choice is made a list to know it.
+    """
+    counts = {key: _count(override) for key, override in overrides.items() if override.is_discrete_sweep()}
+    none = [overrides[key].input_line for key, count in counts.items() if not count]
+    if none:
+        raise UserError(f"{none[0]} holds no value: there is nothing to run")
+    trials = master.hydra.sweeper.get("n_trials")
+    jobs = trials or math.prod(counts.values()) * master.repeats
+    if jobs > checks.MOST_JOBS:
+        raise UserError(f"this sweep has {jobs:.0f} jobs, and one command runs at most {checks.MOST_JOBS}")
+    return int(jobs)
+
+
+def _count(override: Override) -> float:
+    """Return how many values a sweep's override has, without making them."""
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        start, stop, step = (float(one) for one in (value.start, value.stop, value.step))  # type: ignore[arg-type]
+        if not step or not all(map(math.isfinite, (start, stop, step))):
+            raise UserError(f"{override.input_line} never ends")
+        return max(0, math.ceil((stop - start) / step))
+    return len(value.list) if isinstance(value, ChoiceSweep) else sum(1 for _ in override.sweep_string_iterator())
+
+
+def _split(overrides: Mapping[str, Override]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the sweep's fixed overrides, and by key those that it varies, one for each value.
+
+    An interval, which only some sweepers know, has no values here; they are checked by its jobs.
+    """
     fixed, swept = [], {}
-    for key, override in parsed.items():
+    for key, override in overrides.items():
+        written = str(override.get_key_element())
         if not override.is_sweep_override():
-            fixed.append(f"{key}={override.get_value_element_as_str()}")
+            fixed.append(f"{written}={override.get_value_element_as_str()}")
         else:
             values = override.sweep_string_iterator() if override.is_discrete_sweep() else ()
-            swept[key.lstrip("+")] = [f"{key}={value}" for value in values]
+            swept[key] = [f"{written}={value}" for value in values]
     return fixed, swept
 
 
-def _check_repeats(config: DictConfig, swept: dict[str, list[str]]) -> None:
-    if config.repeats == 1:
+def _check_swept(master: DictConfig, overrides: Mapping[str, Override], swept: Mapping[str, list[str]]) -> None:
+    """Check what belongs to the command as a whole: it is read once, before Hydra makes the jobs."""
+    of_an_experiment = set(master.hydra.sweeper.get("params") or {})
+    for key in _OF_THE_COMMAND:
+        if key in swept or key in of_an_experiment:
+            raise UserError(f"{overrides[key].input_line}: {key} is one for all jobs of a command: give one value")
+    if master.repeats == 1:
         return
-    if "seed" in swept:
-        raise UserError(f"repeats={config.repeats} draws seeds of its own: give one seed, from which they count up")
-    if config.hydra.sweeper._target_ != _ROUNDS:
-        raise UserError(f"repeats={config.repeats} needs Hydra's sweeper `rounds`: leave out hydra/sweeper=")
+    if "seed" in swept or "seed" in of_an_experiment:
+        raise UserError(f"repeats={master.repeats} draws seeds of its own: give one seed, from which they count up")
+    if master.hydra.sweeper._target_ != _ROUNDS:
+        raise UserError(f"repeats={master.repeats} needs Hydra's sweeper `rounds`: leave out hydra/sweeper=")
 
 
 def _open_stores(configs: Sequence[Config]) -> None:
@@ -142,6 +179,13 @@ def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds
         )
 
 
+def _prepare(configs: Sequence[Config]) -> None:
+    from kerasbench.data import prepare  # NumPy: not before a single run's worker starts
+
+    for config in configs:
+        prepare(config.data)
+
+
 def _provision(configs: Sequence[Config]) -> None:
     needed = {config.backend.name: (config.backend, config.environments.folder) for config in configs}
     for config in configs:
@@ -149,7 +193,10 @@ def _provision(configs: Sequence[Config]) -> None:
             reference = config.parity.reference
             needed.setdefault(reference, (composition.backend_named(reference), config.environments.folder))
     for name, (backend, folder) in needed.items():
-        environments.provision(backend, Path(folder), progress.current().announcing(name))
+        try:
+            environments.provision(backend, Path(folder), progress.current().announcing(name))
+        except OSError as error:
+            raise UserError(f"environments.folder={folder} cannot be used: {error}") from error
 
 
 def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> list[Config]:
@@ -166,6 +213,7 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
 
 
 def _typed(composed: DictConfig) -> Config:
+    checks.known_keys(composed)  # Hydra's own, too
     return composition.typed(_without_hydra(composed))
 
 

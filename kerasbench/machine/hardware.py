@@ -4,6 +4,7 @@ import hashlib
 import math
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ import psutil
 from kerasbench.machine.nvml import Gpu
 from kerasbench.vocabulary import Tag
 
+_CPU_INFO = Path("/proc/cpuinfo")
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -61,10 +63,25 @@ def _limit(group: Path) -> float:
 
 def cpu_name() -> str:
     """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    lines = _CPU_INFO.read_text(encoding="utf-8").splitlines() if _CPU_INFO.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    # Linux on ARM gives numbers where lscpu knows names; macOS calls every chip of one kind "arm".
+    found = names[:1] or [_told("sysctl", "-n", "machdep.cpu.brand_string"), _lscpu()]
+    return next(filter(None, found), "") or platform.processor() or platform.machine()
+
+
+def _lscpu() -> str:
+    lines = _told("lscpu").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("Model name:")), "")
+
+
+def _told(*command: str) -> str:
+    """Return what a program prints, nothing if it is not here or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"LC_ALL": "C"})
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
 
 
 def tags(gpus: list[Gpu]) -> dict[str, str]:

@@ -53,8 +53,9 @@ def _memory_mib(handle: Any) -> int:
 def _visible(handles: list[Any], variables: Mapping[str, str]) -> list[Any]:
     """Return the GPUs that CUDA_VISIBLE_DEVICES leaves a worker, in its order.
 
-    As CUDA reads it: numbers, or beginnings of ids, up to the first that fits no GPU. A part of a GPU (`MIG-...`), and
-    numbers in another order than NVML's, are not told apart: then all are returned.
+    As CUDA reads it: numbers, or beginnings of ids, up to the first that fits no GPU; none at all where a GPU is named
+    twice (so says PyTorch, torch/cuda/__init__.py, `_parse_visible_devices`). A part of a GPU (`MIG-...`), and numbers
+    in another order than NVML's, are not told apart: then all are returned.
     """
     asked = variables.get("CUDA_VISIBLE_DEVICES")
     if asked is None or "MIG-" in asked or variables.get("CUDA_DEVICE_ORDER", _ORDER) != _ORDER:
@@ -64,6 +65,8 @@ def _visible(handles: list[Any], variables: Mapping[str, str]) -> list[Any]:
         fitting = [handle for number, handle in enumerate(handles) if name == str(number) or _is(handle, name)]
         if len(fitting) != 1:
             break
+        if fitting[0] in found:
+            return []
         found += fitting
     return found
 

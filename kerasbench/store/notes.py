@@ -35,4 +35,7 @@ def of_run(config: Config, environment: "Environment", data: "PreparedData") -> 
     how = f"{trainer.epochs} epochs, batch {trainer.batch_size}, seed {config.seed}"
     note = f"**{config.backend.name}** ({versions}) {what}: `{config.model.name}` on {data.name}, {how}.\n\n"
     note += f"To repeat: `{source[Tag.COMMAND]}`"
-    return {NOTE: note + (f" (commit {commit}{dirty})" if commit else ""), COLOUR: colour(config.backend.name)}
+    return {
+        NOTE: note + (f" (commit {commit}{dirty})" if commit else ""),
+        COLOUR: config.backend.colour or colour(config.backend.name),
+    }

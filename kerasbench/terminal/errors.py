@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kerasbench.credentials import without_credentials
 
+_HYDRA = ("hydra", "omegaconf", "antlr4")
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"  # as the user set it, before train.py sets it for Hydra
 
 
@@ -36,11 +37,22 @@ def reporting(unexpected: bool = False) -> Iterator[None]:
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         raise SystemExit(2) from None
-    except Exception:
+    except Exception as error:
+        if _is_of_hydra(error) and not TRACEBACKS:
+            print(f"error: {one_line(error)}", file=sys.stderr)
+            raise SystemExit(2) from None
         if not unexpected:
             raise
         traceback.print_exc()
         raise SystemExit(1) from None
+
+
+def _is_of_hydra(error: Exception) -> bool:
+    """Return whether an error comes from Hydra itself, which acts on nothing but what the user wrote."""
+    frames = traceback.walk_tb(error.__traceback__)
+    packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in frames]
+    ours_or_hydras = [package for package in packages if package in (*_HYDRA, "kerasbench", "hydra_plugins")]
+    return bool(ours_or_hydras) and ours_or_hydras[-1] in _HYDRA
 
 
 def one_line(error: BaseException) -> str:

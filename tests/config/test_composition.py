@@ -1,7 +1,5 @@
 """What conf/ and the command line may say."""
 
-from pathlib import Path
-
 import pytest
 from omegaconf.errors import OmegaConfBaseException
 
@@ -66,12 +64,6 @@ def test_the_environment_variables_of_the_user_are_honoured(monkeypatch: pytest.
     composed = composition.compose([])
     assert composed.tracking.uri == "http://tracking.example"
     assert composed.data.root == str(tmp_path)
-
-
-def test_folders_are_relative_to_where_the_user_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    composed = composition.compose(["data.cache=cache", "environments.folder=envs"])
-    assert (composed.data.cache, composed.environments.folder) == (f"{tmp_path}/cache", f"{tmp_path}/envs")
 
 
 def test_what_only_reads_the_store_needs_no_data(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,9 @@
 """When two runs are the same experiment, and when they may be put in one ranking."""
 
+from dataclasses import replace
+
+import pytest
+
 from kerasbench.config import composition, identity
 
 
@@ -25,7 +29,7 @@ def test_backends_and_seeds_may_be_compared_and_other_settings_may_not() -> None
 
 
 def test_what_a_sweep_varies_on_purpose_tells_competitors_apart_and_not_rankings() -> None:
-    one, two = (_comparison(variant=(f"settings.threads={threads}", "+model.build.extra=7")) for threads in (1, 2))
+    one, two = (_comparison(variant=(f"settings.threads={threads}", "model.build.units=7")) for threads in (1, 2))
     assert one == two
     assert one != _comparison()
 
@@ -36,3 +40,43 @@ def test_params_are_flat_and_dotted() -> None:
     assert params["model.optimizer.learning_rate"] == "0.001"
     assert params["data.source"] == "auto"
     assert params["settings.variant"] == "stock"
+
+
+def test_another_version_of_the_measurement_is_not_ranked_with_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = _comparison()
+    monkeypatch.setattr(identity, "MEASUREMENT", identity.MEASUREMENT + 1)
+    assert _comparison() != now
+
+
+def test_runs_of_one_backend_in_other_software_or_configured_otherwise_are_told_apart() -> None:
+    proof, packages = {"keras_version": "3.15.1", "python_version": "3.11.7"}, "keras==3.15.1\nnumpy==2.2.0\n"
+    backend = composition.backend_named("theano")
+    now = identity.environment(backend, proof, packages)
+    assert identity.environment(composition.backend_named("theano"), dict(proof), packages) == now
+    assert identity.environment(replace(backend, colour="#000000", marker="o"), proof, packages) == now
+    assert len({
+        now,
+        identity.environment(backend, proof | {"python_version": "3.11.8"}, packages),
+        identity.environment(backend, proof, packages.replace("2.2.0", "2.2.1")),
+        identity.environment(replace(backend, variables={"THEANO_FLAGS": "device=cpu"}), proof, packages),
+        identity.environment(replace(backend, fixes=[]), proof, packages),
+        identity.environment(replace(backend, interpreter="/usr/bin/python3.6"), proof, packages),
+    }) == 6  # fmt: skip
+
+
+def test_where_the_caches_are_tells_nothing_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kept_in(cache: str) -> str:
+        monkeypatch.setattr("kerasbench.config.identity.cache_path", lambda name: f"{cache}/{name}")
+        variables = {"THEANO_FLAGS": f"base_compiledir={cache}/theano"}
+        return identity.environment(replace(composition.backend_named("jax"), variables=variables), {}, "")
+
+    assert kept_in("/home/one/.cache") == kept_in("/home/another/.cache")
+
+
+def test_a_password_in_any_text_stays_out_of_the_params() -> None:
+    address = "https://user:secret@host.example/x"
+    overrides = [f"label='{address}'", f"+backend.variables.PROXY='{address}'", f"backend.requirements='{address}'"]
+    params = identity.flat(composition.compose(overrides))
+    assert "secret" not in str(params)
+    assert params["label"] == "https://host.example/x"
+    assert "secret" not in str(identity.plain(composition.compose(["sweep.varied=['a://b:secret@c']"])))

@@ -4,6 +4,7 @@ import io
 import re
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,8 +180,8 @@ def test_train_and_test_are_told_apart() -> None:
     ],
 )
 def test_real_babi_has_the_sizes_that_keras_examples_print(
-    task: str,
-    subset: str,
+    task: Any,
+    subset: Any,
     name: str,
     count: int,
     classes: int,
@@ -235,7 +236,7 @@ def test_an_archive_without_the_task_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("task", "subset", "key"), [("qa3", "en", "task=qa3"), ("qa1", "hn", "subset=hn")])
-def test_a_task_or_subset_that_is_not_here_is_named(task: str, subset: str, key: str, tmp_path: Path) -> None:
+def test_a_task_or_subset_that_is_not_here_is_named(task: Any, subset: Any, key: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"data.options.{key} is none of"):
         babi.real(None, tmp_path, task, subset)
     with pytest.raises(UserError, match=rf"data.options.{key} is none of"):

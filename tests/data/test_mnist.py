@@ -122,7 +122,7 @@ def test_a_preparation_that_is_cut_short_leaves_nothing_and_the_next_is_whole(
 
     with monkeypatch.context() as disk:
         disk.setattr(np, "savez", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(UserError, match="No space left"):
             prepare(asked)
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
     assert prepare(asked).train_examples == 2

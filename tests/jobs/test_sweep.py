@@ -1,18 +1,22 @@
 """What a sweep consists of, before its first job."""
 
+import tracemalloc
 from collections import Counter
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hydra import initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
-from kerasbench.jobs import place
+from kerasbench.jobs import place, sweep
 from kerasbench.jobs.rounds import in_turn
+from kerasbench.paths import CONF
+from kerasbench.terminal.errors import UserError
 from tests.conftest import Train
 
 
@@ -52,6 +56,79 @@ def test_each_cell_has_every_place_and_comes_after_every_other_equally_often(cou
         assert all(one[-1] != other[0] for one, other in pairwise(rounds))
 
 
+@pytest.mark.parametrize("seed", ["seed=3", "+seed=3", "++seed=3"])
+def test_however_the_seed_is_given_the_rounds_count_up_from_it(seed: str) -> None:
+    rounds: Any = Plugins.instance().class_name_to_class["hydra_plugins.rounds_sweeper.Rounds"]
+    sweeper = rounds(None, {"backend": "jax"})
+    sweeper.config = OmegaConf.create({"repeats": 2, "seed": 3})
+    asked: list[list[str]] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rounds.__base__, "sweep", lambda self, arguments: asked.append(arguments))
+        sweeper.sweep(["trainer.epochs=1", seed])
+    assert asked == [["trainer.epochs=1"]]
+
+
+def _sweep(*overrides: str, params: dict[str, str] | None = None, repeats: int = 1) -> dict[str, Any]:
+    master = OmegaConf.create({
+        "repeats": repeats,
+        "hydra": {"sweeper": {"params": params, "_target_": sweep._ROUNDS}, "overrides": {"task": list(overrides)}},
+    })  # fmt: skip
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        found = sweep._overrides(master)
+        jobs = sweep._jobs(master, found)
+        sweep._check_swept(master, found, sweep._split(found)[1])
+    return {"jobs": jobs}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "repeats", "jobs"),
+    [
+        (["backend=jax,torch", "seed=range(0,10)"], 1, 20),
+        (["seed=range(0,10000)"], 1, 10_000),
+        (["seed=range(10,0,-3)"], 1, 4),
+        (["model.optimizer.learning_rate=range(0.1,0.5,0.1)"], 1, 4),
+        (["backend=jax,torch"], 5_000, 10_000),
+        (["seed=shuffle(1,2,3)", "backend=glob(t*)"], 1, 12),
+    ],
+)
+def test_the_jobs_of_a_sweep_are_counted(overrides: list[str], repeats: int, jobs: int) -> None:
+    assert _sweep(*overrides, repeats=repeats) == {"jobs": jobs}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "repeats", "named"),
+    [
+        (["seed=range(0,1000000)"], 1, "1000000 jobs, and one command runs at most 10000"),
+        (["seed=range(0,1e15)"], 1, "1000000000000000 jobs"),
+        (["backend=jax,torch"], 10**9, "2000000000 jobs"),
+        (["seed=range(0,100000)", "model.build.units=range(0,100000)"], 1, "10000000000 jobs"),
+        (["seed=range(0,10,0)"], 1, "never ends"),
+        (["seed=range(0,inf)"], 1, "never ends"),
+        (["seed=range(3,0)"], 1, "holds no value"),
+        (["backend=glob(nosuch*)"], 1, "holds no value"),
+        (["repeats=1,2"], 1, "repeats"),
+        (["quiet=true,false"], 1, "quiet"),
+        (["objective=loss,accuracy"], 1, "objective"),
+        (["sweep.id=a,b"], 1, "sweep.id"),
+    ],
+)
+def test_a_sweep_that_is_too_large_or_holds_nothing_is_refused_without_being_made(
+    overrides: list[str], repeats: int, named: str
+) -> None:
+    tracemalloc.start()
+    with pytest.raises(UserError, match=named):
+        _sweep(*overrides, repeats=repeats)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+@pytest.mark.parametrize("params", [{"repeats": "3"}, {"seed": "5"}])
+def test_what_a_study_would_set_too_late_is_refused(params: dict[str, str]) -> None:
+    with pytest.raises(UserError, match=next(iter(params))):
+        _sweep("backend=jax,torch", params=params, repeats=2)
+
+
 def test_without_repeats_a_sweep_is_hydras_own() -> None:
     assert _jobs(1, {}, "backend=jax,torch", "seed=7") == [["backend=jax", "seed=7"], ["backend=torch", "seed=7"]]
 
@@ -69,7 +146,7 @@ def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pyte
     ("arguments", "named"),
     [
         (["repeats=2"], "add -m"),
-        (["objective=val_acc"], "objective=val_acc is no metric of a run; there are: loss, accuracy, val_loss,"),
+        (["objective=val_acc"], "objective=val_acc is unknown; there are: loss, accuracy, val_loss,"),
         (["-m", "repeats=2", "seed=1,2"], "give one seed"),
         (["-m", "repeats=2", "hydra/sweeper=basic"], "needs Hydra's sweeper `rounds`"),
         (["-m", "backend=tensorflow,cntk", "settings.jit_compile=true"], "cntk has no such setting"),

@@ -55,3 +55,25 @@ def test_equal_machines_have_equal_fingerprints_and_a_gpu_changes_it() -> None:
     with_gpu = hardware.tags([Gpu("NVIDIA T0", "535.1", 16384)])
     assert with_gpu["hardware.gpu"] == "NVIDIA T0"
     assert with_gpu["hardware.fingerprint"] != without["hardware.fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({"sysctl": "Apple M3 Max\n"}, "Apple M3 Max"),
+        ({"lscpu": "Architecture: aarch64\nModel name: Neoverse-N1\n"}, "Neoverse-N1"),
+        ({"sysctl": "exit 1", "lscpu": "Architecture: aarch64\n"}, "arm"),
+        ({}, "arm"),
+    ],
+)
+def test_a_processor_that_proc_does_not_name_is_named_by_the_systems_own_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: dict[str, str], name: str
+) -> None:
+    for program, output in told.items():
+        content = output if output.startswith("exit") else f"cat << 'END'\n{output}END"
+        (tmp_path / program).write_text(f"#!/bin/sh\nPATH=/bin:/usr/bin\n{content}\n")
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(hardware, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("platform.processor", lambda: "arm")
+    assert hardware.cpu_name() == name

@@ -170,6 +170,7 @@ def test_energy_is_told_only_of_an_epoch_that_its_samples_cover(two_gpus: None) 
 @pytest.mark.parametrize(("visible", "names"), [
     (None, ["NVIDIA T0", "NVIDIA T1"]), ("1", ["NVIDIA T1"]), ("1,0", ["NVIDIA T1", "NVIDIA T0"]), ("", []),
     ("-1", []), ("0,7,1", ["NVIDIA T0"]), ("GPU-1", ["NVIDIA T1"]), ("GPU-", []),
+    ("0,0", []), ("1,0,GPU-1", []),
     ("MIG-GPU-1/1/0", ["NVIDIA T0", "NVIDIA T1"]),
 ])  # fmt: skip
 def test_only_gpus_that_a_worker_can_see_are_looked_at(

@@ -1,0 +1,303 @@
+"""What a configuration may hold beyond its types: every key known, every number in its range, every name known."""
+
+import functools
+import math
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from kerasbench.config import optimizers, settings, signatures
+from kerasbench.config.schema import Config, DataSource
+from kerasbench.credentials import without_credentials
+from kerasbench.paths import CONF, IMPORTED_FROM, PROJECT
+from kerasbench.terminal.errors import UserError
+from kerasbench.vocabulary import Metric
+
+# What a run may return to Hydra's sweepers: the last epoch's figures, and those of the whole run.
+OBJECTIVES = (*Metric.OF_EPOCH, *Metric.OF_RUN)
+MOST_JOBS = 10_000  # of one command
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may have.
+
+    Attributes:
+        least, most: the bounds.
+        above, below: the bound itself is not allowed.
+        why: the reason for the bounds, where it is not plain.
+    """
+
+    least: float
+    most: float
+    above: bool = False
+    below: bool = False
+    why: str = ""
+
+    def holds(self, value: float) -> bool:
+        """Return whether the value is in the range; NaN is in none."""
+        over = value > self.least if self.above else value >= self.least
+        return over and (value < self.most if self.below else value <= self.most)
+
+    def __str__(self) -> str:
+        return (
+            f"{'above' if self.above else 'at least'} {_figure(self.least)} and "
+            f"{'below' if self.below else 'at most'} {_figure(self.most)}{self.why and f' ({self.why})'}"
+        )
+
+
+def _figure(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
+_COUNT = Range(1, 2**31 - 1, why="frameworks count in 32 bits")
+_THREADS = Range(1, 4096, why="no machine has more")
+_RATE = Range(0, 1000, above=True)
+_SHARE = Range(0, 1, below=True)
+
+# Every number of the schema by its dotted key; a setting that is null is not checked.
+RANGES: dict[str, Range] = {
+    "seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
+    "repeats": Range(1, MOST_JOBS, why="one command runs no more jobs"),
+    "trainer.epochs": _COUNT,
+    "trainer.batch_size": _COUNT,
+    "model.epochs": _COUNT,
+    "model.batch_size": _COUNT,
+    "model.optimizer.learning_rate": _RATE,
+    "model.optimizer.rho": _SHARE,
+    "model.optimizer.beta_1": _SHARE,
+    "model.optimizer.beta_2": _SHARE,
+    "model.optimizer.momentum": _SHARE,
+    "model.optimizer.epsilon": Range(0, 1, above=True),
+    "model.optimizer.decay": Range(0, 1),
+    "data.train_samples": _COUNT,
+    "data.test_samples": _COUNT,
+    "settings.threads": _THREADS,
+    "settings.steps_per_execution": _COUNT,
+    "backend.tuned.settings.threads": _THREADS,
+    "backend.tuned.settings.steps_per_execution": _COUNT,
+    "telemetry.interval_seconds": Range(0.01, 3600, why="a sample itself takes milliseconds"),
+    "parity.steps": _COUNT,
+    "parity.batch_size": _COUNT,
+    "parity.learning_rate": _RATE,
+    "parity.tolerance": Range(0, 1, above=True, why="it is relative"),
+}
+
+_PACKAGE = IMPORTED_FROM / "kerasbench"
+_LONGEST = 4096  # characters; Linux takes no longer path, MLflow no longer param than 6000
+_LENGTHS = {"label": 200, "tracking.experiment": 500}
+_OF_HYDRA = ("hydra", "hydra.env")  # which Hydra adds itself
+_BLANK = ("data.root", "backend.variables.", "backend.tuned.variables.", "model.build.", "data.options.")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # of a folder, a file, a tag
+_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
+_MARKERS = "o v ^ < > 8 s p P * h H + x X D d . ,".split()  # Matplotlib's
+
+
+def known_keys(node: DictConfig) -> None:
+    """Raise UserError for a key that was added (`+key=`, `++key=`) and that nothing would read."""
+    for key in _unknown(node, ""):
+        near = get_close_matches(key, [*_keys(OmegaConf.structured(Config), "")], n=1)
+        raise UserError(f"there is no setting {key}{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def _unknown(node: DictConfig, prefix: str) -> Iterator[str]:
+    kind = OmegaConf.get_type(node)
+    if not is_dataclass(kind):
+        return  # a dict of the user's own
+    for key in map(str, node):
+        if key not in kind.__dataclass_fields__ and f"{prefix}{key}" not in _OF_HYDRA:
+            yield f"{prefix}{key}"
+        elif isinstance(child := node._get_node(key), DictConfig) and not (child._is_none() or child._is_missing()):
+            yield from _unknown(child, f"{prefix}{key}.")
+
+
+def _keys(node: DictConfig, prefix: str) -> Iterator[str]:
+    for key in map(str, node):
+        child = node._get_node(key)
+        yield from _keys(child, f"{prefix}{key}.") if isinstance(child, DictConfig) else [f"{prefix}{key}"]
+
+
+def values(config: Config) -> None:
+    """Raise UserError for a value that its type allows and a run cannot use."""
+    for key, value in _leaves(asdict(config), ""):
+        _text(key, key)
+        if isinstance(value, str):
+            _text(key, value)
+        if isinstance(value, float) and key not in RANGES and not math.isfinite(value):
+            raise UserError(f"{key}={value} is no finite number")
+    for key, bounds in RANGES.items():
+        value = _at(config, key)
+        if value is not None and not bounds.holds(value):
+            raise UserError(f"{key}={value} must be {bounds}")
+    _names(config)
+    _modules(config)
+    optimizers.check(config)
+    settings.check(config.backend, config.settings)
+    _relations(config)
+
+
+def _at(config: Any, key: str) -> Any:
+    return functools.reduce(getattr, key.split("."), config)
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, key)
+    else:
+        yield key, value
+
+
+def _text(key: str, text: str) -> None:
+    most = _LENGTHS.get(key, _LONGEST)
+    if len(text) > most:
+        raise UserError(f"{_shown(key)}={_shown(text)} has {len(text)} characters, and {most} are the most")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise UserError(f"{_shown(key)}={_shown(text)} holds control characters or what is no text")
+    if not text.strip() and not key.startswith(_BLANK):
+        raise UserError(f"{key} is empty: give it a value, or leave it out")
+
+
+def _shown(text: str) -> str:
+    quoted = without_credentials(text)
+    if not quoted.isprintable():
+        quoted = quoted.encode("unicode_escape").decode()
+    return f"{quoted[:40]}..." if len(quoted) > 40 else quoted
+
+
+def _names(config: Config) -> None:
+    """Check what must be the name of something that is there, or be written in a certain way."""
+    backend = config.backend
+    known = {
+        "backend.adapter": ([backend.adapter], _stems(_PACKAGE / "worker/frameworks", "py")),
+        "backend.fixes": (backend.fixes, _stems(_PACKAGE / "worker/fixes", "py")),
+        "backend.post_install": (backend.post_install, _stems(_PACKAGE / "environments/post_install", "py")),
+        "backend.framework": ([backend.framework], _frameworks()),
+        "parity.reference": ([config.parity.reference], _stems(CONF / "backend", "yaml")),
+        "objective": ([config.objective], OBJECTIVES),
+        "model.loss": ([config.model.loss], optimizers.LOSSES),
+    }
+    for key, (asked, there) in known.items():
+        for name in asked:
+            if name not in there:
+                raise UserError(f"{key}={_shown(name)} is unknown; there are: {', '.join(there)}")
+    written: list[tuple[str, str | None, re.Pattern[str], str]] = [
+        ("backend.name", backend.name, _NAME, "letters, digits, `_`, `-` and `.`"),
+        ("model.name", config.model.name, _NAME, "letters, digits, `_`, `-` and `.`"),
+        ("data.name", config.data.name, _NAME, "letters, digits, `_`, `-` and `.`"),
+        ("sweep.id", config.sweep.id, _NAME, "letters, digits, `_`, `-` and `.`"),
+        ("backend.colour", backend.colour, _COLOUR, "a colour like #0072b2"),
+        ("backend.marker", backend.marker, re.compile("|".join(map(re.escape, _MARKERS))), f"{' '.join(_MARKERS)}"),
+        ("backend.seed_function", backend.seed_function, _DOTTED, "a function's dotted name"),
+        *((f"{key} {name}", name, _VARIABLE, "an environment variable's name") for key, name in _variables(config)),
+    ]
+    for key, text, pattern, what in written:
+        if text is not None and not pattern.fullmatch(text):
+            raise UserError(f"{key}={_shown(text)} must be written as {what}")
+    try:
+        fitting = [minor for minor in range(6, 30) if f"3.{minor}.99" in SpecifierSet(backend.python)]
+    except InvalidSpecifier:
+        fitting = []
+    if not fitting:
+        raise UserError(
+            f"backend.python={_shown(backend.python)} fits no minor version of Python, as '>=3.11,<3.14' does"
+        )
+
+
+def _variables(config: Config) -> Iterator[tuple[str, str]]:
+    for key, names in (("variables", config.backend.variables), ("tuned.variables", config.backend.tuned.variables)):
+        yield from ((f"backend.{key}", str(name)) for name in names)
+
+
+@functools.cache
+def _stems(folder: Path, suffix: str) -> list[str]:
+    return sorted(path.stem for path in folder.glob(f"*.{suffix}") if path.stem != "__init__")
+
+
+@functools.cache
+def _frameworks() -> list[str]:
+    files = (OmegaConf.load(path) for path in (CONF / "backend").glob("*.yaml"))
+    return sorted({str(OmegaConf.select(file, "framework")) for file in files})
+
+
+def _modules(config: Config) -> None:
+    """Check the files of the model and the data set, and the options that they are given."""
+    model, data = config.model, config.data
+    for key, module, function, given, options in (
+        ("model.module", model.module, "build", 2, model.build),
+        ("model.float64_reference", model.float64_reference, "losses", 3, None),
+    ):
+        if module is None:
+            continue
+        file = signatures.module_file(module)
+        if file is None:
+            raise UserError(f"{key}={_shown(module)}: {PROJECT} holds no such module")
+        takes = signatures.parameters(file, function, given, f"{key}={module}")
+        if takes is not None and options is not None:
+            signatures.check(options, takes, "model.build", f"{module}.{function}")
+    for name, value in model.build.items():
+        if str(name).endswith("dropout") and isinstance(value, int | float) and not _SHARE.holds(value):
+            raise UserError(f"model.build.{name}={value} must be {_SHARE}")
+    key, loader = ("data.loader", data.loader) if data.loader else ("data.name", data.name)
+    file = _PACKAGE / "data" / f"{loader}.py"
+    if not loader.isidentifier() or not file.is_file():
+        raise UserError(f"{key}={_shown(loader)}: there is no loader kerasbench/data/{_shown(loader)}.py")
+    takes = signatures.parameters(file, "real", 2, f"{key}={loader}")
+    if takes is not None:
+        signatures.check(data.options, takes, "data.options", f"the loader `{loader}`")
+
+
+def _relations(config: Config) -> None:
+    last = config.seed + config.repeats - 1
+    if not RANGES["seed"].holds(last):
+        raise UserError(f"seed={config.seed} with repeats={config.repeats} ends at seed {last}: {RANGES['seed']}")
+    if config.trainer.augment and not config.data.images:
+        raise UserError(f"trainer.augment=true shifts and flips images, and {config.data.name} holds none")
+    uri = config.tracking.uri
+    if without_credentials(uri) != uri != os.environ.get("MLFLOW_TRACKING_URI"):
+        raise UserError(
+            "tracking.uri holds a password, and Hydra writes what a command says into files: "
+            "put the address into the variable MLFLOW_TRACKING_URI"
+        )
+
+
+def folders(config: Config) -> None:
+    """Raise UserError for a folder that cannot be used or made; all paths are absolute already."""
+    root, source = config.data.root, config.data.source
+    if root and source is not DataSource.embedded and not _try(f"data.root={root}", Path(root).is_dir):
+        raise UserError(
+            f"data.root={root} is no folder. Name the folder that holds the real data "
+            "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
+        )
+    for key in ("data.cache", "environments.folder", "tracking.artifacts"):
+        folder(f"{key}={_at(config, key)}", Path(_at(config, key)))
+
+
+def folder(named: str, path: Path) -> None:
+    """Raise UserError for a folder that is none or cannot be made; an error calls it `named`."""
+    there = next(one for one in (path, *path.parents) if _try(named, one.exists))
+    if not there.is_dir():
+        raise UserError(f"{named} is no folder: {there} is a file")
+    if there != path and not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{named} cannot be made: {there} is not writable")
+
+
+def _try(named: str, ask: Callable[[], bool]) -> bool:
+    try:
+        return ask()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{_shown(named)} is no path: {reason}") from error

@@ -1,0 +1,113 @@
+"""What a function of a Python file takes, read from its source: the driver must not import Keras to know it."""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasbench.paths import PROJECT
+from kerasbench.terminal.errors import UserError
+
+_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a function.
+
+    Attributes:
+        required: it has no default.
+        types: what its annotation allows, empty where it says nothing that is understood here.
+        choices: the values of its annotation `Literal[...]`.
+    """
+
+    required: bool
+    types: tuple[type, ...] = ()
+    choices: tuple[Any, ...] = ()
+
+    def refuses(self, value: Any) -> str | None:
+        """Return what a value should have been, None if it will do."""
+        if self.choices and value not in self.choices:
+            return f"one of {', '.join(map(str, self.choices))}"
+        fits = isinstance(value, self.types) and (not isinstance(value, bool) or bool in self.types)
+        return None if fits or not self.types else f"of type {self.types[-1].__name__}"
+
+
+def module_file(module: str) -> Path | None:
+    """Return the file of a module of the project, by its dotted name; None if there is none."""
+    if not all(part.isidentifier() for part in module.split(".")):
+        return None
+    path = PROJECT.joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def parameters(file: Path, function: str, given: int, named: str) -> dict[str, Parameter] | None:
+    """Return the parameters that a user may set of a top-level function; None if it takes any.
+
+    Args:
+        file: a Python file.
+        function: the function's name.
+        given: how many of its first parameters the caller supplies.
+        named: what an error calls the file: the setting and its value.
+
+    Raises:
+        UserError: the file is no Python, or has no such function.
+    """
+    try:
+        body = ast.parse(file.read_bytes()).body
+    except (SyntaxError, ValueError, OSError) as error:
+        raise UserError(f"{named}: {file} is no Python file: {error}") from error
+    for statement in reversed(body):  # the last definition counts
+        if isinstance(statement, ast.FunctionDef) and statement.name == function:
+            return None if statement.decorator_list or statement.args.kwarg else _of(statement.args, given)
+        if function in _bound(statement):
+            return None
+    raise UserError(f"{named}: {file} has no function `{function}`")
+
+
+def check(values: Mapping[str, Any], takes: Mapping[str, Parameter], key: str, owner: str) -> None:
+    """Raise UserError where values are not what a function takes.
+
+    Args:
+        values: by parameter.
+        takes: as `parameters` returns it.
+        key: the dotted key that holds the values.
+        owner: what an error calls the function.
+    """
+    for name, value in values.items():
+        if name not in takes:
+            raise UserError(f"{key}.{name}: {owner} takes no {name}; it takes {', '.join(takes) or 'no options'}")
+        wanted = takes[name].refuses(value)
+        if wanted:
+            raise UserError(f"{key}.{name}={str(value)[:40]} must be {wanted}")
+    missing = [name for name, parameter in takes.items() if parameter.required and name not in values]
+    if missing:
+        raise UserError(f"{key}.{missing[0]} is missing: {owner} needs it. Add +{key}.{missing[0]}=VALUE")
+
+
+def _of(arguments: ast.arguments, given: int) -> dict[str, Parameter]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first_default = len(positional) - len(arguments.defaults)
+    required = [number < first_default for number in range(len(positional))]
+    found = list(zip(positional, required, strict=True))[given:]
+    found += [(one, default is None) for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    return {one.arg: _parameter(one.annotation, needed) for one, needed in found}
+
+
+def _parameter(annotation: ast.expr | None, required: bool) -> Parameter:
+    if isinstance(annotation, ast.Name):
+        return Parameter(required, types=_TYPES.get(annotation.id, ()))
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).rpartition(".")[2] == "Literal":
+        choices = ast.literal_eval(annotation.slice)
+        return Parameter(required, choices=choices if isinstance(choices, tuple) else (choices,))
+    return Parameter(required)
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Return the names that an import or an assignment binds."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name for alias in statement.names}
+    if isinstance(statement, ast.Assign):
+        return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+    return set()
