@@ -13,7 +13,9 @@ from omegaconf import OmegaConf
 
 from kerasbench.jobs import sweep
 from kerasbench.jobs.rounds import in_turn
+from kerasbench.tasks.outcome import Outcome
 from tests.conftest import Train
+from tests.stub.driver import Stub
 
 
 def _jobs(repeats: int, params: dict[str, str], *arguments: str) -> list[list[str]]:
@@ -81,3 +83,32 @@ def test_what_cannot_be_repeated_or_set_is_one_line_before_anything_starts(
     assert done.returncode == 2
     assert named in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_rounds_run_in_their_order_with_a_seed_each_and_tags_tell_competitors_apart(stub: Stub) -> None:
+    done = stub.train("-m", "repeats=2", "backend=torch", "settings.threads=1,2", "label=mine", "seed=5")
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = stub.runs()
+    assert [(run.data.params["seed"], run.data.tags["in_force.threads"]) for run in runs] == [
+        ("5", "1"),
+        ("5", "2"),
+        ("6", "2"),
+        ("6", "1"),
+    ]
+    for run in runs:
+        threads = run.data.tags["in_force.threads"]
+        assert set(run.data.tags["variant"].split()) == {"label=mine", f"settings.threads={threads}"}
+        assert run.data.tags["label"] == "mine"
+    for tag in ("sweep", "comparison.hash"):
+        assert len({run.data.tags[tag] for run in runs}) == 1
+    outcomes = [Outcome.load(stub.outputs / str(number)) for number in range(4)]
+    assert [outcome and outcome.run_id for outcome in outcomes] == [run.info.run_id for run in runs]
+    for outcome in outcomes:
+        assert outcome is not None
+        assert outcome.competitor in done.stdout
+
+
+def test_two_commands_are_two_sweeps(stub: Stub) -> None:
+    for _ in range(2):
+        assert stub.train("backend=torch", "trainer.epochs=1").returncode == 0
+    assert len({run.data.tags["sweep"] for run in stub.runs()}) == 2
