@@ -136,12 +136,19 @@ def train(command: Callable[..., list[str]], tmp_path: Path) -> Train:
 
 
 @pytest.fixture(scope="session")
-def stub_in(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Callable[[Path], Stub]:
+def stub_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of prepared data that holds the stub's few images."""
+    cache = tmp_path_factory.mktemp("stub-data")
+    write_data(cache)
+    return cache
+
+
+@pytest.fixture(scope="session")
+def stub_in(tmp_path_factory: pytest.TempPathFactory, stub_data: Path, empty_store: Path) -> Callable[[Path], Stub]:
     """Make a stub in a folder, for tests that share one; `stub` is a test's own."""
-    shared = tmp_path_factory.mktemp("stub")
-    write_environments(shared / "environments")
-    write_data(shared / "data")
-    return lambda folder: Stub(folder / "stub", shared / "environments", shared / "data", empty_store)
+    environments = tmp_path_factory.mktemp("stub-environments")
+    write_environments(environments)
+    return lambda folder: Stub(folder / "stub", environments, stub_data, empty_store)
 
 
 @pytest.fixture

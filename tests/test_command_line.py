@@ -15,10 +15,10 @@ from tests.conftest import Train
         (["trainer.epochs=-1"], "trainer.epochs"),
         (["trainer.epoch=3"], "trainer.epoch"),
         (["trainer.epochs=many"], "trainer.epochs"),
-        (["data.root=missing", "data.source=real"], "missing"),
+        (["data.root=missing", "data.source=real"], "data.root=missing"),
         (["-m", "backend=tensorflow,nosuch"], "backend/nosuch"),
         (["-m", "trainer.epochs=1,-1"], "trainer.epochs"),
-        (["backend.interpreter=./missing", "environments.folder=made-by-a-test"], "missing"),
+        (["backend.interpreter=./missing", "environments.folder=made-by-a-test"], "backend.interpreter=./missing"),
     ],
 )
 def test_wrong_input_is_one_line_that_names_it(train: Train, tmp_path: Path, arguments: list[str], named: str) -> None:

@@ -17,14 +17,14 @@ from kerasbench.environments.provisioning import folder_of
 
 BACKENDS = ("tensorflow", "theano", "torch")  # those that `doubles/` has a framework for
 TRAIN_EXAMPLES, TEST_EXAMPLES = 128, 64
-_DOUBLES = Path(__file__).parent / "doubles"
+DOUBLES = Path(__file__).parent / "doubles"
 # A worker is given few variables: coverage's, where it measures, goes along here.
 _COVERAGE = "COVERAGE_PROCESS_CONFIG"
 
 
 def write_environments(folder: Path) -> None:
     """Write an environment for each backend: its interpreter is this one, which finds the doubles."""
-    variables = {"PYTHONPATH": str(_DOUBLES)}
+    variables = {"PYTHONPATH": str(DOUBLES)}
     if _COVERAGE in os.environ:
         variables[_COVERAGE] = os.environ[_COVERAGE]
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
