@@ -9,6 +9,7 @@ import pytest
 from kerasbench.config.schema import Config
 from kerasbench.jobs import job
 from kerasbench.jobs.run import run
+from kerasbench.process import worker_process
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Tag
@@ -93,8 +94,12 @@ def test_an_error_in_one_job_leaves_the_others_their_turn(stub: Stub, monkeypatc
         assert outcome.variant == ["label=mine"]
 
 
-def test_an_interrupted_sweep_ends_its_worker_and_its_run_is_killed(stub: Stub) -> None:
-    done = stub.train("-m", "backend=theano,torch", *stub.failing("interrupt"))
+@pytest.mark.parametrize("fault", ["interrupt", "deaf"])
+def test_an_interrupted_sweep_ends_its_worker_and_its_run_is_killed(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(worker_process, "_GRACE_SECONDS", 0.3)
+    done = stub.train("-m", "backend=theano,torch", *stub.failing(fault))
     assert done.returncode == 130
     assert len(done.stderr.splitlines()) == 1
     (run,) = stub.runs()

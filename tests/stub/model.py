@@ -117,8 +117,14 @@ def _interrupt(x: Any) -> Any:
     return _sleep(x)
 
 
+def _deaf(x: Any) -> Any:
+    """As above, by a worker that SIGTERM does not end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return _interrupt(x)
+
+
 FAULTS: dict[str, Callable[[Any], Any]] = {
     "none": _none, "raise": _raise, "exit": _exit, "kill": _kill, "stop": _stop, "sleep": _sleep, "print": _print,
-    "garbage": _garbage, "event": _event, "no_number": _no_number, "interrupt": _interrupt,
+    "garbage": _garbage, "event": _event, "no_number": _no_number, "interrupt": _interrupt, "deaf": _deaf,
     "deviate": _deviate, "gradient": _none,
 }  # fmt: skip
