@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 
 from kerasbench.jobs import sweep
 from kerasbench.jobs.rounds import in_turn
-from kerasbench.tasks.outcome import Outcome
 from tests.conftest import Train
 from tests.stub.driver import Stub
 
@@ -101,11 +100,7 @@ def test_rounds_run_in_their_order_with_a_seed_each_and_tags_tell_competitors_ap
         assert run.data.tags["label"] == "mine"
     for tag in ("sweep", "comparison.hash"):
         assert len({run.data.tags[tag] for run in runs}) == 1
-    outcomes = [Outcome.load(stub.outputs / str(number)) for number in range(4)]
-    assert [outcome and outcome.run_id for outcome in outcomes] == [run.info.run_id for run in runs]
-    for outcome in outcomes:
-        assert outcome is not None
-        assert outcome.competitor in done.stdout
+    assert done.stdout.count("2 of 2") == 2  # each competitor has a row in the table, of two runs
 
 
 def test_two_commands_are_two_sweeps(stub: Stub) -> None:

@@ -18,9 +18,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from kerasbench.config import composition
-from kerasbench.jobs.run import run
+from kerasbench.jobs import run as running
 from kerasbench.paths import PROJECT
-from kerasbench.tasks.outcome import Job, Outcome
+from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.progress import Progress
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -58,8 +58,9 @@ class Stub:
         """Do what train.py does, but for its command line: a run as `kerasbench.jobs.run` does it, in this process."""
         config = composition.compose([*self.overrides(), *overrides])
         self.outputs.mkdir()
+        job = running.Job("a sweep")  # type: ignore[attr-defined]  # wherever it is defined
         with _untouched():
-            return run(config, self.outputs, Job("a sweep"), Progress(quiet=True))
+            return running.run(config, self.outputs, job, Progress(quiet=True))
 
     def train(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run train.py in this process, and return how it ended."""

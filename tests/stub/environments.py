@@ -15,7 +15,7 @@ from kerasbench.data import mnist, prepare
 from kerasbench.data.arrays import Arrays
 from kerasbench.environments.provisioning import folder_of
 
-BACKENDS = ("tensorflow", "theano", "torch")  # those that `doubles/` has a framework for
+BACKENDS = ("tensorflow", "theano", "torch")  # those that `doubles/` has a framework for, and what their fixes change
 TRAIN_EXAMPLES, TEST_EXAMPLES = 128, 64
 DOUBLES = Path(__file__).parent / "doubles"
 # A worker is given few variables: coverage's, where it measures, goes along here.

@@ -10,7 +10,7 @@ from kerasbench.worker import weights
 from tests.stub.environments import DOUBLES
 
 # What imports Keras, or stands in its place, and must not outlive the test.
-_DOUBLED = ("keras", "tensorflow", "theano", "torch", "kerasbench.worker", "models", "tests.stub.model")
+_DOUBLED = ("keras", "mxnet", "tensorflow", "theano", "torch", "kerasbench.worker", "models", "tests.stub.model")
 
 Use = Callable[[str], None]
 
@@ -35,7 +35,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
                 vars(sys.modules[parent]).pop(child, None)  # else `from parent import child` finds it still
 
 
-@pytest.fixture(params=["theano", "torch"], ids=["Keras 2", "Keras 3"])
+@pytest.fixture(params=["mxnet", "theano", "torch"], ids=["Keras 2.2", "Keras 2.3", "Keras 3"])
 def framework(request: pytest.FixtureRequest, use: Use) -> str:
     """The name of a framework that Keras' double is now imported on."""
     use(request.param)

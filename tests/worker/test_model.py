@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from kerasbench.worker import initializers, weights
-from tests.worker.test_training import _request
+from tests.worker.requests import asked
 
 
 def _built(framework: str, data: dict[str, Any], **changes: Any) -> Any:
     from kerasbench.worker import dataset, model
 
-    request = _request(framework, data, **changes)
+    request = asked(framework, data, **changes)
     prepared = model.prepare_backend(request)
     return model.build(request, dataset.load(data)[0], prepared)
 
@@ -69,10 +69,10 @@ def test_python_numpy_and_the_backend_are_seeded(framework: str, monkeypatch: py
 def test_keras_3_alone_is_told_of_compilation(framework: str, data: dict[str, Any]) -> None:
     from kerasbench.worker.framework import Framework
 
-    asked = {**_request(framework, data)["settings"], "jit_compile": True, "steps_per_execution": 4}
-    model = _built(framework, data, settings=asked)
-    found = Framework(framework, asked).in_force(model)
-    if framework == "theano":
+    chosen = {**asked(framework, data)["settings"], "jit_compile": True, "steps_per_execution": 4}
+    model = _built(framework, data, settings=chosen)
+    found = Framework(framework, chosen).in_force(model)
+    if framework != "torch":
         assert not {"jit_compile", "steps_per_execution"} & set(found)
     else:
         assert (found["jit_compile"], found["steps_per_execution"]) == ("True", "4")
@@ -84,8 +84,8 @@ def test_layout_and_precision_are_in_force_before_the_model_is_built(
     use("torch")
     from kerasbench.worker.framework import Framework
 
-    asked = {**_request("torch", data)["settings"], "image_layout": "channels_first", "precision": "mixed_bfloat16"}
-    framework = Framework("torch", asked | {"threads": 3})
+    chosen = {**asked("torch", data)["settings"], "image_layout": "channels_first", "precision": "mixed_bfloat16"}
+    framework = Framework("torch", chosen | {"threads": 3})
     framework.configure()
     found = framework.in_force(SimpleNamespace())
     assert (found["image_layout"], found["precision"], found["threads"]) == ("channels_first", "mixed_bfloat16", "3")
@@ -100,8 +100,6 @@ def test_epsilon_is_squared_and_the_rate_named_as_each_keras_names_it(
 
     monkeypatch.setattr(keras.optimizers, "RMSprop", lambda **given: given)
     spec = {"class_name": "RMSprop", "learning_rate": 0.1, "rho": 0.9, "epsilon": 1e-3, "momentum": None, "decay": 0.0}
-    expected = {"learning_rate": 0.1, "rho": 0.9, "epsilon": pytest.approx(1e-6)}
-    assert optimizers.build(spec) == (expected if framework == "torch" else expected | {"decay": 0.0})
-    if framework == "theano":
-        monkeypatch.setattr(optimizers, "KERAS", (2, 2))
-        assert optimizers.build(spec)["lr"] == 0.1
+    rate = {"lr": 0.1} if framework == "mxnet" else {"learning_rate": 0.1}
+    decay = {} if framework == "torch" else {"decay": 0.0}  # Keras 3 has schedules instead
+    assert optimizers.build(spec) == {"rho": 0.9, "epsilon": pytest.approx(1e-6)} | rate | decay

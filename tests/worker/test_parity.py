@@ -10,7 +10,7 @@ import pytest
 
 from kerasbench.worker import dataset, initializers, protocol
 from models import mnist_mlp_float64
-from tests.worker.test_training import _request
+from tests.worker.requests import asked
 
 SGD = {"class_name": "SGD", "learning_rate": 0.1, "decay": 0.0, "momentum": 0.0}
 MODEL = {"module": "models.mnist_mlp", "build": {"units": 8, "dropout": 0.0}}
@@ -26,8 +26,8 @@ def _answer(task: Callable[..., None], request: dict[str, Any]) -> dict[str, Any
 def test_losses_are_those_of_successive_batches_each_before_its_update(framework: str, data: dict[str, Any]) -> None:
     from kerasbench.worker import parity
 
-    asked = _request(framework, data, optimizer=SGD, model=MODEL, metrics=[], steps=4, batch_size=16)
-    losses = _answer(parity.losses, asked)["losses"]
+    request = asked(framework, data, optimizer=SGD, model=MODEL, metrics=[], steps=4, batch_size=16)
+    losses = _answer(parity.losses, request)["losses"]
     training, _ = dataset.load(data | {"train_samples": 4 * 16})
     expected = mnist_mlp_float64.losses(
         training.x,
@@ -45,8 +45,8 @@ def test_losses_are_those_of_successive_batches_each_before_its_update(framework
 def test_outputs_are_every_layers_under_its_name(framework: str, data: dict[str, Any], tmp_path: Path) -> None:
     from kerasbench.worker import parity
 
-    asked = _request(framework, data, optimizer=SGD, model=MODEL, metrics=[], path=f"{tmp_path}/outputs.npz")
-    answer = _answer(parity.outputs, asked)
+    request = asked(framework, data, optimizer=SGD, model=MODEL, metrics=[], path=f"{tmp_path}/outputs.npz")
+    answer = _answer(parity.outputs, request)
     assert answer["layers"] == ["flatten", "hidden_1", "hidden_2", "probabilities"]
     with np.load(tmp_path / "outputs.npz") as outputs:
         assert {name: outputs[name].shape for name in outputs} == {

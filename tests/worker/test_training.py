@@ -9,20 +9,7 @@ import pytest
 
 from kerasbench.worker import protocol
 from tests.stub.environments import TRAIN_EXAMPLES
-
-RMSPROP = {"class_name": "RMSprop", "learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7, "decay": 0.0}
-SETTINGS = dict.fromkeys(
-    ("jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "onednn")
-)
-
-
-def _request(framework: str, data: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return {
-        "framework": framework, "settings": {**SETTINGS, "threads": 1}, "fixes": [], "seed": 1,
-        "seed_function": "numpy.random.seed", "data": data, "loss": "categorical_crossentropy",
-        "model": {"module": "models.mnist_mlp", "build": {"units": 8, "dropout": 0.2}}, "optimizer": RMSPROP,
-        "metrics": ["accuracy"], "init": "shared", "augment": False, "epochs": 2, "batch_size": 50,
-    } | changes  # fmt: skip
+from tests.worker.requests import RMSPROP, asked, events_in, trained
 
 
 class _Driver:
@@ -33,43 +20,34 @@ class _Driver:
         self.heard: list[dict[str, Any]] = []
 
     def wait(self) -> None:
-        self.heard = _events(self._stream)
+        self.heard = events_in(self._stream)
         time.sleep(0.05)
 
 
-def _events(stream: io.BytesIO) -> list[dict[str, Any]]:
-    return [protocol.decode(line) for line in stream.getvalue().splitlines()]
-
-
-def _trained(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Train, and return the events."""
-    from kerasbench.worker import training
-
-    stream = io.BytesIO()
-    channel = protocol.Channel(stream)
-    channel.go.set()
-    training.train(request, channel)
-    return _events(stream)
-
-
 @pytest.fixture
-def fitted(framework: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The images that each epoch is given."""
+def batches(framework: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The images that the model is trained on, batch by batch."""
     from keras.models import Model
 
     given: list[Any] = []
-    fit = Model.fit
+    train = Model._train
 
-    def watched(self: Any, x: Any, y: Any, **how: Any) -> Any:
+    def watched(self: Any, x: Any, y: Any) -> Any:
         given.append(x.copy())
-        return fit(self, x, y, **how)
+        return train(self, x, y)
 
-    monkeypatch.setattr(Model, "fit", watched)
+    monkeypatch.setattr(Model, "_train", watched)
     return given
 
 
+def _epochs(batches: list[Any]) -> list[Any]:
+    """Return the images of each epoch, flattened."""
+    images = np.concatenate(batches)
+    return list(images.reshape(-1, TRAIN_EXAMPLES, images[0].size))
+
+
 def test_it_sends_an_event_for_each_step(framework: str, data: dict[str, Any]) -> None:
-    events = _trained(_request(framework, data))
+    events = trained(asked(framework, data))
     kinds = [protocol.BUILT, protocol.PROBED, protocol.EPOCH, protocol.EPOCH, protocol.FINISHED]
     assert [event["kind"] for event in events] == kinds
     built, probed, *epochs, finished = events
@@ -77,6 +55,9 @@ def test_it_sends_an_event_for_each_step(framework: str, data: dict[str, Any]) -
     assert built["parameters"] == (784 + 1) * 8 + (8 + 1) * 8 + (8 + 1) * 10
     assert probed["parity_probe_loss"] > 0
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+    for epoch in epochs:
+        assert min(epoch["loss"], epoch["val_loss"]) > 0
+        assert 0 <= min(epoch["accuracy"], epoch["val_accuracy"]) <= max(epoch["accuracy"], epoch["val_accuracy"]) <= 1
     assert epochs[0]["ended_at"] <= epochs[1]["started_at"] <= finished["ended_at"]
     assert finished["peak_rss_mib"] > 1
 
@@ -89,17 +70,17 @@ def test_it_trains_when_the_driver_gives_leave_and_says_how_long_it_waited(
     stream = io.BytesIO()
     channel, driver = protocol.Channel(stream), _Driver(stream)
     monkeypatch.setattr(channel, "go", driver)
-    training.train(_request(framework, data), channel)
+    training.train(asked(framework, data), channel)
     assert [event["kind"] for event in driver.heard] == [protocol.BUILT, protocol.PROBED]
-    assert _events(stream)[-1]["idle_seconds"] >= 0.05
+    assert events_in(stream)[-1]["idle_seconds"] >= 0.05
 
 
 def test_every_epoch_has_all_examples_in_another_order_which_follows_from_the_seed(
-    framework: str, data: dict[str, Any], fitted: list[Any]
+    framework: str, data: dict[str, Any], batches: list[Any]
 ) -> None:
     for seed in (1, 1, 2):
-        _trained(_request(framework, data, seed=seed))
-    first, second, again, _, other, _ = fitted
+        trained(asked(framework, data, seed=seed))
+    first, second, again, _, other, _ = _epochs(batches)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, second)
     assert not np.array_equal(first, other)
@@ -108,26 +89,25 @@ def test_every_epoch_has_all_examples_in_another_order_which_follows_from_the_se
 
 
 def _sorted(images: Any) -> Any:
-    flat = images.reshape(len(images), -1)
-    return flat[np.lexsort(flat.T)]
+    return images[np.lexsort(images.T)]
 
 
 def test_augmentation_changes_the_images_every_epoch_anew_and_is_timed_apart(
-    framework: str, data: dict[str, Any], fitted: list[Any]
+    framework: str, data: dict[str, Any], batches: list[Any]
 ) -> None:
-    events = _trained(_request(framework, data))
+    events = trained(asked(framework, data))
     assert not any("augmentation_seconds" in event for event in events)
-    events = _trained(_request(framework, data, augment=True))
+    events = trained(asked(framework, data, augment=True))
     assert [event["epoch"] for event in events if "augmentation_seconds" in event] == [1, 2]
-    plain, _, one, other = map(_sorted, fitted)
+    plain, _, one, other = map(_sorted, _epochs(batches))
     assert not np.array_equal(plain, one)
     assert not np.array_equal(one, other)
 
 
 def test_the_probe_is_of_the_first_128_examples_before_training(framework: str, data: dict[str, Any]) -> None:
-    whole, part = (_trained(_request(framework, data | {"train_samples": count}))[1] for count in (None, 64))
+    whole, part = (trained(asked(framework, data | {"train_samples": count}))[1] for count in (None, 64))
     assert whole["parity_probe_loss"] != part["parity_probe_loss"]
-    again = _trained(_request(framework, data, batch_size=7, optimizer=RMSPROP | {"learning_rate": 0.1}))[1]
+    again = trained(asked(framework, data, batch_size=7, optimizer=RMSPROP | {"learning_rate": 0.1}))[1]
     assert again["parity_probe_loss"] == pytest.approx(whole["parity_probe_loss"], rel=1e-6)
 
 

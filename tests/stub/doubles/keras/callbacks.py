@@ -1,5 +1,7 @@
 from typing import Any
 
+from .backend import backend
+
 
 class Callback:
     model: Any = None
@@ -10,3 +12,9 @@ class Callback:
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None: ...
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None: ...
+
+    if backend() != "mxnet":  # Keras 2.2 has no hooks of validation
+
+        def on_test_begin(self, logs: dict[str, Any] | None = None) -> None: ...
+
+        def on_test_end(self, logs: dict[str, Any] | None = None) -> None: ...

@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 
+from .backend import backend
 from .callbacks import Callback
 from .layers import Layer, Tensor
 
@@ -29,10 +30,11 @@ class Model:
         return sum(weight.size for layer in self.layers for weight in layer.weights)
 
     def fit(
-        self, x: Any, y: Any, *, batch_size: int, initial_epoch: int, epochs: int, shuffle: bool, verbose: int,
-        callbacks: list[Callback],
+        self, x: Any, y: Any, *, batch_size: int, shuffle: bool, verbose: int, callbacks: list[Callback],
+        initial_epoch: int, epochs: int, validation_data: Any = None,
     ) -> None:  # fmt: skip
         assert not shuffle, "the double does not shuffle"
+        accuracy = "acc" if backend() == "mxnet" else "accuracy"  # as Keras 2.2 calls it
         for callback in callbacks:
             callback.set_model(self)
         for epoch in range(initial_epoch, epochs):
@@ -42,9 +44,20 @@ class Model:
             for start in range(0, len(y), batch_size):
                 labels = y[start : start + batch_size]
                 sums += len(labels) * self._train(x[start : start + batch_size], labels)
-            logs = dict(zip(("loss", "accuracy"), sums / len(y), strict=True))
+            logs = dict(zip(("loss", accuracy), sums / len(y), strict=True))
+            if validation_data is not None:
+                logs |= self._validate(validation_data, batch_size, callbacks)
             for callback in callbacks:
                 callback.on_epoch_end(epoch, logs)
+
+    def _validate(self, data: Any, batch_size: int, callbacks: list[Callback]) -> dict[str, float]:
+        for callback in callbacks:
+            callback.on_test_begin()
+        x, y = data
+        loss, accuracy = self.evaluate(x, y, batch_size=batch_size, verbose=0)
+        for callback in callbacks:
+            callback.on_test_end()
+        return {"val_loss": loss, "val_accuracy": accuracy}
 
     def train_on_batch(self, x: Any, y: Any) -> Any:
         loss, accuracy = self._train(x, y)

@@ -2,22 +2,24 @@ from typing import Any
 
 import numpy as np
 
+from .backend import backend
+
 
 class Optimizer:
     """Changes variables in place, by gradients."""
 
-    def __init__(self, learning_rate: float, decay: float = 0.0) -> None:
+    def __init__(self, decay: float = 0.0, **rate: float) -> None:
         assert not decay, "the double knows no decay"
-        self.learning_rate = np.float32(learning_rate)
+        self.learning_rate = np.float32(rate["lr" if backend() == "mxnet" else "learning_rate"])  # lr: Keras 2.2
 
     def apply(self, grads: list[Any], trainable_variables: list[Any]) -> None:
         raise NotImplementedError
 
 
 class SGD(Optimizer):
-    def __init__(self, learning_rate: float, momentum: float = 0.0, decay: float = 0.0) -> None:
+    def __init__(self, momentum: float = 0.0, decay: float = 0.0, **rate: float) -> None:
         assert not momentum, "the double knows no momentum"
-        super().__init__(learning_rate, decay)
+        super().__init__(decay, **rate)
 
     def apply(self, grads: list[Any], trainable_variables: list[Any]) -> None:
         for variable, gradient in zip(trainable_variables, grads, strict=True):
@@ -27,8 +29,8 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """Divides by sqrt(average of squares + epsilon), as Keras 3 does."""
 
-    def __init__(self, learning_rate: float, rho: float, epsilon: float, decay: float = 0.0) -> None:
-        super().__init__(learning_rate, decay)
+    def __init__(self, rho: float, epsilon: float, decay: float = 0.0, **rate: float) -> None:
+        super().__init__(decay, **rate)
         self._rho, self._epsilon = np.float32(rho), np.float32(epsilon)
         self._averages: list[Any] = []
 
