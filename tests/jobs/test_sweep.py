@@ -101,9 +101,3 @@ def test_rounds_run_in_their_order_with_a_seed_each_and_tags_tell_competitors_ap
     for tag in ("sweep", "comparison.hash"):
         assert len({run.data.tags[tag] for run in runs}) == 1
     assert done.stdout.count("2 of 2") == 2  # each competitor has a row in the table, of two runs
-
-
-def test_two_commands_are_two_sweeps(stub: Stub) -> None:
-    for _ in range(2):
-        assert stub.train("backend=torch", "trainer.epochs=1").returncode == 0
-    assert len({run.data.tags["sweep"] for run in stub.runs()}) == 2

@@ -111,20 +111,15 @@ def _deviate(x: Any) -> Any:
 
 
 def _interrupt(x: Any) -> Any:
-    """Send the driver a Ctrl-C, and go on computing; the log names the process."""
+    """Send the driver a Ctrl-C, and go on, SIGTERM or not; the log names the process."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print(os.getpid(), flush=True)
     os.kill(os.getppid(), signal.SIGINT)
     return _sleep(x)
 
 
-def _deaf(x: Any) -> Any:
-    """As above, by a worker that SIGTERM does not end."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    return _interrupt(x)
-
-
 FAULTS: dict[str, Callable[[Any], Any]] = {
     "none": _none, "raise": _raise, "exit": _exit, "kill": _kill, "stop": _stop, "sleep": _sleep, "print": _print,
-    "garbage": _garbage, "event": _event, "no_number": _no_number, "interrupt": _interrupt, "deaf": _deaf,
+    "garbage": _garbage, "event": _event, "no_number": _no_number, "interrupt": _interrupt,
     "deviate": _deviate, "gradient": _none,
 }  # fmt: skip

@@ -105,12 +105,12 @@ def test_it_learns(stub: Stub) -> None:
     assert outcome.objective("val_accuracy") > 0.9
 
 
-def test_a_seed_gives_the_same_losses_again_and_native_weights_give_others(stub: Stub) -> None:
-    for arguments in ([], ["seed=2"], ["trainer.init=native"], []):
-        assert stub.run("backend=torch", *arguments).status == "FINISHED"
-    first, other, native, again = (stub.history(run, Metric.LOSS) for run in stub.runs())
+def test_a_seed_gives_the_same_losses_again_and_another_gives_others(stub: Stub) -> None:
+    for seed in (1, 2, 1):
+        assert stub.run("backend=torch", f"seed={seed}").status == "FINISHED"
+    first, other, again = (stub.history(run, Metric.LOSS) for run in stub.runs())
     assert first == again
-    assert len({first[2], other[2], native[2]}) == 3
+    assert first[2] != other[2]
 
 
 def test_a_loss_that_is_not_a_number_is_kept_as_one(stub: Stub) -> None:
