@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from kerasbench.paths import PROJECT
+from tests.stub.driver import Stub
+from tests.stub.environments import write_data, write_environments
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -129,3 +131,25 @@ def train(command: Callable[..., list[str]], tmp_path: Path) -> Train:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def stub_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of prepared data that holds the stub's few images."""
+    cache = tmp_path_factory.mktemp("stub-data")
+    write_data(cache)
+    return cache
+
+
+@pytest.fixture(scope="session")
+def stub_in(tmp_path_factory: pytest.TempPathFactory, stub_data: Path, empty_store: Path) -> Callable[[Path], Stub]:
+    """Make a stub in a folder, for tests that share one; `stub` is a test's own."""
+    environments = tmp_path_factory.mktemp("stub-environments")
+    write_environments(environments)
+    return lambda folder: Stub(folder / "stub", environments, stub_data, empty_store)
+
+
+@pytest.fixture
+def stub(tmp_path: Path, stub_in: Callable[[Path], Stub]) -> Stub:
+    """train.py whose workers compute in NumPy, in milliseconds; all else is real."""
+    return stub_in(tmp_path)

@@ -19,7 +19,7 @@ from tests.conftest import Train
         (["trainer.epochs=-1"], "trainer.epochs"),
         (["trainer.epoch=3"], "trainer.epoch"),
         (["trainer.epochs=many"], "trainer.epochs"),
-        (["data.root=/nonexistent", "data.source=real"], "/nonexistent"),
+        (["data.root=missing", "data.source=real"], "data.root=missing"),
         (["-m", "backend=tensorflow,nosuch"], "backend/nosuch"),
         (["-m", "trainer.epochs=1,-1"], "trainer.epochs"),
         (["+trainer.learning_rate=99"], "trainer.learning_rate"),
@@ -32,7 +32,7 @@ from tests.conftest import Train
         (["environments.folder=/proc/nosuch"], "/proc/nosuch"),
         (["-m", "seed=range(0,1000000)"], "1000000 jobs"),
         (["-m", "repeats=2", "seed=4294967295"], "seed=4294967295"),
-        (["backend.interpreter=/nonexistent", "environments.folder=made-by-a-test"], "/nonexistent"),
+        (["backend.interpreter=./missing", "environments.folder=made-by-a-test"], "backend.interpreter=./missing"),
     ],
 )
 def test_wrong_input_is_one_line_that_names_it(train: Train, tmp_path: Path, arguments: list[str], named: str) -> None:

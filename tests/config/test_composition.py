@@ -31,12 +31,16 @@ def test_epochs_and_batch_size_are_the_models_unless_overridden() -> None:
         ("settings.threads=0", "settings.threads"),
         ("telemetry.interval_seconds=0", "telemetry.interval_seconds"),
         ("parity.reference=nosuch", "parity.reference"),
-        ("data.root=/nonexistent", "/nonexistent"),
     ],
 )
 def test_a_value_out_of_range_is_named(override: str, named: str) -> None:
     with pytest.raises(UserError, match=named):
         composition.compose([override])
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"data.root={tmp_path}/missing"):
+        composition.compose([f"data.root={tmp_path}/missing"])
 
 
 def test_augmentation_is_refused_where_there_are_no_images() -> None:
@@ -66,8 +70,8 @@ def test_the_environment_variables_of_the_user_are_honoured(monkeypatch: pytest.
     assert composed.data.root == str(tmp_path)
 
 
-def test_what_only_reads_the_store_needs_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERASBENCH_DATA", "/nonexistent")
+def test_what_only_reads_the_store_needs_no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KERASBENCH_DATA", str(tmp_path / "missing"))
     assert composition.store("sqlite:////elsewhere.db", None).uri == "sqlite:////elsewhere.db"
 
 

@@ -18,6 +18,7 @@ from kerasbench.jobs.rounds import in_turn
 from kerasbench.paths import CONF
 from kerasbench.terminal.errors import UserError
 from tests.conftest import Train
+from tests.stub.driver import Stub
 
 
 def _jobs(repeats: int, params: dict[str, str], *arguments: str) -> list[list[str]]:
@@ -159,3 +160,22 @@ def test_what_cannot_be_repeated_or_set_is_one_line_before_anything_starts(
     assert done.returncode == 2
     assert named in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_rounds_run_in_their_order_with_a_seed_each_and_tags_tell_competitors_apart(stub: Stub) -> None:
+    done = stub.train("-m", "repeats=2", "backend=torch", "settings.threads=1,2", "label=mine", "seed=5")
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = stub.runs()
+    assert [(run.data.params["seed"], run.data.tags["in_force.threads"]) for run in runs] == [
+        ("5", "1"),
+        ("5", "2"),
+        ("6", "2"),
+        ("6", "1"),
+    ]
+    for run in runs:
+        threads = run.data.tags["in_force.threads"]
+        assert set(run.data.tags["variant"].split()) == {"label=mine", f"settings.threads={threads}"}
+        assert run.data.tags["label"] == "mine"
+    for tag in ("sweep", "comparison.hash"):
+        assert len({run.data.tags[tag] for run in runs}) == 1
+    assert done.stdout.count("2 of 2") == 2  # each competitor has a row in the table, of two runs

@@ -1,0 +1,109 @@
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What a layer makes of another tensor; shape without the batch."""
+
+    shape: tuple[int, ...]
+    layer: "Layer"
+    source: Self | None = None
+
+
+class Layer:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.output: Tensor
+        self.weights: list[Any] = []
+        self.gradients: list[Any] = []
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        self.build(tensor.shape)
+        self.output = Tensor(self.output_shape(tensor.shape), self, tensor)
+        return self.output
+
+    def build(self, shape: tuple[int, ...]) -> None: ...
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def forward(self, x: Any, training: bool) -> Any:
+        return x
+
+    def backward(self, gradient: Any) -> Any:
+        """Return the gradient of the input from that of the output, and keep those of the weights."""
+        return gradient
+
+    def get_weights(self) -> list[Any]:
+        return [weight.copy() for weight in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        for own, given in zip(self.weights, weights, strict=True):
+            own[...] = given
+
+
+class InputLayer(Layer):
+    def __init__(self, shape: tuple[int, ...], name: str) -> None:
+        super().__init__(name)
+        self.output = Tensor(shape, self)
+
+
+def Input(shape: tuple[int, ...], name: str) -> Tensor:
+    return InputLayer(shape, name).output
+
+
+class Flatten(Layer):
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (int(np.prod(shape)),)
+
+    def forward(self, x: Any, training: bool) -> Any:
+        return x.reshape(len(x), -1)
+
+
+class Dropout(Layer):
+    def __init__(self, rate: float, name: str) -> None:
+        super().__init__(name)
+        self._rate = rate
+
+    def forward(self, x: Any, training: bool) -> Any:
+        if not training:
+            return x
+        self._kept = ((np.random.random(x.shape) >= self._rate) / (1 - self._rate)).astype(np.float32)
+        return x * self._kept
+
+    def backward(self, gradient: Any) -> Any:
+        return gradient * self._kept
+
+
+class Dense(Layer):
+    def __init__(self, units: int, activation: str, name: str, dtype: str = "float32") -> None:
+        super().__init__(name)
+        self._units, self._activation = units, activation
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        limit = np.sqrt(6 / (shape[0] + self._units))
+        kernel = np.random.uniform(-limit, limit, (shape[0], self._units))
+        self.weights = [kernel.astype(np.float32), np.zeros(self._units, np.float32)]
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (self._units,)
+
+    def forward(self, x: Any, training: bool) -> Any:
+        kernel, bias = self.weights
+        self._x = x
+        z = x @ kernel + bias
+        if self._activation == "relu":
+            self._active = z > 0
+            return z * self._active
+        exponentials = np.exp(z - z.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    def backward(self, gradient: Any) -> Any:
+        """As above; a softmax, which is the last, is given the gradient of its logits."""
+        if self._activation == "relu":
+            gradient = gradient * self._active
+        self.gradients = [self._x.T @ gradient, gradient.sum(axis=0)]
+        return gradient @ self.weights[0].T

@@ -1,0 +1,95 @@
+from typing import Any
+
+import numpy as np
+
+from .backend import backend
+from .callbacks import Callback
+from .layers import Layer, Tensor
+
+_FLOOR = np.float32(1e-7)  # of a probability whose logarithm is taken
+
+
+class Model:
+    """A chain of layers from one input to the last of the outputs."""
+
+    def __init__(self, inputs: Any, outputs: Any, name: str = "model") -> None:
+        self.name = name
+        self.inputs: list[Tensor] = inputs if isinstance(inputs, list) else [inputs]
+        self.outputs: list[Tensor] = outputs if isinstance(outputs, list) else [outputs]
+        self.layers: list[Layer] = []
+        tensor: Tensor | None = self.outputs[-1]
+        while tensor:
+            self.layers.insert(0, tensor.layer)
+            tensor = tensor.source
+
+    def compile(self, loss: str, optimizer: Any, metrics: list[str] | None = None, **settings: Any) -> None:
+        self._optimizer, self._metrics = optimizer, metrics or []
+        vars(self).update(settings)
+
+    def count_params(self) -> int:
+        return sum(weight.size for layer in self.layers for weight in layer.weights)
+
+    def fit(
+        self, x: Any, y: Any, *, batch_size: int, shuffle: bool, verbose: int, callbacks: list[Callback],
+        initial_epoch: int, epochs: int, validation_data: Any = None,
+    ) -> None:  # fmt: skip
+        assert not shuffle, "the double does not shuffle"
+        accuracy = "acc" if backend() == "mxnet" else "accuracy"  # as Keras 2.2 calls it
+        for callback in callbacks:
+            callback.set_model(self)
+        for epoch in range(initial_epoch, epochs):
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch)
+            sums = np.zeros(2)
+            for start in range(0, len(y), batch_size):
+                labels = y[start : start + batch_size]
+                sums += len(labels) * self._train(x[start : start + batch_size], labels)
+            logs = dict(zip(("loss", accuracy), sums / len(y), strict=True))
+            if validation_data is not None:
+                logs |= self._validate(validation_data, batch_size, callbacks)
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs)
+
+    def _validate(self, data: Any, batch_size: int, callbacks: list[Callback]) -> dict[str, float]:
+        for callback in callbacks:
+            callback.on_test_begin()
+        x, y = data
+        loss, accuracy = self.evaluate(x, y, batch_size=batch_size, verbose=0)
+        for callback in callbacks:
+            callback.on_test_end()
+        return {"val_loss": loss, "val_accuracy": accuracy}
+
+    def train_on_batch(self, x: Any, y: Any) -> Any:
+        loss, accuracy = self._train(x, y)
+        return [loss, accuracy] if self._metrics else loss
+
+    def evaluate(self, x: Any, y: Any, batch_size: int, verbose: int) -> list[float]:
+        return list(_results(self._forward(x, training=False)[self.layers[-1]], y))
+
+    def predict(self, x: Any, batch_size: int) -> Any:
+        found = self._forward(x, training=False)
+        predictions = [found[tensor.layer] for tensor in self.outputs]
+        return predictions if len(predictions) > 1 else predictions[0]
+
+    def _forward(self, x: Any, training: bool) -> dict[Layer, Any]:
+        found = {}
+        for layer in self.layers:
+            x = found[layer] = layer.forward(x, training)
+        return found
+
+    def _train(self, x: Any, y: Any) -> Any:
+        probabilities = self._forward(x, training=True)[self.layers[-1]]
+        gradient = (probabilities - y) / np.float32(len(y))  # of the softmax's logits
+        for layer in reversed(self.layers):
+            gradient = layer.backward(gradient)
+        self._optimizer.apply(
+            [gradient for layer in self.layers for gradient in layer.gradients],
+            [weight for layer in self.layers for weight in layer.weights],
+        )
+        return _results(probabilities, y)
+
+
+def _results(probabilities: Any, y: Any) -> Any:
+    """Return loss and accuracy."""
+    loss = -np.log(np.maximum((probabilities * y).sum(axis=1), _FLOOR)).mean()
+    return np.array([loss, (probabilities.argmax(axis=1) == y.argmax(axis=1)).mean()])

@@ -1,0 +1,2 @@
+def IsMklEnabled() -> bool:
+    return False

@@ -1,0 +1,119 @@
+"""Runs the whole driver against stub workers: in this process, which saves it MLflow's import, or in one of its own."""
+
+import contextlib
+import gc
+import io
+import itertools
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from kerasbench.config import composition
+from kerasbench.jobs import run as running
+from kerasbench.paths import PROJECT
+from kerasbench.tasks.outcome import Outcome
+from kerasbench.terminal.progress import Progress
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stub:
+    """A folder with a store of its own, and train.py to fill it."""
+
+    def __init__(self, folder: Path, environments: Path, data: Path, empty_store: Path) -> None:
+        """Keep everything in `folder`; the environments, the data cache and the database to begin with are shared."""
+        (folder / "mlruns").mkdir(parents=True)
+        shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
+        self.folder = folder
+        self.store = f"sqlite:///{folder}/mlruns/mlflow.db"
+        self._shared = [f"environments.folder={environments}", f"data.cache={data}"]
+        self._numbers = itertools.count()
+        self.outputs = folder  # of the last command
+
+    def overrides(self) -> list[str]:
+        """Return what points a run at the stub and shrinks it; Hydra's folders are new every time."""
+        self.outputs = self.folder / f"outputs-{next(self._numbers)}"
+        return [
+            *self._shared, f"tracking.uri={self.store}", f"tracking.artifacts={self.folder}/artifacts",
+            f"hydra.run.dir={self.outputs}", f"hydra.sweep.dir={self.outputs}", "data.source=embedded",
+            "model.build.units=16", "trainer.epochs=2", "trainer.batch_size=32", "parity.batch_size=8",
+            "telemetry.interval_seconds=0.05", "report=false",
+        ]  # fmt: skip
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return train.py and its arguments: flags, then overrides, of which the given ones win."""
+        flags = [argument for argument in arguments if argument.startswith("-")]
+        return [str(PROJECT / "train.py"), *flags, *self.overrides(), *arguments[len(flags) :]]
+
+    def run(self, *overrides: str) -> Outcome:
+        """Do what train.py does, but for its command line: a run as `kerasbench.jobs.run` does it, in this process."""
+        config = composition.compose([*self.overrides(), *overrides])
+        self.outputs.mkdir()
+        job = running.Job("a sweep")  # type: ignore[attr-defined]  # wherever it is defined
+        with _untouched():
+            return running.run(config, self.outputs, job, Progress(quiet=True))
+
+    def train(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run train.py in this process, and return how it ended."""
+        command = self.command(*arguments)
+        output, errors = io.StringIO(), io.StringIO()
+        status: object = 0
+        with _untouched(), mock.patch.object(sys, "argv", command):
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                try:
+                    runpy.run_path(command[0], run_name="__main__")
+                except SystemExit as ended:
+                    status = ended.code or 0
+        assert isinstance(status, int), status
+        return subprocess.CompletedProcess(command, status, output.getvalue(), errors.getvalue())
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start train.py in a process of its own."""
+        command = [sys.executable, *self.command(*arguments)]
+        return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def failing(self, fault: str, after: int = 0, on: str = "") -> list[str]:
+        """Return overrides for a model with faults (several, by commas, are swept); see model.py."""
+        return [
+            "model.module=tests.stub.model", "model.float64_reference=null",
+            f"+model.build.fault={fault}", f"+model.build.after={after}", f"+model.build.on={on}",
+        ]  # fmt: skip
+
+    def runs(self) -> list[Run]:
+        """Return the runs in the store, the oldest first."""
+        client = MlflowClient(self.store)
+        experiment = client.get_experiment_by_name("keras-backends")
+        return list(client.search_runs([experiment.experiment_id], order_by=["start_time"])) if experiment else []
+
+    def artifacts(self, run: Run) -> dict[str, Path]:
+        """Return a run's artifacts by name."""
+        return {path.name: path for path in Path(str(run.info.artifact_uri).removeprefix("file://")).iterdir()}
+
+    def history(self, run: Run, metric: str) -> dict[int, float]:
+        """Return a metric's value at each step."""
+        return {
+            point.step: point.value for point in MlflowClient(self.store).get_metric_history(run.info.run_id, metric)
+        }
+
+
+@contextlib.contextmanager
+def _untouched() -> Iterator[None]:
+    """Undo what train.py does to its process, which is used to be its own."""
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    with mock.patch.dict(os.environ):
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            gc.unfreeze()
+            gc.enable()

@@ -1,0 +1,59 @@
+"""Writes what a stub run finds in place of a backend's environment and of a real data set."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasbench.config.composition import backend_named
+from kerasbench.config.schema import DataConfig, DataSource
+from kerasbench.data import mnist, prepare
+from kerasbench.data.arrays import Arrays
+from kerasbench.environments.provisioning import folder_of
+
+BACKENDS = ("tensorflow", "theano", "torch")  # those that `doubles/` has a framework for, and what their fixes change
+TRAIN_EXAMPLES, TEST_EXAMPLES = 128, 64
+DOUBLES = Path(__file__).parent / "doubles"
+# A worker is given few variables: coverage's, where it measures, goes along here.
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"
+
+
+def write_environments(folder: Path) -> None:
+    """Write an environment for each backend: its interpreter is this one, which finds the doubles."""
+    variables = {"PYTHONPATH": str(DOUBLES)}
+    if _COVERAGE in os.environ:
+        variables[_COVERAGE] = os.environ[_COVERAGE]
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    proof = {"keras_version": "stub", "backend_version": "stub", "python_version": "stub"}
+    for backend in BACKENDS:
+        environment = folder_of(backend_named(backend), folder)
+        python = environment / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} "$@"\n')
+        python.chmod(0o755)
+        (environment / "packages.txt").write_text("keras==stub\n")
+        (environment / "kerasbench.json").write_text(json.dumps(proof))
+
+
+def write_data(cache: Path) -> None:
+    """Prepare a few images in place of MNIST's stand-in, which takes seconds to make."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mnist, "embedded", _images)
+        prepare(DataConfig(name="mnist", source=DataSource.embedded, cache=str(cache)))
+
+
+def _images() -> Arrays:
+    """Return images that are easy to tell apart: each class has three bright rows of its own under the noise."""
+    random = np.random.RandomState(1)
+    parts = {}
+    for part, count in (("train", TRAIN_EXAMPLES), ("test", TEST_EXAMPLES)):
+        labels = random.randint(0, 10, count).astype(np.uint8)
+        images = random.randint(0, 128, (count, 28, 28, 1)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 3] += 127
+        parts[f"{part}_image"], parts[f"{part}_labels"] = images, labels
+    return Arrays("stub-digits", ("image",), 10, parts)

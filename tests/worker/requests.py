@@ -1,0 +1,35 @@
+"""What the worker is asked in these tests, and what it answers."""
+
+import io
+from typing import Any
+
+from kerasbench.worker import protocol
+
+RMSPROP = {"class_name": "RMSprop", "learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7, "decay": 0.0}
+SETTINGS = dict.fromkeys(
+    ("jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "onednn")
+)
+
+
+def asked(framework: str, data: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "framework": framework, "settings": {**SETTINGS, "threads": 1}, "fixes": [], "seed": 1,
+        "seed_function": "numpy.random.seed", "data": data, "loss": "categorical_crossentropy",
+        "model": {"module": "models.mnist_mlp", "build": {"units": 8, "dropout": 0.2}}, "optimizer": RMSPROP,
+        "metrics": ["accuracy"], "init": "shared", "augment": False, "epochs": 2, "batch_size": 50,
+    } | changes  # fmt: skip
+
+
+def events_in(stream: io.BytesIO) -> list[dict[str, Any]]:
+    return [protocol.decode(line) for line in stream.getvalue().splitlines()]
+
+
+def trained(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Train, and return the events."""
+    from kerasbench.worker import training
+
+    stream = io.BytesIO()
+    channel = protocol.Channel(stream)
+    channel.go.set()
+    training.train(request, channel)
+    return events_in(stream)
