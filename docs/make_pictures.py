@@ -17,7 +17,7 @@ from kerasbench.config.composition import compose
 from kerasbench.paths import CONF, PROJECT
 from kerasbench.report.results import Report
 from kerasbench.store import pages, ui
-from kerasbench.store.tracking import open_store, set_experiment_tags
+from kerasbench.store.tracking import open_store
 from kerasbench.terminal.errors import UserError, reporting
 
 PICTURES = PROJECT / "docs" / "pictures"
@@ -48,7 +48,7 @@ def main() -> None:
         PICTURES.mkdir(exist_ok=True)
         _tell(comparison)
         _photograph_report(browser, comparison)
-        set_experiment_tags((store.client, store.experiment_id), dict([pages.view_tag(sweep)]))
+        pages.save(tracking, sweep)
         with ui.serving(store) as (server, _):
             _photograph_mlflow(browser, pages.comparison_url(store.experiment_id, sweep, server))
         print(f"drawn from sweep {sweep}: {PICTURES} and the table in {README}")

@@ -68,7 +68,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 announce.warn(f"{data.note}; training on the stand-in {data.name} instead")
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
             tags = _tags(config, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
-            tags |= notes.of_run(config, environment, data)
+            tags |= notes.of_run(config, environment, data, " ".join(job.variant))
             with (
                 TrackedRun(store, name, tags) as tracked,
                 Telemetry(worker.pid, nvml, config.telemetry.interval_seconds) as telemetry,
@@ -123,6 +123,7 @@ def _tags(config: Config, data: "PreparedData", job: Job) -> dict[str, str]:
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
         Tag.SWEEP: job.sweep,
         Tag.VARIANT: " ".join(job.variant),
+        Tag.COMPETITOR: " · ".join(filter(None, [config.backend.name, " ".join(job.variant)])),
         Tag.LABEL: config.label or "",
     }
     return {name: value for name, value in tags.items() if value}

@@ -28,8 +28,6 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
         config: of any of them.
         folder: where the page of the comparison is written.
     """
-    from kerasbench.store.tracking import open_store, set_experiment_tags  # MLflow: not before the first worker runs
-
     console = progress.console()
     if config.task is Task.parity:
         console.print(_parity_table(outcomes))
@@ -42,7 +40,7 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
             )
     experiment = next((outcome.experiment_id for outcome in outcomes if outcome.experiment_id), None)
     if experiment:
-        set_experiment_tags(open_store(config.tracking), dict([pages.view_tag(sweep)]))
+        pages.save(config.tracking, sweep)
         uri = without_credentials(config.tracking.uri)
         if uri.startswith("http"):
             told = f"To compare them, open\n{pages.comparison_url(experiment, sweep, uri)}"

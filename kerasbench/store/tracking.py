@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import unquote
 
 from filelock import FileLock
 
@@ -35,9 +36,9 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, ImportError, OSError)
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """Return the file of a SQLite store; None of another store. What follows a `?` is for the database alone."""
+    """Return the file of a SQLite store; None of another store. `?` begins the database's options, `%3F` is a `?`."""
     scheme, _, path = uri.partition("sqlite:///")
-    return None if scheme or not path else Path(path.partition("?")[0])
+    return None if scheme or not path else Path(unquote(path.partition("?")[0]))
 
 
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
