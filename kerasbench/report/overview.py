@@ -53,7 +53,7 @@ def speed_against_accuracy(rankings: Sequence[Ranking]) -> Plot | None:
         for ranking, points in panels.items()
         for cell, x, y in points
     )
-    return render("speed-accuracy", "Speed against accuracy", told, draw, 0.4 + 1.5 * rows)
+    return render("speed-accuracy", "Speed against accuracy", told, draw, 0.6 + 1.6 * rows)
 
 
 def _points(ranking: Ranking) -> list[tuple[Cell, float, float]]:

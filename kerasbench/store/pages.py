@@ -30,7 +30,7 @@ _SECTIONS = {
         ("LINE", Metric.VAL_ACCURACY, "step"),
         ("BAR", Metric.STEADY_EPOCH_SECONDS, ""),
     ],
-    "By the clock, and what else it took": [
+    "Whole runs": [
         ("LINE", Metric.VAL_ACCURACY, Metric.ELAPSED_SECONDS),
         ("BAR", Metric.COMPILE_SECONDS, ""),
         ("BAR", Metric.PEAK_RSS_MIB, ""),
@@ -59,7 +59,7 @@ def serve_command(uri: str, experiment: str) -> str:
 
 
 def save(tracking: "TrackingConfig", sweep: str) -> None:
-    """Save MLflow's views of a sweep with its experiment.
+    """Save MLflow's view of a sweep with its experiment.
 
     Raises:
         UserError: the store cannot be read or written, or has no such sweep.
@@ -69,21 +69,25 @@ def save(tracking: "TrackingConfig", sweep: str) -> None:
 
     found = read(tracking.uri, tracking.experiment, [sweep])
     runs = [run for run in found if run.tags.get(Tag.SWEEP) == sweep and Tag.KIND not in run.tags]
-    set_experiment_tags(open_store(tracking), views(sweep, runs))
+    set_experiment_tags(open_store(tracking), dict([view_tag(sweep, runs)]))
 
 
-def views(sweep: str, runs: Sequence["Run"]) -> dict[str, str]:
-    """Return the experiment's tags that hold MLflow's views of a sweep.
+def view_tag(sweep: str, runs: Sequence["Run"]) -> tuple[str, str]:
+    """Return the experiment's tag, as key and value, that keeps MLflow's view of a sweep.
 
-    Without a view MLflow shows ten runs at most, and its charts in alphabetical order. Where competitors have several
-    runs, the view named like the sweep draws one line for each competitor: the mean of its runs, in a band from the
-    lowest to the highest. A second view, `SWEEP runs`, draws each run. MLflow lists them in its menu Views.
+    Without it MLflow shows ten runs at most, and its charts in alphabetical order. Where competitors have several runs,
+    the view draws one line for each competitor: the mean of its runs, in a band from the lowest to the highest. The
+    cross in MLflow's `Group by` leads to the single runs. MLflow lists the view by its name, the sweep's id.
     """
     keys = _grouping([run.tags for run in runs])
-    if not keys:
-        return dict([_view(sweep, sweep, _state(sweep))])
+    state = _state(sweep) | (_grouped(keys, runs) if keys else {})
+    view = {"name": sweep, "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
+    return f"mlflow.sharedViewState.{sweep}", json.dumps(view)
+
+
+def _grouped(keys: Sequence[str], runs: Sequence["Run"]) -> dict[str, Any]:
     groups = {tuple(run.tags.get(key) for key in keys) for run in runs}
-    grouped = _state(sweep) | {
+    return {
         "groupBy": {
             "aggregateFunction": "average",
             "groupByKeys": [{"mode": "tag", "groupByData": key} for key in keys],
@@ -92,7 +96,6 @@ def views(sweep: str, runs: Sequence["Run"]) -> dict[str, str]:
         "groupsExpanded": {_group_id(keys, values): False for values in groups},
         "compareRunCharts": _grouped_charts(runs),
     }
-    return dict([_view(sweep, sweep, grouped), _view(f"{sweep}-runs", f"{sweep} runs", _state(sweep))])
 
 
 def _grouping(runs: Sequence[Mapping[str, str]]) -> list[str]:
@@ -145,11 +148,6 @@ def _state(sweep: str) -> dict[str, Any]:
         "compareRunSections": [{"uuid": section, "name": section, **kept} for section in _SECTIONS],
         "isAccordionReordered": True,
     }
-
-
-def _view(key: str, name: str, state: dict[str, Any]) -> tuple[str, str]:
-    view = {"name": name, "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
-    return f"mlflow.sharedViewState.{key}", json.dumps(view)
 
 
 def _charts() -> list[dict[str, Any]]:
