@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-INK = "#1f2328"  # becomes the page's own text colour
+INK = "#1f2328"  # on the page, the page's text colour
 WIDTH = 5.0  # inches
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -46,10 +46,10 @@ class Plot:
     """One plot.
 
     Attributes:
-        name: of its files.
-        title: what it shows.
-        text: what it shows, for those who do not see it.
-        svg, png: as files.
+        name: of its files, without the ending.
+        title: what it shows, in a few words.
+        text: its figures, for readers who cannot see it.
+        svg, png: the contents of its files.
     """
 
     name: str
@@ -60,29 +60,26 @@ class Plot:
 
     @property
     def inline(self) -> str:
-        """The SVG as a part of a page: its ids its own, its ink the page's, its words read aloud."""
+        """The SVG as a part of a page: its ids are unique there, its ink is the page's, and its text is read aloud."""
         svg = self.svg[self.svg.index("<svg") :]
-        svg = re.sub(
-            r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL
-        )  # meant for a page of its own
-        svg = re.sub(r' id="([^"]+)"', rf' id="{self.name}-\1"', svg)
-        svg = re.sub(r'href="#([^"]+)"', rf'href="#{self.name}-\1"', svg)
-        svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{self.name}-\1)", svg)
+        svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)  # for a file alone
+        svg = re.sub("<[^>]+>", lambda tag: self._adapted(tag[0]), svg)  # names between the tags stay as they are
         (box,) = re.findall(r'viewBox="[^"]+"', svg[: svg.index(">")])
-        words = f"<title>{html.escape(self.title)}</title><desc id='{self.name}-text'>{html.escape(self.text)}</desc>"
-        head = (
-            f'<svg {box} role="img" aria-label="{html.escape(self.title)}" aria-describedby="{self.name}-text">{words}'
-        )
-        return head + svg[svg.index(">") + 1 :].replace(INK, "currentColor")
+        title, text = html.escape(self.title), html.escape(self.text)
+        head = f'<svg {box} role="img" aria-label="{title}" aria-describedby="{self.name}-text">'
+        return f"{head}<title>{title}</title><desc id='{self.name}-text'>{text}</desc>{svg[svg.index('>') + 1 :]}"
+
+    def _adapted(self, tag: str) -> str:
+        return re.sub(r'( id="|href="#|url\(#)', rf"\1{self.name}-", tag).replace(INK, "currentColor")
 
 
 def render(name: str, title: str, text: str, draw: Callable[[Figure], None], height: float) -> Plot:
     """Draw a plot in matplotlib's default style and our own, whatever the user's matplotlibrc says.
 
     Args:
-        name: of its files.
-        title: what it shows.
-        text: what it shows, for those who do not see it.
+        name: of its files, without the ending.
+        title: what it shows, in a few words.
+        text: its figures, for readers who cannot see it.
         draw: draws on an empty figure.
         height: in inches, without a legend.
     """
@@ -125,6 +122,6 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 def _standalone(svg: str) -> str:
-    """Return an SVG file without remarks, on white paper."""
+    """Return an SVG without comments, on a white background."""
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     return svg.replace("<svg ", '<svg style="background: white" ', 1)

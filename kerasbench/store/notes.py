@@ -30,12 +30,12 @@ _MARKUP = re.compile(r"[\\`*\[\]|~#&<]|(?<!\w)_|_(?!\w)")
 
 def escaped(text: str) -> str:
     """Return a text in one line that Markdown shows as it is, in a table, too."""
-    return _MARKUP.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), " ".join(text.split()))
+    return _MARKUP.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), re.sub(r"\s+", " ", text))
 
 
 def prose(text: str) -> str:
     """Return a sentence of ours as Markdown: its parts between backticks stay code, the names in it are escaped."""
-    parts = re.split(r"(`[^`]+`)", " ".join(text.split()))
+    parts = re.split(r"(`[^`]+`)", text)
     return "".join(part if number % 2 else escaped(part) for number, part in enumerate(parts))
 
 

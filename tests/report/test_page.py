@@ -232,7 +232,16 @@ def test_gpus_are_shown_where_there_are_any(experiment: Experiment, tmp_path: Pa
     assert (shown["gpu_utilization_percent"], shown["gpu_memory_mib"]) == ("50.0", "1000.0")
 
 
-_ODD = (r"$\frac{1}{2}$", "$unfinished", "a|b", "two\nlines", "<script>x()</script>", "*bold* `code` _x_", "&lt;")
+_ODD = (
+    r"$\frac{1}{2}$",
+    "$unfinished",
+    "a|b",
+    "two\nlines",
+    "<script>x()</script>",
+    "*bold* `code` _x_",
+    "&lt;",
+    'x id="y" #1f2328',
+)
 
 
 def _texts_of(svg: Path) -> str:

@@ -56,6 +56,9 @@ def served(train: Train, store: str) -> Iterator[Served]:
     done = train("-m", f"backend={','.join(BACKENDS)}", "model=mnist_mlp", "report=true")
     assert done.returncode == 0, done.stdout + done.stderr
     runs = runs_in(store)
+    assert {(run.data.tags["competitor"], run.data.tags["mlflow.runColor"]) for run in runs} == {
+        (backend, colour(backend)) for backend in BACKENDS
+    }
     (report,) = runs_in(store, chosen="tags.kind = 'report'")
     with _link(store) as link:
         yield Served(link, link.partition("/#")[0], report.info.experiment_id, runs, report)
