@@ -1,6 +1,6 @@
-"""Draws what the README shows, from real runs of the store: `make pictures`.
+"""`make pictures`: makes the README's table and pictures from real runs in the store.
 
-The table goes into the README between its two markers; the report and MLflow's comparison are photographed by Chromium.
+The table goes into the README between its two markers. Chromium takes screenshots of the report and of MLflow.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from kerasbench.config.composition import compose
 from kerasbench.paths import CONF, PROJECT
 from kerasbench.report.results import Report
 from kerasbench.store import pages, ui
-from kerasbench.store.tracking import open_store, set_experiment_tags
+from kerasbench.store.tracking import open_store
 from kerasbench.terminal.errors import UserError, reporting
 
 PICTURES = PROJECT / "docs" / "pictures"
@@ -29,7 +29,7 @@ _BEGIN, _END = "<!-- results: make pictures -->", "<!-- end of results -->"
 
 
 def main() -> None:
-    """Draw the table and the pictures of one sweep, in which every backend must have finished."""
+    """Make the table and the pictures from one sweep, in which every backend must have finished."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--sweep", help="its id (default: the last)")
     options = parser.parse_args()
@@ -38,31 +38,33 @@ def main() -> None:
         store = ui.Store(tracking.uri, *open_store(tracking))
         sweep = store.sweep(options.sweep)
         if sweep is None:
-            raise UserError(f"{tracking.uri} holds no sweep yet: run one with all backends")
+            raise UserError(f"{tracking.uri} holds no sweep yet: run one of all backends")
         comparison = report.collect(tracking.uri, tracking.experiment, [sweep])
         _check(comparison, sweep)
         executable = shutil.which("chromium")
         if executable is None:
-            raise UserError("no chromium on the PATH: install Debian's package of that name")
+            raise UserError("chromium is not on the PATH: install Debian's package `chromium`")
         browser = playwright.chromium.launch(executable_path=executable)
         PICTURES.mkdir(exist_ok=True)
         _tell(comparison)
         _photograph_report(browser, comparison)
-        set_experiment_tags((store.client, store.experiment_id), dict([pages.view_tag(sweep)]))
+        pages.save(tracking, sweep)
         with ui.serving(store) as (server, _):
             _photograph_mlflow(browser, pages.comparison_url(store.experiment_id, sweep, server))
-        print(f"drawn from sweep {sweep}: {PICTURES} and the table in {README}")
+        print(f"made from sweep {sweep}: the pictures in {PICTURES} and the table in {README}")
 
 
 def _check(comparison: Report, sweep: str) -> None:
     finished = {cell.backend for ranking in comparison.rankings for cell in ranking.cells if cell.samples}
     missing = {path.stem for path in (CONF / "backend").glob("*.yaml")} - finished
     if missing:
-        raise UserError(f"sweep {sweep} has no finished run of {', '.join(sorted(missing))}: name another with --sweep")
+        raise UserError(
+            f"sweep {sweep} has no finished run of {', '.join(sorted(missing))}: choose another sweep with --sweep"
+        )
 
 
 def _tell(comparison: Report) -> None:
-    """Put the tables, as the terminal shows them, between the README's markers."""
+    """Write the tables, as the terminal shows them, between the README's markers."""
     with Path("/dev/null").open("w") as nowhere:
         console = Console(width=_COLUMNS, record=True, file=nowhere)
         for table in report.tables(comparison):
@@ -86,11 +88,11 @@ def _photograph_report(browser: Browser, comparison: Report) -> None:
 
 def _photograph_mlflow(browser: Browser, url: str) -> None:
     page = browser.new_page(viewport=_OF_MLFLOW)
-    # Else MLflow opens its assistant on the first visit, over a quarter of the page.
+    # Otherwise MLflow opens its assistant on the first visit, and it covers a quarter of the page.
     page.add_init_script("localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')")
     page.goto(url)
     page.get_by_text("val_accuracy").first.wait_for()
-    page.wait_for_timeout(5000)  # the charts draw themselves one after the other
+    page.wait_for_timeout(5000)  # MLflow draws the charts one after the other
     page.screenshot(path=PICTURES / "mlflow.png")
     page.close()
 

@@ -44,6 +44,9 @@ class Tag:
     MODEL = "model"
     SWEEP = "sweep"  # one id for all jobs of one command
     VARIANT = "variant"  # the overrides that its sweep varied besides the backend
+    COMPETITOR = (
+        "competitor"  # the backend, and its variant if it has one: what a ranking and MLflow's groups tell apart
+    )
     LABEL = "label"
     FAILURE = "failure"  # of a run that FAILED: one line
     NOISE = "noise"

@@ -1,8 +1,8 @@
-"""One colour and one shape per backend: on the page, in every plot, in the terminal, in MLflow.
+"""The colour and the marker of each backend: on the page, in every plot, in the terminal, in MLflow.
 
-Each backend's file names its own. The colours are Okabe and Ito's palette ('Color universal design', 2008), told apart
-by colour-blind readers, on light and dark; its black is grey here, its yellow, hardly seen on white, is left out. The
-shapes are for readers who see no colours.
+Each backend's YAML file sets its own. The colours are Okabe and Ito's palette ('Color universal design', 2008), which
+colour-blind readers can tell apart on light and dark backgrounds. Its black is grey here; its yellow, which is hard to
+see on white, is left out. The markers are for readers who see no colours.
 """
 
 import functools
@@ -12,19 +12,46 @@ from omegaconf import OmegaConf
 
 from kerasbench.paths import CONF
 
-# For backends that name none, or are known to the store alone; the colours are from Paul Tol's `muted`.
+# For backends whose file sets none, or that only the store knows; the colours are from Paul Tol's `muted`.
 _OTHERS = ("#aa4499", "#999933", "#44aa99", "#882255", "#6f63bb")
 _OTHER_MARKERS = ("<", ">", "p", "h", "*")
+_GOLDEN_RATIO = 0.6180339887498949
+_MOST = 0.45  # of white or black in a shade: with more, orange turns brown and grey turns black
 
 
-def colour(backend: str) -> str:
-    """Return a backend's colour; where its file names none, it follows from its name."""
-    return _look(backend).get("colour") or _OTHERS[zlib.crc32(backend.encode()) % len(_OTHERS)]
+def colour(backend: str, variant: str = "") -> str:
+    """Return a backend's colour, `#rrggbb`, or for one of its variants a shade of it: lighter or darker, in equal hue.
+
+    Both follow from the names alone, so that a colour stays the same whatever else a sweep runs.
+    """
+    plain = _look(backend).get("colour") or _OTHERS[zlib.crc32(backend.encode()) % len(_OTHERS)]
+    return shade(plain, variant)
+
+
+def of_competitor(name: str) -> str:
+    """Return the colour of a competitor, named by its backend alone (`jax`) or with its variant (`jax · label=a`)."""
+    backend, _, variant = name.partition(" · ")
+    return colour(backend, variant)
 
 
 def marker(backend: str) -> str:
-    """Return a backend's shape, in Matplotlib's letters; where its file names none, it follows from its name."""
+    """Return a backend's marker, in Matplotlib's notation; where its file sets none, it follows from its name."""
     return _look(backend).get("marker") or _OTHER_MARKERS[zlib.crc32(backend.encode()) % len(_OTHER_MARKERS)]
+
+
+def shade(plain: str, variant: str) -> str:
+    """Return a colour, `#rrggbb`, as it is for no variant; for a variant, a shade between dark and light.
+
+    Names that differ in one character (`label=a` and `label=b`, two and four threads) have neighbouring sums, and
+    multiples of the golden ratio spread neighbours over the range (Knuth, The Art of Computer Programming 3, 6.4).
+    """
+    if not variant:
+        return plain
+    weighted = sum(weight * code for weight, code in enumerate(reversed(variant.encode()), start=1))
+    lightness = 2 * (weighted * _GOLDEN_RATIO % 1) - 1  # -1: darkest, 1: lightest
+    towards, share = (255 if lightness > 0 else 0), abs(lightness) * _MOST
+    channels = (int(plain[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(channel + (towards - channel) * share):02x}" for channel in channels)
 
 
 @functools.cache

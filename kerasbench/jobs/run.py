@@ -71,7 +71,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 announce.warn(data.note)
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
             tags = _tags(config, environment, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
-            tags |= notes.of_run(config, environment, data)
+            tags |= notes.of_run(config, environment, data, " ".join(job.variant))
             with (
                 RecordedRun(folder, name, tags, config.tracking, store, announce.warn) as tracked,
                 Telemetry(worker.pid, nvml, config.telemetry.interval_seconds) as telemetry,
@@ -138,6 +138,7 @@ def _tags(config: Config, environment: environments.Environment, data: "Prepared
         Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, environment.packages.read_text()),
         Tag.SWEEP: job.sweep,
         Tag.VARIANT: " ".join(job.variant),
+        Tag.COMPETITOR: " · ".join(filter(None, [config.backend.name, " ".join(job.variant)])),
         Tag.LABEL: config.label or "",
     }
     return {name: value for name, value in tags.items() if value}

@@ -48,18 +48,19 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
 
 def _compare(runs: int, sweep: str, config: Config, folder: Path, console: Console) -> None:
     """Print the comparison of a command's runs, and the address of MLflow's."""
-    from kerasbench.store.tracking import open_store, set_experiment_tags  # MLflow: not before the first worker runs
+    from kerasbench.store.tracking import open_store  # MLflow: not before the first worker runs
 
     store = open_store(config.tracking, artifacts=False)
     if config.task is Task.train:
         _print_comparison(sweep, config, folder if runs > 1 and config.report else None, console)
-    set_experiment_tags(store, dict([pages.view_tag(sweep)]))
+    pages.save(config.tracking, sweep)
     uri = without_credentials(config.tracking.uri)
     if uri.startswith("http"):
         told = f"To compare them, open\n{pages.comparison_url(store[1], sweep, uri)}"
     else:
-        told = f"To compare them, `make ui`, then open\n{pages.comparison_url(store[1], sweep)}"
-    console.print(told, soft_wrap=True)
+        serving = pages.serve_command(config.tracking.uri, config.tracking.experiment)
+        told = f"To compare them, run `{serving}`, then open\n{pages.comparison_url(store[1], sweep)}"
+    console.print(told, soft_wrap=True, markup=False)
 
 
 def _print_comparison(sweep: str, config: Config, page_folder: Path | None, console: Console) -> None:

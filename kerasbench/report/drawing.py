@@ -1,22 +1,23 @@
-"""How a plot is drawn: one look, as an SVG that can stand in a page, and as a PNG for sharing."""
+"""One look for all plots: each is an SVG that fits into a page, and a PNG."""
 
 import html
 import io
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
-from matplotlib.axes import Axes
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-INK = "#1f2328"  # becomes the page's own text colour
+INK = "#1f2328"  # on the page, the page's text colour
 WIDTH = 5.0  # inches
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names are free text, and may hold a `$`
+    "figure.constrained_layout.use": True,
     "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -45,10 +46,10 @@ class Plot:
     """One plot.
 
     Attributes:
-        name: of its files.
-        title: what it shows.
-        text: what it shows, for those who do not see it.
-        svg, png: as files.
+        name: of its files, without the ending.
+        title: what it shows, in a few words.
+        text: its figures, for readers who cannot see it.
+        svg, png: the contents of its files.
     """
 
     name: str
@@ -59,71 +60,40 @@ class Plot:
 
     @property
     def inline(self) -> str:
-        """The SVG as a part of a page: its ids its own, its ink the page's, its words read aloud."""
+        """The SVG as a part of a page: its ids are unique there, its ink is the page's, and its text is read aloud."""
         svg = self.svg[self.svg.index("<svg") :]
-        svg = re.sub(
-            r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL
-        )  # meant for a page of its own
-        svg = re.sub(r' id="([^"]+)"', rf' id="{self.name}-\1"', svg)
-        svg = re.sub(r'href="#([^"]+)"', rf'href="#{self.name}-\1"', svg)
-        svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{self.name}-\1)", svg)
+        svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)  # for a file alone
+        svg = re.sub("<[^>]+>", lambda tag: self._adapted(tag[0]), svg)  # names between the tags stay as they are
         (box,) = re.findall(r'viewBox="[^"]+"', svg[: svg.index(">")])
-        words = f"<title>{html.escape(self.title)}</title><desc id='{self.name}-text'>{html.escape(self.text)}</desc>"
-        head = (
-            f'<svg {box} role="img" aria-label="{html.escape(self.title)}" aria-describedby="{self.name}-text">{words}'
-        )
-        return head + svg[svg.index(">") + 1 :].replace(INK, "currentColor")
+        title, text = html.escape(self.title), html.escape(self.text)
+        head = f'<svg {box} role="img" aria-label="{title}" aria-describedby="{self.name}-text">'
+        return f"{head}<title>{title}</title><desc id='{self.name}-text'>{text}</desc>{svg[svg.index('>') + 1 :]}"
+
+    def _adapted(self, tag: str) -> str:
+        return re.sub(r'( id="|href="#|url\(#)', rf"\1{self.name}-", tag).replace(INK, "currentColor")
 
 
-@dataclass(frozen=True)
-class Margins:
-    """The room around and between axes, in inches."""
-
-    left: float = 0.68
-    bottom: float = 0.5
-    top: float = 0.12
-    right: float = 0.15
-    between: tuple[float, float] = (0.0, 0.0)
-
-
-def render(name: str, title: str, text: str, draw: Callable[[Figure], None], height: float, margins: Margins) -> Plot:
-    """Draw a plot.
+def render(name: str, title: str, text: str, draw: Callable[[Figure], None], height: float) -> Plot:
+    """Draw a plot in matplotlib's default style and our own, whatever the user's matplotlibrc says.
 
     Args:
-        name: of its files.
-        title: what it shows.
-        text: what it shows, for those who do not see it.
+        name: of its files, without the ending.
+        title: what it shows, in a few words.
+        text: its figures, for readers who cannot see it.
         draw: draws on an empty figure.
-        height: in inches.
-        margins: around the axes.
+        height: in inches, without a legend.
     """
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name, "svg.id": name}):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({**_STYLE, "svg.hashsalt": name, "svg.id": name})
         figure = Figure(figsize=(WIDTH, height))
-        figure.subplots_adjust(
-            left=margins.left / WIDTH,
-            right=1 - margins.right / WIDTH,
-            bottom=margins.bottom / height,
-            top=1 - margins.top / height,
-        )
         draw(figure)
-        _spread(figure, margins)
         svg, png = io.StringIO(), io.BytesIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(svg, format="svg", transparent=True, metadata=nothing)
+        figure.set_layout_engine("none")  # it is laid out already
         figure.savefig(png, format="png", dpi=160, facecolor="white", pil_kwargs={"compress_level": 1})
     return Plot(name, title, f"{text}.", _standalone(svg.getvalue()), png.getvalue())
-
-
-def _spread(figure: Figure, margins: Margins) -> None:
-    """Leave room between panels; matplotlib counts it in parts of a panel's size."""
-    place = figure.axes[0].get_subplotspec()
-    if place is None or margins.between == (0.0, 0.0):
-        return
-    grid = place.get_gridspec()
-    across, down = margins.between
-    width = (WIDTH - margins.left - margins.right - across * (grid.ncols - 1)) / grid.ncols
-    height = figure.get_figheight() - margins.bottom - margins.top - down * (grid.nrows - 1)
-    figure.subplots_adjust(wspace=across / width, hspace=down / (height / grid.nrows))
 
 
 def ticks(most: int, integer: bool = False) -> MaxNLocator:
@@ -131,24 +101,20 @@ def ticks(most: int, integer: bool = False) -> MaxNLocator:
     return MaxNLocator(most, integer=integer, steps=(1, 2, 2.5, 5, 10))
 
 
-def legend_columns(names: Sequence[str]) -> int:
-    """Return how many columns of a legend fit."""
-    return max(1, min(4, _LEGEND_CHARACTERS // (max(map(len, names)) + 6)))
+def shortened(text: str, most: int) -> str:
+    """Return a text in at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def legend_height(names: Sequence[str]) -> float:
-    """Return the inches that a legend takes."""
-    return 0.16 + 0.19 * math.ceil(len(names) / legend_columns(names))
-
-
-def legend(axes: Axes, handles: Sequence[Any]) -> None:
-    """Put a legend below the figure of some axes."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
+def legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Put a legend below a figure, which grows by its height."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = max(1, min(4, _LEGEND_CHARACTERS // (longest + 6)))
+    figure.set_figheight(figure.get_figheight() + 0.19 * -(-len(handles) // columns) + 0.1)
     figure.legend(
         handles=handles,
-        loc="lower center",
-        ncols=legend_columns([str(handle.get_label()) for handle in handles]),
+        loc="outside lower center",
+        ncols=columns,
         handlelength=2.0,
         columnspacing=1.2,
         handletextpad=0.5,
@@ -156,6 +122,6 @@ def legend(axes: Axes, handles: Sequence[Any]) -> None:
 
 
 def _standalone(svg: str) -> str:
-    """Return an SVG file without remarks, on white paper."""
+    """Return an SVG without comments, on a white background."""
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     return svg.replace("<svg ", '<svg style="background: white" ', 1)

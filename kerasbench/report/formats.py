@@ -1,9 +1,9 @@
-"""The report for people who paste, and for programs."""
+"""The report as Markdown, CSV and JSON."""
 
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kerasbench.report import sections, variants, verdicts
@@ -11,51 +11,59 @@ from kerasbench.report.columns import COLUMNS, columns
 from kerasbench.report.learning import learning
 from kerasbench.report.results import STEADY, Cell, Ranking, Report
 from kerasbench.report.rounding import power
+from kerasbench.store.notes import escaped, prose
 from kerasbench.vocabulary import Metric, Tag
 
 
 def markdown(report: Report) -> str:
-    """Return verdicts and tables as Markdown."""
-    parts = [f"# Keras backends: {report.subject}", *(f"> {line}" for line in sections.separations(report))]
+    """Return verdicts and tables as Markdown; names and other free text are escaped."""
+    parts = [f"# Keras backends: {escaped(report.subject)}"]
+    parts += [f"> {prose(line)}" for line in sections.separations(report)]
     for ranking in report.rankings:
+        verdict, accuracy = verdicts.sentence(ranking), verdicts.accuracy(ranking)
         described = " · ".join(f"{name}: {value}" for name, value in sections.conditions(ranking))
-        parts += [f"## {ranking.title}", f"**{verdicts.sentence(ranking)}** {verdicts.accuracy(ranking)}".strip()]
-        parts += [described, _markdown_table(ranking)]
-        brought = [f"- {one.sentence}" for one in variants.effects(ranking)]
-        parts += ["\n".join(brought)] if brought else []
-        parts += [f"> Warning: {line}" for line in sections.warnings_of(ranking)]
-    failed = [f"- {one.name} ({one.ranking}): {one.status}, {one.reason}" for one in sections.failures(report)]
-    if failed:
-        parts += ["## Not finished", "\n".join(failed)]
+        parts += [f"## {escaped(ranking.title)}", f"**{prose(verdict)}** {prose(accuracy)}".strip()]
+        parts += [prose(described), _markdown_table(ranking)]
+        parts += _list(one.sentence for one in variants.effects(ranking))
+        parts += [f"> Warning: {prose(line)}" for line in sections.warnings_of(ranking)]
+    failed = _list(f"{one.name} ({one.ranking}): {one.status}, {one.reason}" for one in sections.failures(report))
+    parts += ["## Not finished", *failed] if failed else []
     if report.certificate:
         parts += ["## Parity", _parity_table(report)]
     return "\n\n".join(parts) + "\n"
 
 
+def _list(lines: Iterable[str]) -> list[str]:
+    text = "\n".join(f"- {prose(line)}" for line in lines)
+    return [text] if text else []
+
+
 def _markdown_table(ranking: Ranking) -> str:
     shown = columns(ranking)
     rows = [["backend", *(column.head(ranking) for column in shown)]]
-    rows.append(["---", *("---:" if column.numeric else "---" for column in shown)])
     for cell in ranking.cells:
         values = [column.of(ranking, cell) for column in shown]
         texts = (f"{value.text} ({value.detail})" if value.detail else value.text for value in values)
         rows.append([cell.competitor, *texts])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return _table(rows, ["---", *("---:" if column.numeric else "---" for column in shown)])
 
 
 def _parity_table(report: Report) -> str:
-    rows = ["| model | backend | verdict | largest deviation | from | at |", "|---|---|---|---:|---|---|"]
+    rows = [["model", "backend", "verdict", "largest deviation", "from", "at"]]
     for one in report.certificate:
         deviation = "" if one.deviation is None else power(one.deviation)
         verdict = "pass" if one.passed else f"FAIL: {one.reason}"
-        rows.append(
-            f"| {one.model} | {one.competitor} | {verdict} | {deviation} | {one.reference} | {sections.day(one.at)} |"
-        )
-    return "\n".join(rows)
+        rows.append([one.model, one.competitor, verdict, deviation, one.reference, sections.day(one.at)])
+    return _table(rows, ["---", "---", "---", "---:", "---", "---"])
+
+
+def _table(rows: Sequence[Sequence[str]], alignment: Sequence[str]) -> str:
+    head, *body = ([escaped(text) for text in row] for row in rows)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, alignment, *body))
 
 
 def as_csv(report: Report) -> str:
-    """Return one line a cell, its figures unrounded."""
+    """Return a line for each cell, with its unrounded figures."""
     rows = [_row(ranking, cell) for ranking in report.rankings for cell in ranking.cells]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["ranking"], lineterminator="\n")
@@ -82,14 +90,14 @@ def _row(ranking: Ranking, cell: Cell) -> dict[str, Any]:
         row[column.key] = value.exact if column.numeric else value.text
         if column.has_interval:
             row |= {f"{column.key}.low": value.low, f"{column.key}.high": value.high}
-    if ranking.metric != COLUMNS[0].key:  # a first epoch is no steady one
+    if ranking.metric != COLUMNS[0].key:  # the ranked figure is a first epoch, not a steady one
         row |= {Metric.FIRST_EPOCH_SECONDS: row[Metric.STEADY_EPOCH_SECONDS], Metric.STEADY_EPOCH_SECONDS: None}
         row |= {f"{STEADY}.low": None, f"{STEADY}.high": None}
     return row
 
 
 def as_json(report: Report) -> str:
-    """Return all figures unrounded, with their samples."""
+    """Return all figures, unrounded, and the samples behind them."""
     content = {
         "experiment": report.experiment,
         "sweeps": list(report.sweeps),

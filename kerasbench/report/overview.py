@@ -1,4 +1,4 @@
-"""The plots over all rankings: how many times as long, and speed against accuracy."""
+"""The plots over all rankings: ratios to the fastest, and speed against accuracy."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from kerasbench.config import colours
 from kerasbench.report.columns import NOTHING
-from kerasbench.report.drawing import Margins, Plot, legend, legend_height, render, ticks
+from kerasbench.report.drawing import Plot, legend, render, shortened, ticks
 from kerasbench.report.results import Cell, Ranking
 from kerasbench.report.rounding import interval, rounded
 from kerasbench.vocabulary import Metric
@@ -19,21 +19,21 @@ _TITLE = 25  # characters of a title that fit beside the matrix
 
 
 def speed_against_accuracy(rankings: Sequence[Ranking]) -> Plot | None:
-    """A panel a ranking: to the left is fast, up is accurate."""
+    """Draw a panel for each ranking: fast backends are on the left, accurate ones at the top."""
     panels = {ranking: points for ranking in rankings if (points := _points(ranking))}
     if not panels:
         return None
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
     backends = sorted({cell.backend for points in panels.values() for cell, _, _ in points})
-    below = legend_height(backends)
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(rows, columns, squeeze=False)
-        for axes, (ranking, points) in zip(grid.flat, panels.items(), strict=False):
+        for number, (axes, (ranking, points)) in enumerate(zip(grid.flat, panels.items(), strict=False)):
             for cell, x, y in points:
-                axes.plot(x, y, marker=colours.marker(cell.backend), color=colours.colour(cell.backend))
+                axes.plot(x, y, marker=colours.marker(cell.backend), color=colours.of_competitor(cell.competitor))
             axes.set_title(_short(ranking.title, 30), fontsize=8.5, loc="left")
+            axes.set_xlabel("training seconds per epoch" if number + columns >= len(panels) else "")
             axes.set_xlim(0, 1.1 * max(x for _, x, _ in points))
             axes.margins(y=0.2)
             axes.xaxis.set_major_locator(ticks(4))
@@ -41,21 +41,19 @@ def speed_against_accuracy(rankings: Sequence[Ranking]) -> Plot | None:
             axes.ticklabel_format(useOffset=False)
         for axes in list(grid.flat)[len(panels) :]:
             axes.set_visible(False)
-        figure.supxlabel("training seconds per epoch", fontsize=9.5, y=(below + 0.12) / figure.get_figheight())
-        figure.supylabel("final validation accuracy", fontsize=9.5, x=0.01)
+        figure.supylabel("final validation accuracy", fontsize=9.5)
         handles = [
             Line2D([], [], linestyle="", marker=colours.marker(name), color=colours.colour(name), label=name)
             for name in backends
         ]
-        legend(grid.flat[0], handles)
+        legend(figure, handles)
 
     told = "; ".join(
         f"{ranking.title}, {cell.competitor}: {rounded(x)} s, {y:.4f}"
         for ranking, points in panels.items()
         for cell, x, y in points
     )
-    margins = Margins(left=0.88, bottom=0.62 + below, top=0.42, between=(0.7, 0.62))
-    return render("speed-accuracy", "Speed against accuracy", told, draw, 0.6 + below + 1.5 * rows, margins)
+    return render("speed-accuracy", "Speed against accuracy", told, draw, 0.6 + 1.6 * rows)
 
 
 def _points(ranking: Ranking) -> list[tuple[Cell, float, float]]:
@@ -67,12 +65,11 @@ def _points(ranking: Ranking) -> list[tuple[Cell, float, float]]:
 
 
 def matrix(rankings: Sequence[Ranking]) -> Plot | None:
-    """Rankings by backends: how many times as long as the fastest; rankings of variants are left to their tables."""
+    """Draw rankings by backends: how many times as long as the fastest; rankings of variants are left out."""
     rankings = [one for one in rankings if all(cell.competitor == cell.backend for cell in one.measured)]
     if len(rankings) < 2:
         return None
     competitors = sorted({cell.competitor for ranking in rankings for cell in ranking.measured})
-    longest = max(len(competitor) for competitor in competitors)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -83,7 +80,7 @@ def matrix(rankings: Sequence[Ranking]) -> Plot | None:
                 if found is None:
                     axes.text(column, row, NOTHING, ha="center", va="center")
                     continue
-                shade = min(1.0, max(0.0, found.value - 1) / 4)  # from five times on, all are as dark
+                shade = min(1.0, max(0.0, found.value - 1) / 4)  # five times as long, and more, is darkest
                 axes.add_patch(_tile(column, row, 0.08 + 0.72 * shade))
                 text = "1" if found.value == 1 else interval(found.value, found.low, found.high)[0]
                 axes.text(column, row, text, ha="center", va="center", weight="bold" if text == "1" else "normal")
@@ -99,11 +96,8 @@ def matrix(rankings: Sequence[Ranking]) -> Plot | None:
         f"{ranking.title}: " + ", ".join(f"{name} {rounded(found.value)}" for name, found in ranking.ratios.items())
         for ranking in rankings
     )
-    top = 0.25 + 0.055 * longest
-    left = 0.2 + 0.073 * max(len(line) for ranking in rankings for line in _short(ranking.title, _TITLE).splitlines())
-    height = top + 0.1 + 0.4 * len(rankings)
-    margins = Margins(left=left, bottom=0.1, top=top, right=min(0.9, 0.1 + 0.05 * longest))
-    return render("matrix", "Times as long as the fastest", told, draw, height, margins)
+    height = 0.3 + 0.055 * max(map(len, competitors)) + 0.4 * len(rankings)
+    return render("matrix", "Times as long as the fastest", told, draw, height)
 
 
 def _tile(column: int, row: int, alpha: float) -> Rectangle:
@@ -111,6 +105,6 @@ def _tile(column: int, row: int, alpha: float) -> Rectangle:
 
 
 def _short(title: str, most: int) -> str:
-    """Return a title in lines: the model, and below it what tells it apart."""
+    """Return a title in two lines: the model, and what distinguishes this ranking of it."""
     lines = title.split(" · ", 1)
-    return "\n".join(line if len(line) <= most else f"{line[: most - 1]}\N{HORIZONTAL ELLIPSIS}" for line in lines)
+    return "\n".join(shortened(" ".join(line.split()), most) for line in lines)

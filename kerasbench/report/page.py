@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing else."""
+"""The page: one HTML file that loads nothing else."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from kerasbench.report.learning import learning
 from kerasbench.report.references import published
 from kerasbench.report.results import Report
 from kerasbench.report.rounding import power
+from kerasbench.store import pages
 
 _HERE = Path(__file__).parent
 
@@ -23,7 +24,7 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
     """Return the page.
 
     Args:
-        report: what it tells.
+        report: what the page shows.
         general: the plots over all rankings.
         own: each ranking's plots, by its slug.
     """
@@ -41,7 +42,7 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         general=general,
         own=own,
         style=Markup((_HERE / "page.css").read_text()),
-        colour=colours.colour,
+        colour=colours.of_competitor,
         columns=columns,
         sections=sections,
         certificates=certificate,
@@ -50,12 +51,13 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         variants=variants,
         verdicts=verdicts,
         published=published,
+        serve=pages.serve_command(report.uri, report.experiment),
         NOTHING=columns.NOTHING,
     )
 
 
 def _code(text: str) -> Markup:
-    """Return a text with what stands between backticks set as code."""
+    """Return a text in HTML; parts between backticks become code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 

@@ -1,21 +1,23 @@
-"""The plots of the report: a ranking's own, and those over all rankings."""
+"""The plots of the report: those of each ranking, and those over all rankings."""
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from statistics import median
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from kerasbench.config import colours
-from kerasbench.report.drawing import INK, Margins, Plot, legend, legend_height, render, ticks
+from kerasbench.report.drawing import INK, Plot, legend, render, shortened, ticks
 from kerasbench.report.overview import matrix, speed_against_accuracy
 from kerasbench.report.results import FIRST, PHASES, STEADY, Cell, Ranking, Report
 from kerasbench.report.rounding import interval, rounded
 from kerasbench.vocabulary import Metric
 
-MOST_RANKINGS = 8  # so many are drawn, those with the newest runs
-# Where the time goes: what happens once in greys and blues, training in the strongest, validation apart.
+MOST_RANKINGS = 8  # only the rankings with the newest runs are drawn
+# Phases that happen once are grey or blue; training has the strongest colour.
 _PHASE_COLOURS = {
     "start": "#b9bdc4",
     "import": "#8d99ae",
@@ -27,12 +29,12 @@ _PHASE_COLOURS = {
     "other": "#d6cfc4",
 }
 _LINE_STYLES = ("-", "--", ":", "-.")
-_BAR = 0.62  # of the room that a bar has
-_LABEL, _LEGEND = 28, 64  # characters beside a bar, and in a legend
+_BAR = 0.62  # of the height of a row
+_LABEL, _LEGEND = 28, 64  # characters in a line beside a bar, and in a legend
 
 
 def draw(report: Report, pool: Executor | None = None) -> tuple[list[Plot], dict[str, list[Plot]]]:
-    """Return the plots over all rankings, and each ranking's own, drawn by the pool if there is one, by its slug."""
+    """Return the plots over all rankings, and those of each ranking by its slug; the pool draws the latter."""
     newest_first = sorted(report.rankings, key=lambda ranking: -max(run.started_at for run in ranking.runs))
     chosen = newest_first[:MOST_RANKINGS]
     drawn = [ranking for ranking in report.rankings if ranking in chosen]  # in the page's order
@@ -42,29 +44,30 @@ def draw(report: Report, pool: Executor | None = None) -> tuple[list[Plot], dict
 
 
 def over_all(rankings: Sequence[Ranking]) -> list[Plot]:
-    """Return the plots over rankings; first epochs, which carry the compilation, are in none."""
+    """Return the plots over all rankings; those by the first epoch, which includes compilation, are left out."""
     ranked = [ranking for ranking in rankings if ranking.measured and ranking.metric == STEADY]
     return [plot for plot in (matrix(ranked), speed_against_accuracy(ranked)) if plot]
 
 
 def of_ranking(ranking: Ranking) -> list[Plot]:
-    """Return a ranking's own plots; none where nothing was measured."""
+    """Return the plots of one ranking; none where nothing was measured."""
     drawn = (seconds(ranking), time_spent(ranking), accuracy_by_epoch(ranking), accuracy_by_time(ranking))
     return [plot for plot in drawn if plot]
 
 
 def seconds(ranking: Ranking) -> Plot | None:
-    """Bars from 0, the fastest on top, each with its interval."""
+    """Draw a bar for each competitor, the fastest on top, with its confidence interval."""
     found = {cell: cell.seconds for cell in ranking.measured if cell.seconds}
     if not found:
         return None
     what = "first epoch" if ranking.metric == FIRST else "epoch"
     longest = max(one.high or one.value for one in found.values())
 
-    def draw(axes: Axes) -> None:
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
         places = range(len(found))
         values = [one.value for one in found.values()]
-        axes.barh(places, values, height=_BAR, color=[colours.colour(cell.backend) for cell in found])
+        axes.barh(places, values, height=_BAR, color=[colours.of_competitor(cell.competitor) for cell in found])
         for place, one in zip(places, found.values(), strict=True):
             if one.low is not None and one.high is not None:
                 axes.plot([one.low, one.high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=7)
@@ -80,12 +83,13 @@ def seconds(ranking: Ranking) -> Plot | None:
 
 
 def time_spent(ranking: Ranking) -> Plot | None:
-    """Stacked bars: where the time of a whole run went."""
+    """Draw a stacked bar for each competitor: how long each phase of a run took."""
     cells = [cell for cell in ranking.measured if sum(cell.phases.values()) > 0]
     if not cells:
         return None
 
-    def draw(axes: Axes) -> None:
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
         for place, cell in enumerate(cells):
             spent = [cell.phases[phase] for phase in PHASES]
             left = [sum(spent[:number]) for number in range(len(PHASES))]
@@ -98,60 +102,48 @@ def time_spent(ranking: Ranking) -> Plot | None:
                 linewidth=0.5,
             )
         axes.set_xlim(0, 1.04 * max(sum(cell.phases.values()) for cell in cells))
-        axes.set_ylim(-0.5, len(cells) - 0.5)
         _finish_bars(axes, cells, "seconds of a run, from its start to its end (mean)")
-        legend(axes, [Patch(color=_PHASE_COLOURS[phase], label=phase) for phase in PHASES])
+        legend(figure, [Patch(color=_PHASE_COLOURS[phase], label=phase) for phase in PHASES])
 
     told = "; ".join(
         f"{cell.competitor} {rounded(sum(cell.phases.values()))} s in all, of which "
         + ", ".join(f"{phase} {rounded(seconds)}" for phase, seconds in cell.phases.items())
         for cell in cells
     )
-    return _of_bars(ranking, "time", "Where the time went", told, draw, cells, below=legend_height(PHASES))
+    return _of_bars(ranking, "time", "Where the time went", told, draw, cells)
 
 
 def _finish_bars(axes: Axes, cells: Sequence[Cell], label: str) -> None:
     axes.set_xlabel(label, loc="right")
     axes.set_yticks(range(len(cells)), ["\n".join(name_lines(cell)) for cell in cells])
-    axes.invert_yaxis()
+    axes.set_ylim(len(cells) - 0.45, -0.55)  # the first on top
     axes.grid(False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(ticks(6))
 
 
 def _of_bars(
-    ranking: Ranking,
-    name: str,
-    title: str,
-    text: str,
-    draw: Callable[[Axes], None],
-    cells: Sequence[Cell],
-    below: float = 0.0,
+    ranking: Ranking, name: str, title: str, text: str, draw: Callable[[Figure], None], cells: Sequence[Cell]
 ) -> Plot:
-    labels = [name_lines(cell) for cell in cells]
-    margins = Margins(left=0.2 + 0.075 * max(len(line) for lines in labels for line in lines), bottom=0.5 + below)
-    row = 0.17 + 0.16 * max(map(len, labels))
-    return _own(ranking, name, title, text, draw, 0.75 + row * len(cells) + below, margins)
+    row = 0.17 + 0.16 * max(len(name_lines(cell)) for cell in cells)
+    return _own(ranking, name, title, text, draw, 0.6 + row * len(cells))
 
 
 def name_lines(cell: Cell) -> list[str]:
-    """Return a competitor's name in lines that leave room for its bar: the backend, and what its sweep varied."""
-    parts = [one.partition("=") for one in cell.runs[0].variant.split()]
-    return [cell.backend, *(_shortened(f"{key.rpartition('.')[2]}={value}", _LABEL) for key, _, value in parts)]
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+    """Return a competitor's name in lines that leave room for its bar: the backend, and each setting of its variant."""
+    settings = [one.partition("=") for one in re.split(r"\s+(?=\S+=)", cell.runs[0].variant) if one]
+    shown = (f"{key.rpartition('.')[2]}={' '.join(value.split())}" for key, _, value in settings)
+    return [cell.backend, *(shortened(line, _LABEL) for line in shown)]
 
 
 def accuracy_by_epoch(ranking: Ranking) -> Plot | None:
-    """Lines: the median of the runs; a band from the lowest to the highest."""
+    """Draw a line for each competitor: the median of its runs, in a band from the lowest to the highest."""
     return _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", along=None)
 
 
 def accuracy_by_time(ranking: Ranking) -> Plot | None:
-    """The same over the seconds since the run's process was started, all included."""
-    label = "seconds since the start: import, compilation and validation included"
+    """Draw the same over the seconds since the start of the run's process."""
+    label = "seconds since the start of the process, everything included"
     return _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along=Metric.ELAPSED_SECONDS)
 
 
@@ -163,14 +155,14 @@ def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | 
     if not curves:
         return None
 
-    def draw(axes: Axes) -> None:
-        lines = []
+    def draw(figure: Figure) -> None:
+        axes, lines = figure.subplots(), []
         for cell, (x, middle, low, high) in curves.items():
             colour, marker, style = _look(cell, ranking)
             lines += axes.plot(
                 x,
                 middle,
-                label=_shortened(" ".join(name_lines(cell)), _LEGEND),
+                label=shortened(" ".join(name_lines(cell)), _LEGEND),
                 color=colour,
                 marker=marker,
                 linestyle=style,
@@ -185,11 +177,10 @@ def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | 
         axes.yaxis.set_major_locator(ticks(5))
         axes.ticklabel_format(useOffset=False)
         axes.set_xlim(left=0)
-        legend(axes, lines)
+        legend(figure, lines)
 
     told = "; ".join(f"{cell.competitor} ends at {middle[-1]:.4f}" for cell, (_, middle, _, _) in curves.items())
-    below = legend_height([_shortened(" ".join(name_lines(cell)), _LEGEND) for cell in curves])
-    return _own(ranking, name, title, told, draw, 2.8 + below, Margins(bottom=0.5 + below))
+    return _own(ranking, name, title, told, draw, 2.7)
 
 
 def _curve(cell: Cell, along: str | None) -> _Curve | None:
@@ -211,21 +202,11 @@ def _curve(cell: Cell, along: str | None) -> _Curve | None:
 
 
 def _look(cell: Cell, ranking: Ranking) -> tuple[str, str, str]:
-    """Return a cell's colour and shape, its backend's, and a line style of its own among the backend's variants."""
+    """Return a cell's colour, marker and line style, which differs between the variants of a backend."""
     variants = sorted(other.competitor for other in ranking.cells if other.backend == cell.backend)
     style = _LINE_STYLES[variants.index(cell.competitor) % len(_LINE_STYLES)]
-    return colours.colour(cell.backend), colours.marker(cell.backend), style
+    return colours.of_competitor(cell.competitor), colours.marker(cell.backend), style
 
 
-def _own(
-    ranking: Ranking, name: str, title: str, text: str, draw: Callable[[Axes], None], height: float, margins: Margins
-) -> Plot:
-    """Draw a ranking's plot, which has one pair of axes."""
-    return render(
-        f"{ranking.slug}-{name}",
-        title,
-        f"{ranking.title}: {text}",
-        lambda figure: draw(figure.subplots()),
-        height,
-        margins,
-    )
+def _own(ranking: Ranking, name: str, title: str, text: str, draw: Callable[[Figure], None], height: float) -> Plot:
+    return render(f"{ranking.slug}-{name}", title, f"{ranking.title}: {text}", draw, height)

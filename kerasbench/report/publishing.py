@@ -1,4 +1,4 @@
-"""Where the page and its plots go: a folder, and a summary run beside the runs that it sums up."""
+"""Writes the page and its plots to a folder, and keeps them in MLflow as a run of their own."""
 
 import contextlib
 import multiprocessing
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kerasbench.report import verdicts
 from kerasbench.report.results import Report
+from kerasbench.store.notes import NOTE, escaped, prose
 from kerasbench.vocabulary import Kind, Tag
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _LONGEST_NOTE = 4000  # characters
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the page, and the folder of its plots."""
+    """The files of a report: its page, and the folder of its plots."""
 
     page: Path
     plots: Path
@@ -29,7 +30,7 @@ class Written:
 
 @contextlib.contextmanager
 def drawers() -> Iterator[Executor]:
-    """Start two processes that draw. What they import is imported once, while the store is read."""
+    """Start two processes that draw; they import matplotlib once, while the store is being read."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([f"{__package__}.plots"])
     with ProcessPoolExecutor(2, processes) as pool:
@@ -38,12 +39,12 @@ def drawers() -> Iterator[Executor]:
 
 
 def write(report: Report, folder: Path, pool: Executor | None = None) -> Written:
-    """Write the page, and a PNG and an SVG of each plot, into a folder; what an earlier report left there goes.
+    """Write the page, and a PNG and an SVG of each plot, into a folder; plots of an earlier report are deleted.
 
     Args:
-        report: what it tells.
-        folder: where the page goes.
-        pool: who draws the plots of the rankings, where they may be many.
+        report: what the page shows.
+        folder: created if it does not exist.
+        pool: the processes that draw the plots of the rankings; None: this one.
     """
     from kerasbench.report import page, plots  # matplotlib and Jinja2 take a second to import
 
@@ -60,8 +61,7 @@ def write(report: Report, folder: Path, pool: Executor | None = None) -> Written
 
 
 def log(report: Report, written: Written, tracking: "TrackingConfig") -> str:
-    """Keep the page and its plots as artifacts of a summary run, which MLflow's UI shows in place; return its id."""
-    from kerasbench.store.notes import NOTE
+    """Keep the page and its plots as artifacts of a run, where MLflow's UI shows them; return the run's id."""
     from kerasbench.store.tracking import TrackedRun, open_store
 
     tags = {Tag.KIND: Kind.REPORT, NOTE: _note(report)}
@@ -74,6 +74,6 @@ def log(report: Report, written: Written, tracking: "TrackingConfig") -> str:
 
 
 def _note(report: Report) -> str:
-    lines = [f"- **{ranking.title}**: {verdicts.sentence(ranking)}" for ranking in report.rankings]
-    note = "\n".join([*lines, "", f"The whole report is the artifact `{PAGE}`."])
+    lines = [f"- **{escaped(one.title)}**: {prose(verdicts.sentence(one))}" for one in report.rankings]
+    note = "\n".join([*lines, "", f"The report is the artifact `{PAGE}`."])
     return note if len(note) <= _LONGEST_NOTE else f"{note[:_LONGEST_NOTE]} ..."

@@ -71,6 +71,6 @@ def _table(ranking: Ranking, shown: list[Column], broken: bool) -> Table:
         texts = [Text.assemble(value.text, (f" {value.detail}" if value.detail else "", "dim")) for value in values]
         for text, value in zip(texts, values, strict=True):
             text.stylize("yellow" if value.warning else "")
-        square = ("\N{BLACK SQUARE} ", colours.colour(cell.backend))
+        square = ("\N{BLACK SQUARE} ", colours.of_competitor(cell.competitor))
         table.add_row(Text.assemble(square, name), *texts, style="" if cell.samples else "red")
     return table

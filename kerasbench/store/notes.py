@@ -1,9 +1,10 @@
-"""What MLflow's UI shows above an experiment and a run, in Markdown, and the colour of a run's lines."""
+"""What MLflow's UI shows above an experiment and above a run, in Markdown, and the colour of a run's lines."""
 
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from kerasbench.config.colours import colour
+from kerasbench.config.colours import colour, shade
 from kerasbench.config.schema import Config
 from kerasbench.machine import provenance
 from kerasbench.vocabulary import Tag
@@ -15,27 +16,52 @@ if TYPE_CHECKING:
 NOTE, COLOUR = "mlflow.note.content", "mlflow.runColor"
 
 OF_EXPERIMENT = textwrap.dedent("""\
-    Which Keras backend trains fastest, and does it learn as well? Choose a sweep under *Views*.
+    Which Keras backend trains fastest, and does it learn as well as the others? Choose a sweep under *Views*.
 
-    - `epoch_seconds`: training only, validation excluded
+    - `epoch_seconds`: seconds of training in an epoch, without validation
     - `steady_epoch_seconds`: the median of the epochs after the first
-    - tag `kind`: `report` holds the page `report.html`, `reference` are the figures published in 2017
-    - only runs with equal `model`, `data.digest`, `hardware.fingerprint` and `comparison.hash` may be ranked
+    - tag `kind`: `report` marks the runs that hold the page `report.html`, `reference` the figures published in 2017
+    - compare only runs with equal `model`, `data.digest`, `hardware.fingerprint` and `comparison.hash`
 """)
 
+_ENTITIES = {"&": "&amp;", "<": "&lt;"}  # MLflow's renderer knows no backslash before these
+_MARKUP = re.compile(r"[\\`*\[\]|~#&<]|(?<!\w)_|_(?!\w)")
 
-def of_run(config: Config, environment: "Environment", data: "PreparedData") -> dict[str, str]:
-    """Return the tags that describe a run to its reader."""
-    proof, trainer = environment.proof, config.trainer
-    versions = f"{config.backend.framework} {proof['backend_version']} under Keras {proof['keras_version']}"
+
+def escaped(text: str) -> str:
+    """Return a text in one line that Markdown shows as it is, in a table, too."""
+    return _MARKUP.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), re.sub(r"\s+", " ", text))
+
+
+def prose(text: str) -> str:
+    """Return a sentence of ours as Markdown: its parts between backticks stay code, the names in it are escaped."""
+    parts = re.split(r"(`[^`]+`)", text)
+    return "".join(part if number % 2 else escaped(part) for number, part in enumerate(parts))
+
+
+def code(text: str) -> str:
+    """Return a text as Markdown's inline code; its own backticks need a longer fence."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    padding = " " if "`" in text else ""
+    return f"{fence}{padding}{text.replace(chr(10), ' ')}{padding}{fence}"
+
+
+def of_run(config: Config, environment: "Environment", data: "PreparedData", variant: str) -> dict[str, str]:
+    """Return the tags that describe a run to its reader.
+
+    Args:
+        config: the run's.
+        environment: of its backend.
+        data: what it trains on.
+        variant: what its sweep varied besides the backend; empty if nothing.
+    """
+    backend, proof, trainer = config.backend, environment.proof, config.trainer
+    versions = escaped(f"{backend.framework} {proof['backend_version']} under Keras {proof['keras_version']}")
     what = "is compared with the reference" if config.task.value == "parity" else "trains"
     source = provenance.tags()
     commit = source.get(Tag.GIT_COMMIT, "")[:9]
-    dirty = ", with changes" if source.get(Tag.GIT_DIRTY) == "true" else ""
-    how = f"{trainer.epochs} epochs, batch {trainer.batch_size}, seed {config.seed}"
-    note = f"**{config.backend.name}** ({versions}) {what}: `{config.model.name}` on {data.name}, {how}.\n\n"
-    note += f"To repeat: `{source[Tag.COMMAND]}`"
-    return {
-        NOTE: note + (f" (commit {commit}{dirty})" if commit else ""),
-        COLOUR: config.backend.colour or colour(config.backend.name),
-    }
+    dirty = ", with uncommitted changes" if source.get(Tag.GIT_DIRTY) == "true" else ""
+    how = f"{trainer.epochs} epochs, batch size {trainer.batch_size}, seed {config.seed}"
+    note = f"**{escaped(backend.name)}** ({versions}) {what}: {code(config.model.name)} on {escaped(data.name)}, {how}."
+    note += f"\n\nTo repeat this run: {code(source[Tag.COMMAND])}" + (f" (commit {commit}{dirty})" if commit else "")
+    return {NOTE: note, COLOUR: shade(backend.colour or colour(backend.name), variant)}

@@ -1,24 +1,36 @@
 """The pages of MLflow's UI on which runs are compared, and how their charts are arranged."""
 
 import json
+import shlex
 import time
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from kerasbench.credentials import without_credentials
+from kerasbench.paths import CHECKOUT, sqlite_uri, work_path
 from kerasbench.vocabulary import Metric, Tag
 
+if TYPE_CHECKING:
+    from kerasbench.config.schema import TrackingConfig
+    from kerasbench.store.runs import Run
+
 HOST, PORT = "127.0.0.1", 5000
+_DEFAULT = (sqlite_uri(work_path("mlruns/mlflow.db")), "keras-backends")  # conf/config.yaml's store and experiment
 _SERVER = f"http://{HOST}:{PORT}"
 _MODEL_TRAINING = "workflowType=machine_learning"  # without it, MLflow shows its pages for language models
 
-# A view's sections, each a row of charts: (kind, metric, what its lines run along: steps or another metric).
+# What may tell runs of one competitor apart besides the seed: groups never average over it.
+_CONDITIONS = (Tag.MODEL, Tag.DATA_NAME, Tag.DATA_DIGEST, Tag.FINGERPRINT)
+
+# A view's sections, each a row of charts: (kind, metric, the x-axis of its lines: steps or another metric).
 _SECTIONS = {
     "Speed and accuracy": [
         ("LINE", Metric.EPOCH_SECONDS, "step"),
         ("LINE", Metric.VAL_ACCURACY, "step"),
         ("BAR", Metric.STEADY_EPOCH_SECONDS, ""),
     ],
-    "By the clock, and what it cost": [
+    "Whole runs": [
         ("LINE", Metric.VAL_ACCURACY, Metric.ELAPSED_SECONDS),
         ("BAR", Metric.COMPILE_SECONDS, ""),
         ("BAR", Metric.PEAK_RSS_MIB, ""),
@@ -27,37 +39,119 @@ _SECTIONS = {
 
 
 def comparison_url(experiment_id: str, sweep: str, server: str = _SERVER) -> str:
-    """Return the page that shows the charts of one sweep's runs side by side, as `view_tag` arranges them."""
+    """Return the address of the page that charts the runs of one sweep side by side, in the view that `save` keeps."""
     return (
         f"{server}/#/experiments/{experiment_id}/runs"
-        f"?{_MODEL_TRAINING}&compareRunsMode=CHART&viewStateShareKey={quote(sweep)}"
+        f"?{_MODEL_TRAINING}&compareRunsMode=CHART&viewStateShareKey={quote(sweep, safe='')}"
     )
 
 
 def runs_url(experiment_id: str, server: str = _SERVER) -> str:
-    """Return the page that lists an experiment's runs."""
+    """Return the address of the page that lists an experiment's runs."""
     return f"{server}/#/experiments/{experiment_id}/runs?{_MODEL_TRAINING}"
 
 
-def view_tag(sweep: str) -> tuple[str, str]:
+def serve_command(uri: str, experiment: str) -> str:
+    """Return the shell command that serves a store: with its address, but no password, unless it is the default one."""
+    named = zip(("--uri", "--experiment"), (without_credentials(uri), experiment), _DEFAULT, strict=True)
+    arguments = [part for option, value, default in named if value != default for part in (option, value)]
+    return "make ui" if CHECKOUT and not arguments else shlex.join(["kerasbench", "ui", *arguments])
+
+
+def save(tracking: "TrackingConfig", sweep: str) -> None:
+    """Save MLflow's view of a sweep with its experiment.
+
+    Raises:
+        UserError: the store cannot be read or written, or has no such sweep.
+    """
+    from kerasbench.store.reading import read  # MLflow takes seconds to import
+    from kerasbench.store.tracking import open_store, set_experiment_tags
+
+    found = read(tracking.uri, tracking.experiment, [sweep])
+    runs = [run for run in found if run.tags.get(Tag.SWEEP) == sweep and Tag.KIND not in run.tags]
+    set_experiment_tags(open_store(tracking), dict([view_tag(sweep, runs)]))
+
+
+def view_tag(sweep: str, runs: Sequence["Run"]) -> tuple[str, str]:
     """Return the experiment's tag, as key and value, that keeps MLflow's view of a sweep.
 
-    Without it MLflow shows ten runs at most, and its charts in the alphabet's order. The view is listed in the menu
-    Views by its name, the sweep's id.
+    Without it MLflow shows ten runs at most, and its charts in alphabetical order. Where competitors have several runs,
+    the view draws one line for each competitor: the mean of its runs, in a band from the lowest to the highest. The
+    cross in MLflow's `Group by` leads to the single runs. MLflow lists the view by its name, the sweep's id.
     """
+    keys = _grouping([run.tags for run in runs])
+    state = _state(sweep) | (_grouped(keys, runs) if keys else {})
+    view = {"name": sweep, "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
+    return f"mlflow.sharedViewState.{sweep}", json.dumps(view)
+
+
+def _grouped(keys: Sequence[str], runs: Sequence["Run"]) -> dict[str, Any]:
+    groups = {tuple(run.tags.get(key) for key in keys) for run in runs}
+    return {
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "tag", "groupByData": key} for key in keys],
+        },
+        "useGroupedValuesInCharts": True,
+        "groupsExpanded": {_group_id(keys, values): False for values in groups},
+        "compareRunCharts": _grouped_charts(runs),
+    }
+
+
+def _grouping(runs: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the tags by which runs that differ only in their seed form groups; none where no group has two runs.
+
+    Runs in stores older than the tag `competitor` lack it: they are not grouped.
+    """
+    if not all(Tag.COMPETITOR in tags for tags in runs):
+        return []
+
+    def groups(keys: list[str]) -> int:
+        return len({tuple(tags.get(key) for key in keys) for tags in runs})
+
+    keys: list[str] = [Tag.COMPETITOR]
+    for condition in _CONDITIONS:
+        if groups([*keys, condition]) > groups(keys):
+            keys.append(condition)
+    return keys if groups(keys) < len(runs) else []
+
+
+def _group_id(keys: Sequence[str], values: Sequence[str | None]) -> str:
+    """Return what MLflow's UI calls a group."""
+    return ",".join(f"tag.{key}.{value or 'null'}" for key, value in zip(keys, values, strict=True))
+
+
+def _grouped_charts(runs: Sequence["Run"]) -> list[dict[str, Any]]:
+    """Return the charts for groups.
+
+    MLflow averages values at equal x, and no two runs share their seconds: lines along a metric are left out. Its bands
+    make every y-axis start at 0, which hides differences in accuracy: that axis has a range of its own.
+    """
+    accuracy = [value for run in runs for value in run.by_epoch(Metric.VAL_ACCURACY)]
+    charts = [chart for chart in _charts() if chart.get("xAxisKey") != "metric"]
+    for chart in charts:
+        if chart["metricKey"] == Metric.VAL_ACCURACY and accuracy:
+            margin = 0.05 * (max(accuracy) - min(accuracy)) or 0.01
+            chart["range"] = {"yMin": min(accuracy) - margin, "yMax": max(accuracy) + margin}
+    return charts
+
+
+def _state(sweep: str) -> dict[str, Any]:
     kept = {"display": True, "deleted": False, "isReordered": True, "isGenerated": False}  # where it is, as it is
-    state = {
-        # The report's run bears the sweep, too.
+    return {
+        # The report's run has the sweep's tag, too.
         "searchFilter": f"tags.{Tag.SWEEP} = '{sweep}' and tags.{Tag.KIND} IS NULL",
         "orderByKey": "attributes.start_time",
         "orderByAsc": True,
         "runsHiddenMode": "SHOW_ALL",
-        "compareRunCharts": [_chart(section, *chart) for section, charts in _SECTIONS.items() for chart in charts],
+        "compareRunCharts": _charts(),
         "compareRunSections": [{"uuid": section, "name": section, **kept} for section in _SECTIONS],
         "isAccordionReordered": True,
     }
-    view = {"name": sweep, "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
-    return f"mlflow.sharedViewState.{sweep}", json.dumps(view)
+
+
+def _charts() -> list[dict[str, Any]]:
+    return [_chart(section, *chart) for section, charts in _SECTIONS.items() for chart in charts]
 
 
 def _chart(section: str, kind: str, metric: str, along: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The MLflow UI: `python -m kerasbench.ui` serves the store and tells the page that compares a sweep's runs."""
+"""`kerasbench ui` serves the store with MLflow's UI, and prints the address of the page that compares a sweep."""
 
 import argparse
 import contextlib
@@ -27,26 +27,27 @@ if TYPE_CHECKING:
 
 _LIGHT_MODE = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # the server and, through it, the pages would else report their use
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # else the server and its pages report how they are used
 }
 _START_SECONDS = 120
 _POLL_SECONDS = 0.2
 _ASK_SECONDS = 5
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store and the experiment in it that is looked at."""
+    """An open store, and the experiment in it that is shown."""
 
     uri: str
     client: "MlflowClient"
     experiment_id: str
 
     def sweep(self, named: str | None) -> str | None:
-        """Return the sweep to show: the one that is named, else the last, None if there is none yet.
+        """Return the sweep to show: the named one, else the last, or None if there is none yet.
 
         Raises:
-            UserError: no run has the named one.
+            UserError: no run belongs to the named sweep.
         """
         runs = self.client.search_runs(
             [self.experiment_id], f"tags.{Tag.SWEEP} IS NOT NULL and tags.{Tag.KIND} IS NULL", max_results=1000
@@ -63,7 +64,7 @@ class Store:
         return bool(self.client.search_runs([self.experiment_id], f"tags.{Tag.SWEEP} = '{sweep}'", max_results=1))
 
     def is_served_at(self, server: str) -> bool:
-        """Tell whether an MLflow server answers there that holds this very experiment and its newest run."""
+        """Return whether an MLflow server at that address holds this very experiment and its newest run."""
         experiment = self.client.get_experiment(self.experiment_id)
         api = f"{server}/api/2.0/mlflow"
         try:
@@ -76,7 +77,7 @@ class Store:
 
 
 def _ask(url: str) -> bytes:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine
     with direct.open(url, timeout=_ASK_SECONDS) as answer:
         content: bytes = answer.read()
     return content
@@ -84,14 +85,16 @@ def _ask(url: str) -> bytes:
 
 @contextlib.contextmanager
 def serving(store: Store, port: int = pages.PORT) -> Iterator[tuple[str, "subprocess.Popen[bytes] | None"]]:
-    """Yield the address of a server of the store, and its process if it was started here: it ends with the block.
+    """Yield the address of a server of the store, and its process if it was started here; that ends with the block.
 
-    A store that is a server, and a server that is up already, are taken as they are. Where something else has the port,
-    or it is 0, a free one is chosen.
+    A store that is a server itself, and a server of the store that is already running on the port, are used as they
+    are. If another program uses the port, or the port is 0, a free one is chosen.
 
     Raises:
-        UserError: the server does not start.
+        UserError: the port is not between 0 and 65535, or the server does not start.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise UserError(f"--port {port}: a port is a number from 0 to {_LAST_PORT}")
     server = f"http://{pages.HOST}:{port}"
     if store.uri.startswith(("http://", "https://")):
         yield without_credentials(store.uri).rstrip("/"), None
@@ -105,7 +108,7 @@ def serving(store: Store, port: int = pages.PORT) -> Iterator[tuple[str, "subpro
                 _await(f"http://{pages.HOST}:{chosen}", process, log)
                 yield f"http://{pages.HOST}:{chosen}", process
             finally:
-                process.terminate()  # mlflow hands it on to its worker
+                process.terminate()  # mlflow passes the signal on to its worker
                 process.wait()
 
 
@@ -129,7 +132,7 @@ def _free_port() -> int:
 def _start(uri: str, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     """Start a server with one worker process and no job runner: up in seconds, in half a GB."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", pages.HOST, "--port", str(port), "--workers", "1"]
-    # The store's address may hold a password, which every user of the machine could read in a command line.
+    # Not as an argument: the address may hold a password, and every user of the machine can read command lines.
     variables = os.environ | _LIGHT_MODE | {"MLFLOW_BACKEND_STORE_URI": uri}
     return subprocess.Popen(command, env=variables, stdout=log, stderr=log)
 
@@ -141,23 +144,27 @@ def _await(server: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -> N
             _ask(f"{server}/health")
             return
         time.sleep(_POLL_SECONDS)
-    raise UserError(f"MLflow's server does not start on {server}: {_last_line(log)}")
+    raise UserError(
+        f"MLflow's server did not start on {server} within {_START_SECONDS} seconds; its last words: {_last_line(log)}"
+    )
 
 
 def _last_line(log: IO[bytes]) -> str:
     log.seek(0)
     lines = log.read().decode(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "none")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve the store until Ctrl-C and tell where the runs of a sweep are compared."""
-    parser = argparse.ArgumentParser(prog="python -m kerasbench.ui", description=main.__doc__)
+    """Serve the store with MLflow's UI until Ctrl-C, and print the address of the page that compares a sweep's runs."""
+    parser = argparse.ArgumentParser(prog="kerasbench ui", description=main.__doc__)
     parser.add_argument("--uri", help="the MLflow store to serve (default: MLFLOW_TRACKING_URI, else mlruns/mlflow.db)")
-    parser.add_argument("--experiment", help="default: keras-backends")
-    parser.add_argument("--sweep", help="the sweep to show, by its id (default: the last)")
-    parser.add_argument("--port", type=int, default=pages.PORT, help=f"default: {pages.PORT}; 0: any that is free")
-    parser.add_argument("--open", action="store_true", help="open the comparison in the web browser, too")
+    parser.add_argument("--experiment", help="the experiment in it to show (default: keras-backends)")
+    parser.add_argument("--sweep", help="the id of the sweep to show (default: the last one)")
+    parser.add_argument(
+        "--port", type=int, default=pages.PORT, help=f"the port to serve on (default: {pages.PORT}; 0: any free one)"
+    )
+    parser.add_argument("--open", action="store_true", help="also open the page in the web browser")
     options = parser.parse_args(arguments)
     from kerasbench.process import interruption
 
@@ -168,31 +175,35 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from kerasbench.config.composition import store as configured_store
-    from kerasbench.store.tracking import open_store, set_experiment_tags
+    from kerasbench.store.tracking import open_store
 
     tracking = configured_store(options.uri, options.experiment)
     opened = open_store(tracking, artifacts=False)
     store = Store(tracking.uri, *opened)
     sweep = store.sweep(options.sweep)
     if sweep:
-        set_experiment_tags(opened, dict([pages.view_tag(sweep)]))
+        pages.save(tracking, sweep)
     with serving(store, options.port) as (server, process):
         if process and options.port and not server.endswith(f":{options.port}"):
-            print(f"port {options.port} is taken by something else")
+            print(f"port {options.port} is used by another program")
         served = without_credentials(tracking.uri)
-        print(f"MLflow serves {served} on {server}" + (" (Ctrl-C ends it)" if process else " already"))
+        print(f"MLflow serves {served} on {server}" + (" (stop it with Ctrl-C)" if process else " already"))
         page = (
             pages.comparison_url(store.experiment_id, sweep, server)
             if sweep
             else pages.runs_url(store.experiment_id, server)
         )
-        print(f"to compare the runs of sweep {sweep}:" if sweep else "it holds no sweep yet; its runs will be at")
+        print(
+            f"the runs of sweep {sweep} are compared at"
+            if sweep
+            else "it holds no sweep yet; its runs will be listed at"
+        )
         print(page, flush=True)
         if options.open and not webbrowser.open(page):
-            print("there is no web browser to open it in", flush=True)
+            print("no web browser was found: open the address yourself", flush=True)
         if process:
             status = process.wait()
-            raise UserError(f"MLflow's server on {server} has ended with status {status}")
+            raise UserError(f"MLflow's server on {server} ended by itself, with exit status {status}")
 
 
 if __name__ == "__main__":

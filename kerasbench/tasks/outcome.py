@@ -29,7 +29,7 @@ class Outcome:
     @property
     def competitor(self) -> str:
         """Its name in a table: its backend, and what else its sweep varied."""
-        return " · ".join([self.backend, *self.variant])
+        return " · ".join(filter(None, [self.backend, " ".join(self.variant)]))
 
     def objective(self, metric: str) -> float:
         """Return a metric of the last epoch or of the run; NaN, which no sweeper prefers, if it failed."""

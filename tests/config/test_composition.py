@@ -1,5 +1,7 @@
 """What conf/ and the command line may say."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf.errors import OmegaConfBaseException
 

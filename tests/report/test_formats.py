@@ -1,15 +1,19 @@
 """The figures for people who paste, for programs and for the terminal, and the command itself."""
 
 import csv
+import html
 import io
 import json
+import re
 import subprocess
 import sys
 
 import pytest
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from kerasbench.report import collect, tables
+from kerasbench.report.formats import markdown
 from tests.report.conftest import Experiment, Printed
 
 
@@ -21,6 +25,35 @@ def test_markdown_has_a_verdict_and_a_table_for_each_ranking(filled: Experiment,
     assert "| jax | 2.0" in text
     assert "theano · mnist_mlp · seed 1 (mnist_mlp · a processor, 2 cores): FAILED, the worker died" in text
     assert "| mnist_mlp | torch | FAIL: its loss deviates at step 2 | 3e-02 |" in text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        r"$\frac{1}{2}$",
+        "a|b",
+        "two\nlines",
+        "<script>",
+        "*bold*",
+        "_x_",
+        "`code`",
+        "[link](there)",
+        "~~no~~",
+        "&lt;",
+        "\\",
+    ],
+)
+def test_free_text_in_markdown_is_shown_literally(experiment: Experiment, odd: str) -> None:
+    experiment.run("jax", variant=f"label={odd}")
+    experiment.run("jax", variant="label=other")
+    experiment.run("torch", failure=f"because of {odd}")
+    shown = MarkdownIt("gfm-like", {"linkify": False}).render(markdown(experiment.report))
+    cells = re.findall("<td>(.*?)</td>", shown)
+    literal = html.escape(" ".join(odd.split()), quote=False)
+    assert f"jax · label={literal}" in cells
+    assert cells.count("torch") == 1
+    assert "<script" not in shown
+    assert literal in re.sub("</?code>", "`", shown.partition("Not finished")[2])
 
 
 def test_csv_has_a_line_a_cell_with_unrounded_figures(experiment: Experiment, printed: Printed) -> None:

@@ -1,19 +1,26 @@
 """The page: every number is the store's, and it needs nothing but itself."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import geometric_mean, median, stdev
+from xml.etree import ElementTree
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from kerasbench import stats
+from kerasbench.config.colours import colour
+from kerasbench.paths import PROJECT
 from kerasbench.report import collect, write
 from kerasbench.report.certificate import probes
 from kerasbench.report.columns import COLUMNS
+from kerasbench.store.pages import serve_command
 from tests.report.conftest import Experiment, Printed
 
 
@@ -132,8 +139,8 @@ def test_noise_parity_fairness_references_and_origins_are_told(page_file: Path) 
     assert "in 3 of 3 runs other processes used 80% of a core" in text
     assert "torch: the runs differ by 14" in text
     assert "torch, mnist_mlp: its loss deviates at step 2" in text
-    assert "Published figures of mnist_mlp, not ranked" in text
-    assert "asked: 2" in text
+    assert "Published figures of mnist_mlp" in text
+    assert "requested: 2" in text
     assert "0123456789ab" in text
     assert "their runs differ in hardware, and are not ranked together" in text
 
@@ -172,7 +179,7 @@ def test_the_newest_rankings_are_drawn_and_the_others_say_why_not(
     written = write(experiment.report, tmp_path)
     assert {path.name.rpartition("-mlp-")[0] for path in written.plots.glob("mnist*.svg")} == {"mnist"}
     assert not list(written.plots.glob("babi*"))
-    assert "Without plots: only the 1 rankings with the newest runs" in written.page.read_text()
+    assert "only the 1 rankings with the newest runs" in written.page.read_text()
 
 
 def test_single_runs_are_marked_and_first_epochs_too(experiment: Experiment, tmp_path: Path) -> None:
@@ -223,6 +230,87 @@ def test_gpus_are_shown_where_there_are_any(experiment: Experiment, tmp_path: Pa
     found = _cells(write(collect(experiment.uri, experiment.name), tmp_path).page).found
     shown = {key[2]: of["data-value"] for key, of in found.items() if "data-value" in of}
     assert (shown["gpu_utilization_percent"], shown["gpu_memory_mib"]) == ("50.0", "1000.0")
+
+
+_ODD = (
+    r"$\frac{1}{2}$",
+    "$unfinished",
+    "a|b",
+    "two\nlines",
+    "<script>x()</script>",
+    "*bold* `code` _x_",
+    "&lt;",
+    'x id="y" #1f2328',
+)
+
+
+def _texts_of(svg: Path) -> str:
+    """Return what a plot says, in one line."""
+    return " ".join(" ".join(ElementTree.parse(svg).getroot().itertext()).split())
+
+
+@pytest.mark.parametrize("odd", _ODD)
+def test_free_text_is_shown_literally_in_plots_and_on_the_page(
+    experiment: Experiment, tmp_path: Path, odd: str
+) -> None:
+    for seed in (1, 2):
+        experiment.run("jax", variant=f"label={odd}", data__name=odd, data__digest=f"d{seed}")
+        experiment.run("jax", variant="label=other", data__name=odd, data__digest=f"d{seed}")
+    written = write(experiment.report, tmp_path)
+    literal = " ".join(odd.split())
+    (bars,) = written.plots.glob("*-d1-seconds.svg")
+    assert f"label={literal}" in _texts_of(bars)
+    assert literal in _texts_of(written.plots / "speed-accuracy.svg")
+    assert f"jax · label={literal}" in " ".join(" ".join(_cells(written.page).texts).split())
+    assert "<script" not in written.page.read_text()
+
+
+def test_a_users_matplotlibrc_changes_no_plot(experiment: Experiment, tmp_path: Path) -> None:
+    experiment.repeated("jax", [2.0, 2.02, 1.98], variant="label=$x$")
+    uri, name = experiment.uri, experiment.name
+    settings = (
+        "text.usetex: True\nbackend: QtAgg\nfont.size: 40\nfigure.dpi: 10\nsavefig.bbox: tight\naxes.grid: False\n"
+    )
+    (tmp_path / "matplotlibrc").write_text(settings)
+    drawn = []
+    for hostile in (False, True):
+        folder = tmp_path / str(hostile)
+        folder.mkdir()
+        if hostile:
+            (folder / "matplotlibrc").write_text(settings)  # where matplotlib looks first
+        variables = {"MATPLOTLIBRC": str(tmp_path), "MPLBACKEND": "module://nosuch"} if hostile else {}
+        command = [sys.executable, "-m", "kerasbench.report", "--uri", uri, "--experiment", name, "--no-log"]
+        subprocess.run(
+            [*command, "--output", str(folder / "report")],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(PROJECT)} | variables,
+            check=True,
+            timeout=120,
+        )
+        drawn.append({path.name: path.read_bytes() for path in (folder / "report" / "plots").iterdir()})
+    assert drawn[0]
+    assert drawn[0] == drawn[1]
+
+
+def test_variants_have_shades_of_their_own(experiment: Experiment, tmp_path: Path) -> None:
+    experiment.run("jax", variant="label=a")
+    experiment.run("jax", variant="label=b")
+    page = write(experiment.report, tmp_path).page.read_text()
+    for variant in ("label=a", "label=b"):
+        assert f'style="background:{colour("jax", variant)}"' in page
+
+
+def test_the_page_says_which_command_serves_its_store(experiment: Experiment, tmp_path: Path) -> None:
+    experiment.run("jax")
+    text = " ".join(_cells(write(experiment.report, tmp_path).page).texts)
+    assert serve_command(experiment.tracking.uri, experiment.name) in text
+
+
+def test_an_oddly_named_folder_holds_the_page_and_its_plots(experiment: Experiment, tmp_path: Path) -> None:
+    experiment.run("jax")
+    written = write(experiment.report, tmp_path / "a b#c?d%41")
+    assert written.page.is_file()
+    assert len(list(written.plots.glob("*.svg"))) == len(list(written.plots.glob("*.png"))) > 0
 
 
 def test_every_column_says_what_it_means() -> None:

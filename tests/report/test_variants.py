@@ -69,7 +69,7 @@ def test_every_form_of_the_report_tells_of_variants(experiment: Experiment, prin
     assert found["ratio"]["value"] == pytest.approx(0.5, rel=1e-3)
     report = experiment.report
     page = write(report, tmp_path).page.read_text()
-    assert "What the variants bring" in page
+    assert 'data-key="variant_ratio"' in page
     assert re.search(r'data-key="variant_ratio" data-value="0.49998', page)
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(*tables(report))

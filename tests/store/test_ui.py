@@ -1,5 +1,6 @@
-"""The MLflow UI: the addresses of its pages, and its server, started for real."""
+"""The MLflow UI: the addresses of its pages and their views, and its server, started for real."""
 
+import itertools
 import json
 import re
 import signal
@@ -10,12 +11,15 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kerasbench.config import composition
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import PROJECT
 from kerasbench.store import pages, ui
+from kerasbench.store.runs import Run
 from kerasbench.store.tracking import TrackedRun, open_store
 
 
@@ -63,10 +67,26 @@ def test_links_name_the_server_they_are_asked_for() -> None:
     assert pages.comparison_url("7", "a1", "http://127.0.0.1:5001").startswith("http://127.0.0.1:5001/#/")
 
 
-def test_a_view_shows_all_measured_runs_of_its_sweep_and_starts_with_speed_and_accuracy() -> None:
-    key, value = pages.view_tag("a1")
+def _runs(*tags: dict[str, str]) -> list[Run]:
+    history = {"val_accuracy": {1: 0.8, 2: 0.9}}
+    return [Run(str(number), "", "FINISHED", number, one, {}, {}, history) for number, one in enumerate(tags)]
+
+
+def _state(runs: list[Run]) -> dict[str, Any]:
+    """Return the state of the sweep's view."""
+    key, value = pages.view_tag("a1", runs)
     assert key == "mlflow.sharedViewState.a1"
-    state = json.loads(json.loads(value)["state"])
+    state: dict[str, Any] = json.loads(json.loads(value)["state"])
+    return state
+
+
+def _by_competitor(competitors: tuple[str, ...], seeds: int, **more: str) -> list[dict[str, str]]:
+    return [{"competitor": name, "model": "mnist_mlp", **more} for name in competitors for _ in range(seeds)]
+
+
+def test_a_view_shows_all_measured_runs_of_its_sweep_and_starts_with_speed_and_accuracy() -> None:
+    runs = _runs(*_by_competitor(("jax", "torch"), seeds=1))
+    state = _state(runs)
     assert state["searchFilter"] == "tags.sweep = 'a1' and tags.kind IS NULL"
     assert state["runsHiddenMode"] == "SHOW_ALL"
     first = state["compareRunSections"][0]["uuid"]
@@ -74,7 +94,64 @@ def test_a_view_shows_all_measured_runs_of_its_sweep_and_starts_with_speed_and_a
         (chart["type"], chart["metricKey"]) for chart in state["compareRunCharts"] if chart["metricSectionId"] == first
     ]
     assert charts == [("LINE", "epoch_seconds"), ("LINE", "val_accuracy"), ("BAR", "steady_epoch_seconds")]
-    assert len(value) < 5000  # what older servers keep of an experiment's tag
+
+
+def test_repeats_are_grouped_by_competitor() -> None:
+    grouped = _state(_runs(*_by_competitor(("jax", "jax · label=a"), seeds=3)))
+    assert grouped["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "competitor"}]
+    assert grouped["groupsExpanded"] == {"tag.competitor.jax": False, "tag.competitor.jax · label=a": False}
+    ranges = [chart["range"] for chart in grouped["compareRunCharts"] if chart["metricKey"] == "val_accuracy"]
+    assert [(shown["yMin"] < 0.8, shown["yMax"] > 0.9) for shown in ranges] == [(True, True)]
+
+
+def test_a_group_averages_over_seeds_alone() -> None:
+    models = [one for model in ("mnist_mlp", "mnist_cnn") for one in _by_competitor(("jax",), seeds=3, model=model)]
+    grouped = _state(_runs(*models))
+    assert [key["groupByData"] for key in grouped["groupBy"]["groupByKeys"]] == ["competitor", "model"]
+    assert set(grouped["groupsExpanded"]) == {
+        "tag.competitor.jax,tag.model.mnist_mlp",
+        "tag.competitor.jax,tag.model.mnist_cnn",
+    }
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        _by_competitor(("jax", "torch"), seeds=1),
+        [{"backend": "jax"}, {"backend": "jax"}],  # a store from before the tag `competitor`
+        [{"competitor": "jax"}, {"competitor": "jax"}, {"backend": "torch"}],
+        [],
+    ],
+)
+def test_runs_that_form_no_groups_keep_the_plain_view(tags: list[dict[str, str]]) -> None:
+    assert "groupBy" not in _state(_runs(*tags))
+
+
+def test_the_largest_view_fits_into_an_experiments_tag() -> None:
+    names = tuple(f"backend{number} · settings.matmul_precision=highest" for number in range(7))
+    models = (_by_competitor(names, seeds=2, model=f"mnist_hierarchical_rnn_{number}") for number in range(5))
+    _, value = pages.view_tag("a1", _runs(*itertools.chain(*models)))
+    assert len(value) < 20_000
+
+
+def test_the_command_that_serves_a_store_names_it_unless_it_is_the_default_one_and_never_its_password() -> None:
+    default = composition.store(None, None)
+    assert pages.serve_command(default.uri, default.experiment) == "make ui"
+    assert pages.serve_command("sqlite:////a b/c.db", "mine") == (
+        "kerasbench ui --uri 'sqlite:////a b/c.db' --experiment mine"
+    )
+    assert "secret" not in pages.serve_command("postgresql://me:secret@host/db", "mine")
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_does_not_exist_is_one_line(
+    opened: ui.Store, capsys: pytest.CaptureFixture[str], port: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ui.main(["--uri", opened.uri, f"--port={port}"])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert port in line
 
 
 def test_the_last_sweep_is_shown_and_no_report_or_reference_counts_for_one(opened: ui.Store) -> None:
@@ -127,13 +204,31 @@ def test_a_server_is_known_by_its_runs_shared_with_the_next_call_and_ended_with_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("folder", ["a b#c%41", "a?b"])
+def test_a_store_in_an_oddly_named_folder_is_served(tmp_path: Path, folder: str) -> None:
+    place = tmp_path / folder
+    uri = f"sqlite:///{urllib.parse.quote(str(place))}/mlflow.db"
+    odd = TrackingConfig(uri, str(place / "artifacts"), "keras-backends")
+    store = ui.Store(uri, *open_store(odd))
+    assert (place / "mlflow.db").is_file()
+    tracked = _log(store, "a1")
+    (place / "note.txt").write_text("kept")
+    tracked.artifact(place / "note.txt")
+    pages.save(odd, "a1")
+    with ui.serving(store, port=0) as (server, _):
+        assert store.is_served_at(server)
+        with urllib.request.urlopen(f"{server}/get-artifact?path=note.txt&run_uuid={tracked.run_id}") as answer:
+            assert answer.read() == b"kept"
+
+
+@pytest.mark.slow
 def test_the_command_tells_the_sweeps_page_keeps_its_view_and_ends_at_ctrl_c(opened: ui.Store, taken_port: int) -> None:
     _log(opened, "a1")
     command = [sys.executable, "-m", "kerasbench.store.ui", "--uri", opened.uri, "--port", str(taken_port)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None and served.stderr is not None
         printed = [served.stdout.readline() for _ in range(4)]
-        assert printed[0] == f"port {taken_port} is taken by something else\n"
+        assert str(taken_port) in printed[0]
         link = printed[3].strip()
         server = link.partition("/#")[0]
         assert link == pages.comparison_url(opened.experiment_id, "a1", server)
@@ -142,7 +237,7 @@ def test_the_command_tells_the_sweeps_page_keeps_its_view_and_ends_at_ctrl_c(ope
             f"{server}/api/2.0/mlflow/experiments/get?experiment_id={opened.experiment_id}"
         ) as answer:
             tags = {tag["key"] for tag in json.load(answer)["experiment"]["tags"]}
-        assert pages.view_tag("a1")[0] in tags
+        assert "mlflow.sharedViewState.a1" in tags
         served.send_signal(signal.SIGINT)
         assert served.wait(60) == 0
         assert served.stderr.read() == ""
