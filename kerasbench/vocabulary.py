@@ -21,17 +21,13 @@ class Metric:
     IMPORT_SECONDS = "import_seconds"  # import of Keras and its framework
     LOAD_SECONDS = "load_seconds"  # loading of the prepared data
     BUILD_SECONDS = "build_seconds"  # building and compiling the model and setting its initial weights
-    FIRST_EPOCH_SECONDS = (
-        "first_epoch_seconds"  # `epoch_seconds` of the first epoch, which includes one-time compilation
-    )
+    FIRST_EPOCH_SECONDS = "first_epoch_seconds"  # the first epoch, which includes one-time compilation
     STEADY_EPOCH_SECONDS = "steady_epoch_seconds"  # median of `epoch_seconds` after the first epoch
     COMPILE_SECONDS = "compile_seconds"  # `first_epoch_seconds` minus `steady_epoch_seconds`, at least 0
     TOTAL_SECONDS = "total_seconds"  # time from the start of the worker process to the end of the last epoch
     PEAK_RSS_MIB = "peak_rss_mib"  # largest resident memory of the worker process, in MiB
     PARITY_PROBE_LOSS = "parity_probe_loss"  # loss of the initial weights on the first 128 training examples
-    PARITY_MAX_DEVIATION = (
-        "parity_max_deviation"  # task parity: largest relative deviation of a loss from the reference
-    )
+    PARITY_MAX_DEVIATION = "parity_max_deviation"  # task parity: largest relative deviation of a loss
 
     OF_EPOCH = (
         LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY,

@@ -71,7 +71,7 @@ class SettingsConfig(ChosenSettings):
 
 @dataclass
 class TunedConfig:
-    """A framework's own published advice."""
+    """What `settings.variant=tuned` changes: the framework's published tuning advice."""
 
     settings: ChosenSettings = field(default_factory=ChosenSettings)  # values of `settings.*` for this backend
     variables: dict[str, str] = field(default_factory=dict)  # environment variables to add or replace
@@ -91,14 +91,14 @@ class BackendConfig:
     post_install: list[str] = field(default_factory=list)  # modules in kerasbench/environments/post_install/ to run
     fixes: list[str] = field(default_factory=list)  # modules in kerasbench/worker/fixes/ that correct defects
     variables: dict[str, str] = field(default_factory=dict)  # environment variables of the worker process
-    tuned: TunedConfig = field(default_factory=TunedConfig)  # what `settings.variant=tuned` changes
+    tuned: TunedConfig = field(default_factory=TunedConfig)
     colour: str | None = None  # hexadecimal colour in every chart; null: derived from the name
     marker: str | None = None  # Matplotlib marker in every plot; null: derived from the name
 
 
 @dataclass
 class OptimizerConfig:
-    """A Keras optimizer, with every hyper-parameter that Keras versions disagree about."""
+    """A Keras optimizer, with every hyper-parameter whose default differs between Keras versions."""
 
     class_name: str = MISSING  # the optimizer's class in keras.optimizers
     learning_rate: float = MISSING  # the step size
@@ -117,7 +117,7 @@ class ModelConfig:
     name: str = MISSING  # the name in tables, tags and `model=`
     module: str = MISSING  # the Python module that defines `build`
     build: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the module's `build`
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)  # the optimizer and its hyper-parameters
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: str = "categorical_crossentropy"  # the Keras loss
     float64_reference: str | None = None  # a NumPy implementation in double precision, for `task=parity`
     convolutional: bool = False  # true: the network accepts images in either layout
