@@ -196,7 +196,9 @@ def render() -> str:
         "## Commands\n",
         _table("command, purpose", ((f"kerasbench {k}", text) for k, (_, text) in COMMANDS.items())),
     ]
-    parts += ["In a checkout, `python train.py` is the same as `kerasbench train`.\n"]
+    parts += [
+        "In a checkout, the command is `.venv/bin/kerasbench`, and `python train.py` equals `kerasbench train`.\n"
+    ]
     for name in COMMANDS:
         parts += [f"### kerasbench {name}\n", _table("argument, meaning", arguments(name).items())]
     parts += ["### make\n", 'In a checkout; `ARGS="..."` passes arguments on.\n']

@@ -184,7 +184,9 @@ def _compose(overrides: list[str]) -> None:
     for override in overrides:
         key, _, value = override.partition("=")
         if not key.startswith("hydra"):  # launchers and sweepers are extras that may not be installed
-            choices.append([f"{key}={one}" for one in ([value] if value.startswith("[") else value.split(","))])
+            values = [value] if value.startswith("[") else value.split(",")
+            choices.append([f"{key}={one}" for one in values if not one.isupper()])  # NAME is a placeholder
+    choices = [values for values in choices if values]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for turn in range(max(map(len, choices), default=0)):
             compose("config", [values[turn % len(values)] for values in choices])
