@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity report ui reference pictures test fast gpu check bench lock clean
+.PHONY: help setup sweep parity report ui reference pictures docs test fast gpu check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -76,6 +76,9 @@ PYTHON36 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python3.6) 
 
 pictures: $(BIN)/.ready-dev ## draw the README's table and pictures from the last sweep (ARGS="--sweep ID")
 	$(BIN)/python -m docs.make_pictures $(ARGS)
+
+docs: setup ## generate docs/reference.md from the code and its comments
+	$(BIN)/python -m docs.make_reference
 
 lock: setup ## pin all requirements anew, from pyproject.toml and requirements/*.in
 	$(UV_LOCK) --universal --python-version 3.11 pyproject.toml --output-file requirements/driver.txt

@@ -1,33 +1,33 @@
-"""The names under which a store keeps what was measured: stable, for other tools and saved stores read them.
+"""The names of metrics and tags in the store: stable, because other tools and saved stores depend on them.
 
-Those that one module writes and another reads; a GPU's metrics, which have its number in them, are named in nvml.py and
-telemetry.py.
+Here are the names that one module writes and another reads, each with its meaning as a comment, from which
+docs/reference.md is generated. Metrics of load are named in nvml.py and telemetry.py.
 """
 
 
 class Metric:
-    """Metrics: those of an epoch have it as their step, counted from 1; those of a run stand at step 0."""
+    """Metrics: one of an epoch has the epoch, counted from 1, as its step; one of the run has step 0."""
 
-    LOSS = "loss"
-    ACCURACY = "accuracy"
-    VAL_LOSS = "val_loss"
-    VAL_ACCURACY = "val_accuracy"
-    EPOCH_SECONDS = "epoch_seconds"  # training only
-    VALIDATION_SECONDS = "validation_seconds"
-    ELAPSED_SECONDS = "elapsed_seconds"  # since the worker was started
-    EXAMPLES_PER_SECOND = "examples_per_second"
+    LOSS = "loss"  # mean training loss of the epoch
+    ACCURACY = "accuracy"  # mean training accuracy of the epoch
+    VAL_LOSS = "val_loss"  # loss on the test set after the epoch
+    VAL_ACCURACY = "val_accuracy"  # accuracy on the test set after the epoch
+    EPOCH_SECONDS = "epoch_seconds"  # duration of the epoch's training, without validation
+    VALIDATION_SECONDS = "validation_seconds"  # duration of the validation after the epoch
+    ELAPSED_SECONDS = "elapsed_seconds"  # time from the start of the worker process to the end of the epoch
+    EXAMPLES_PER_SECOND = "examples_per_second"  # training examples divided by `epoch_seconds`
 
-    START_SECONDS = "start_seconds"  # of the worker's interpreter
-    IMPORT_SECONDS = "import_seconds"
-    LOAD_SECONDS = "load_seconds"
-    BUILD_SECONDS = "build_seconds"
-    FIRST_EPOCH_SECONDS = "first_epoch_seconds"
-    STEADY_EPOCH_SECONDS = "steady_epoch_seconds"  # the median of the epochs after the first
-    COMPILE_SECONDS = "compile_seconds"  # the first epoch minus a steady one
-    TOTAL_SECONDS = "total_seconds"
-    PEAK_RSS_MIB = "peak_rss_mib"
-    PARITY_PROBE_LOSS = "parity_probe_loss"  # of the initial weights, on a fixed batch
-    PARITY_MAX_DEVIATION = "parity_max_deviation"  # of a loss from the reference backend's, relative
+    START_SECONDS = "start_seconds"  # start of the worker's Python interpreter
+    IMPORT_SECONDS = "import_seconds"  # import of Keras and its framework
+    LOAD_SECONDS = "load_seconds"  # loading of the prepared data
+    BUILD_SECONDS = "build_seconds"  # building and compiling the model and setting its initial weights
+    FIRST_EPOCH_SECONDS = "first_epoch_seconds"  # the first epoch, which includes one-time compilation
+    STEADY_EPOCH_SECONDS = "steady_epoch_seconds"  # median of `epoch_seconds` after the first epoch
+    COMPILE_SECONDS = "compile_seconds"  # `first_epoch_seconds` minus `steady_epoch_seconds`, at least 0
+    TOTAL_SECONDS = "total_seconds"  # time from the start of the worker process to the end of the last epoch
+    PEAK_RSS_MIB = "peak_rss_mib"  # largest resident memory of the worker process, in MiB
+    PARITY_PROBE_LOSS = "parity_probe_loss"  # loss of the initial weights on the first 128 training examples
+    PARITY_MAX_DEVIATION = "parity_max_deviation"  # task parity: largest relative deviation of a loss
 
     OF_EPOCH = (
         LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY,
@@ -39,47 +39,47 @@ class Metric:
 class Tag:
     """Tags."""
 
-    TASK = "task"
-    BACKEND = "backend"
-    MODEL = "model"
-    SWEEP = "sweep"  # one id for all jobs of one command
-    VARIANT = "variant"  # the overrides that its sweep varied besides the backend
+    TASK = "task"  # `train` or `parity`
+    BACKEND = "backend"  # the backend's name
+    MODEL = "model"  # the model's name
+    SWEEP = "sweep"  # one id for all runs of one command
+    VARIANT = "variant"  # the overrides, besides the backend, that make this run a competitor of its own
     COMPETITOR = (
         "competitor"  # the backend, and its variant if it has one: what a ranking and MLflow's groups tell apart
     )
-    LABEL = "label"
-    FAILURE = "failure"  # of a run that FAILED: one line
-    NOISE = "noise"
-    RECORD = "record"  # of a run with a durable record: its id
-    OWNER = "owner"  # the process that a run belongs to: host, boot, process id, start time
-    CLOCK = "clock"  # of a run during which the system's clock was set: one line
-    KIND = "kind"  # of a run that measured nothing: a `Kind`
-    SOURCE = "source"  # of a published figure
-    NOTE = "note"  # on a published figure
+    LABEL = "label"  # the user's own name for the run (`label=`)
+    FAILURE = "failure"  # why a FAILED run failed, in one line
+    NOISE = "noise"  # what disturbed the measurement, in one line: other processes on the CPU or the GPUs
+    CLOCK = "clock"  # how the system's clock was set during the run, in one line
+    RECORD = "record"  # the id of the run's durable record
+    OWNER = "owner"  # the process that the run belongs to: host, boot, process id, start time
+    KIND = "kind"  # on a run that measured nothing: `reference` (a published figure) or `report` (a report page)
+    SOURCE = "source"  # where a published figure was published
+    NOTE = "note"  # a remark on a published figure
 
-    KERAS_VERSION = "keras.version"
-    BACKEND_VERSION = "backend.version"
-    PYTHON_VERSION = "python.version"
-    DATA_NAME = "data.name"
-    DATA_DIGEST = "data.digest"
-    DATA_SOURCE = "data.source"
-    HARDWARE = "hardware."  # the beginning of those that describe the machine
-    CPU = HARDWARE + "cpu"
-    CORES = HARDWARE + "cores"
-    GPU = HARDWARE + "gpu"  # the GPUs' names, or `none`
-    FINGERPRINT = HARDWARE + "fingerprint"  # equal on equal machines
-    CONFIG_HASH = "config.hash"  # equal for runs of one experiment
-    COMPARISON_HASH = "comparison.hash"  # equal for runs that may be ranked together
+    KERAS_VERSION = "keras.version"  # the Keras version
+    BACKEND_VERSION = "backend.version"  # the framework's version
+    PYTHON_VERSION = "python.version"  # the Python version of the worker
+    DATA_NAME = "data.name"  # the data set's name; of a stand-in, the stand-in's name
+    DATA_DIGEST = "data.digest"  # SHA-256 of the prepared arrays
+    DATA_SOURCE = "data.source"  # `real` or `embedded`
+    HARDWARE = "hardware."  # prefix of the tags that describe the machine
+    CPU = HARDWARE + "cpu"  # the processor's name
+    CORES = HARDWARE + "cores"  # the number of physical cores that the process may use
+    GPU = HARDWARE + "gpu"  # the names of the GPUs, or `none`
+    FINGERPRINT = HARDWARE + "fingerprint"  # a hash that is equal on equal machines
+    CONFIG_HASH = "config.hash"  # a hash that is equal for runs of the same configuration
+    COMPARISON_HASH = "comparison.hash"  # a hash that is equal for runs that may be ranked together
     MEASUREMENT = "measurement"  # the version of what is measured, and how
-    ENVIRONMENT = "environment"  # equal for runs of one backend in the same software, configured alike
-    IN_FORCE = "in_force."  # the beginning of those that tell a setting as the running framework has it
-    COMMAND = "command"
-    GIT_COMMIT = "git.commit"
-    GIT_DIRTY = "git.dirty"
+    ENVIRONMENT = "environment"  # a hash that is equal for runs of one backend in the same software, configured alike
+    IN_FORCE = "in_force."  # prefix of the settings in effect, as the running framework reports them
+    COMMAND = "command"  # the command line
+    GIT_COMMIT = "git.commit"  # the commit of the kerasbench checkout
+    GIT_DIRTY = "git.dirty"  # `true` if files of the checkout differ from the commit
 
 
 class Kind:
-    """What a run is that measured nothing."""
+    """The kinds of runs that measured nothing."""
 
     REFERENCE = "reference"  # a published figure
-    REPORT = "report"
+    REPORT = "report"  # a report page

@@ -1,4 +1,8 @@
-"""The typed configuration: what conf/ may say, so that a typo is an error that names the key."""
+"""The typed configuration: an unknown key or a wrong type is an error that names the key.
+
+A key that conf/config.yaml shows is documented there, every other key by its comment here: docs/reference.md is
+generated from both.
+"""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -8,7 +12,7 @@ from omegaconf import MISSING
 
 
 class DataSource(Enum):
-    """Where a data set may come from."""
+    """Where a data set comes from."""
 
     auto = "auto"
     real = "real"
@@ -16,14 +20,14 @@ class DataSource(Enum):
 
 
 class ImageLayout(Enum):
-    """Where images have their channels."""
+    """The position of the channel axis in image batches."""
 
     channels_last = "channels_last"
     channels_first = "channels_first"
 
 
 class MatmulPrecision(Enum):
-    """How exactly float32 products are taken where the hardware has several ways."""
+    """The precision of float32 matrix products on hardware that offers several."""
 
     highest = "highest"
     high = "high"
@@ -31,7 +35,7 @@ class MatmulPrecision(Enum):
 
 
 class Precision(Enum):
-    """What is computed in: Keras 3's dtype policies."""
+    """Keras 3's dtype policies."""
 
     float32 = "float32"
     mixed_bfloat16 = "mixed_bfloat16"
@@ -40,7 +44,7 @@ class Precision(Enum):
 
 @dataclass
 class ChosenSettings:
-    """What decides speed; None leaves it to the framework."""
+    """Performance settings; None keeps the framework's default."""
 
     threads: int | None = None
     jit_compile: bool | None = None
@@ -52,7 +56,7 @@ class ChosenSettings:
 
 
 class Variant(Enum):
-    """Whose choice the settings are that nobody asked for."""
+    """Where the settings come from that the user leaves open."""
 
     stock = "stock"
     tuned = "tuned"
@@ -60,75 +64,75 @@ class Variant(Enum):
 
 @dataclass
 class SettingsConfig(ChosenSettings):
-    """The settings asked for, and the variant that fills in the others."""
+    """The settings that the user asks for, and the variant that fills in the others."""
 
     variant: Variant = Variant.stock
 
 
 @dataclass
 class TunedConfig:
-    """A framework's own published advice."""
+    """What `settings.variant=tuned` changes: the framework's published tuning advice."""
 
-    settings: ChosenSettings = field(default_factory=ChosenSettings)
-    variables: dict[str, str] = field(default_factory=dict)
+    settings: ChosenSettings = field(default_factory=ChosenSettings)  # values of `settings.*` for this backend
+    variables: dict[str, str] = field(default_factory=dict)  # environment variables to add or replace
 
 
 @dataclass
 class BackendConfig:
-    """One Keras backend: its environment, and what it needs set."""
+    """One Keras backend: its environment and its settings."""
 
-    name: str = MISSING
-    framework: str = MISSING
-    adapter: str = MISSING
-    seed_function: str = MISSING
-    python: str = MISSING
-    requirements: str = MISSING
-    interpreter: str | None = None
-    post_install: list[str] = field(default_factory=list)
-    fixes: list[str] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
+    name: str = MISSING  # the name in tables, tags and `backend=`
+    framework: str = MISSING  # the value of KERAS_BACKEND, and the module whose `__version__` is reported
+    adapter: str = MISSING  # the framework's module in kerasbench/worker/frameworks/
+    seed_function: str = MISSING  # dotted name of the function that seeds the framework
+    python: str = MISSING  # version specifier of the Python interpreter
+    requirements: str = MISSING  # the file of pinned packages in requirements/
+    interpreter: str | None = None  # path of the Python interpreter; null: search the PATH, pyenv, uv and conda
+    post_install: list[str] = field(default_factory=list)  # modules in kerasbench/environments/post_install/ to run
+    fixes: list[str] = field(default_factory=list)  # modules in kerasbench/worker/fixes/ that correct defects
+    variables: dict[str, str] = field(default_factory=dict)  # environment variables of the worker process
     tuned: TunedConfig = field(default_factory=TunedConfig)
-    colour: str | None = None
-    marker: str | None = None
+    colour: str | None = None  # hexadecimal colour in every chart; null: derived from the name
+    marker: str | None = None  # Matplotlib marker in every plot; null: derived from the name
 
 
 @dataclass
 class OptimizerConfig:
-    """A Keras optimizer, with every hyper-parameter that Keras versions disagree about."""
+    """A Keras optimizer, with every hyper-parameter whose default differs between Keras versions."""
 
-    class_name: str = MISSING
-    learning_rate: float = MISSING
-    rho: float | None = None
-    beta_1: float | None = None
-    beta_2: float | None = None
-    epsilon: float | None = None
-    momentum: float | None = None
-    decay: float = 0.0
+    class_name: str = MISSING  # the optimizer's class in keras.optimizers
+    learning_rate: float = MISSING  # the step size
+    rho: float | None = None  # RMSprop, Adadelta: decay rate of the moving average of squared gradients
+    beta_1: float | None = None  # Adam: decay rate of the first moment
+    beta_2: float | None = None  # Adam: decay rate of the second moment
+    epsilon: float | None = None  # the constant that keeps the denominator above zero
+    momentum: float | None = None  # SGD: momentum
+    decay: float = 0.0  # the learning rate of update t is learning_rate / (1 + decay * t)
 
 
 @dataclass
 class ModelConfig:
-    """One network, and how its authors trained it."""
+    """One network and the training that its authors published."""
 
-    name: str = MISSING
-    module: str = MISSING
-    build: dict[str, Any] = field(default_factory=dict)
+    name: str = MISSING  # the name in tables, tags and `model=`
+    module: str = MISSING  # the Python module that defines `build`
+    build: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the module's `build`
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    loss: str = "categorical_crossentropy"
-    float64_reference: str | None = None
-    convolutional: bool = False
-    batch_size: int = MISSING
-    epochs: int = MISSING
+    loss: str = "categorical_crossentropy"  # the Keras loss
+    float64_reference: str | None = None  # a NumPy implementation in double precision, for `task=parity`
+    convolutional: bool = False  # true: the network accepts images in either layout
+    batch_size: int = MISSING  # the published batch size
+    epochs: int = MISSING  # the published number of epochs
 
 
 @dataclass
 class DataConfig:
-    """One data set, and where it may come from."""
+    """One data set and where it comes from."""
 
-    name: str = MISSING
-    loader: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    images: bool = False
+    name: str = MISSING  # the name in tables, tags and `data=`
+    loader: str | None = None  # the module in kerasbench/data/ that loads it; null: the one called as the data set
+    options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the loader
+    images: bool = False  # true: the inputs are images, which can be augmented
     source: DataSource = DataSource.auto
     root: str | None = None
     cache: str = MISSING
@@ -151,7 +155,7 @@ class Task(Enum):
 
 
 class ParityOptimizer(Enum):
-    """What the steps of a parity run are taken with."""
+    """The optimizer of a parity run."""
 
     sgd = "sgd"
     own = "own"
@@ -159,7 +163,7 @@ class ParityOptimizer(Enum):
 
 @dataclass
 class ParityConfig:
-    """The certificate that a backend computes the same network as the reference."""
+    """The check that a backend computes the same losses as the reference backend."""
 
     reference: str = MISSING
     steps: int = MISSING
@@ -171,7 +175,7 @@ class ParityConfig:
 
 @dataclass
 class TrainerConfig:
-    """How long and how wide to train."""
+    """How to train."""
 
     epochs: int = MISSING
     batch_size: int = MISSING
@@ -181,7 +185,7 @@ class TrainerConfig:
 
 @dataclass
 class TrackingConfig:
-    """Where runs are kept."""
+    """The MLflow store."""
 
     uri: str = MISSING
     artifacts: str = MISSING
@@ -191,14 +195,14 @@ class TrackingConfig:
 
 @dataclass
 class TelemetryConfig:
-    """How often a run's load is looked at."""
+    """Sampling of CPU, memory and GPU load."""
 
     interval_seconds: float = MISSING
 
 
 @dataclass
 class EnvironmentsConfig:
-    """Where the backends' environments are kept."""
+    """The backends' Python environments."""
 
     folder: str = MISSING
 

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     names = sorted(path.stem for path in (CONF / "backend").glob("*.yaml"))
     parser = argparse.ArgumentParser(prog="python -m kerasbench.environments", description=__doc__)
-    parser.add_argument("action", choices=["list", "setup", "remove"])
+    parser.add_argument("action", choices=["list", "setup", "remove"], help="what to do with the environments")
     parser.add_argument("backend", nargs="*", metavar="NAME", help=f"of {', '.join(names)} (default: all)")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.backend) - set(names))
