@@ -13,7 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from kerasbench import environments
-from kerasbench.config import checks, composition
+from kerasbench.config import checks, composition, structure
 from kerasbench.config.schema import Config, DataSource, Task
 from kerasbench.jobs import place
 from kerasbench.jobs.summary import summarise
@@ -174,7 +174,7 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
 
 
 def _typed(composed: DictConfig) -> Config:
-    checks.known_keys(composed)  # Hydra's own, too
+    structure.known_keys(composed)  # Hydra's own, too
     return composition.typed(_without_hydra(composed))
 
 
