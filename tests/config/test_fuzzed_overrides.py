@@ -62,7 +62,8 @@ _values = st.one_of(
     st.sampled_from(["x" * 201, "x" * 10_000, "train", "tuned", "float32", "real", "models.mnist_cnn", "jax", "Adam"]),
     st.sampled_from(
         ["[]", "[a,1,null]", "{}", "{a:1}", "{a:{b:[1]}}", "???", "", "a,b", "range(0,10)", "range(0,1e9)",
-         "${seed}", "${parity}", "${model.build}", "${nosuch}", "${oc.env:NOSUCH}", "${label}", "1_000", "1e3", "007", "3.10", "0x10", "[" * 200,
+         "${seed}", "${parity}", "${model.build}",
+         "${nosuch}", "${oc.env:NOSUCH}", "${label}", "1_000", "1e3", "007", "3.10", "0x10", "[" * 200,
          "glob(*)", "choice(1,2)", "interval(0,1)", "shuffle(1,2)", "int(3.5)", "str(3)", "float(nan)", "~", "🙂"]
     ).map(_Raw),
 )  # fmt: skip
