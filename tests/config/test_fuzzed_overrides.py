@@ -98,6 +98,10 @@ def _same(asked: Any, held: Any, key: str) -> bool:
         return bool(asked == held.name)
     if key in PATHS and asked not in (None, ""):
         return bool(composition._absolute(key, str(asked)) == held)
+    if isinstance(asked, str) and isinstance(held, bool):  # OmegaConf reads YAML's words
+        return asked.lower() in (("1", "true", "yes", "on", "y") if held else ("0", "false", "no", "off", "n"))
+    if isinstance(asked, str) and isinstance(held, int | float):
+        return bool(type(held)(asked) == held)
     if isinstance(held, str):
         return held == str(asked) or (isinstance(asked, float) and float(held) == asked)
     return bool(asked == held) or (key == "data.root" and not asked and held is None)
