@@ -1,4 +1,4 @@
-"""What a configuration may hold beyond its types: every key known, every number in its range, every name known."""
+"""What a configuration may hold beyond its types: numbers in their ranges, names of what is there, usable folders."""
 
 import functools
 import math
@@ -6,12 +6,11 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, is_dataclass
-from difflib import get_close_matches
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from kerasbench.config import optimizers, settings, signatures
@@ -94,37 +93,12 @@ RANGES: dict[str, Range] = {
 _PACKAGE = IMPORTED_FROM / "kerasbench"
 _LONGEST = 4096  # characters; Linux takes no longer path, MLflow no longer param than 6000
 _LENGTHS = {"label": 200, "tracking.experiment": 500}
-_OF_HYDRA = ("hydra", "hydra.env")  # which Hydra adds itself
 _BLANK = ("data.root", "backend.variables.", "backend.tuned.variables.", "model.build.", "data.options.")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # of a folder, a file, a tag
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 _MARKERS = "o v ^ < > 8 s p P * h H + x X D d . ,".split()  # Matplotlib's
-
-
-def known_keys(node: DictConfig) -> None:
-    """Raise UserError for a key that was added (`+key=`, `++key=`) and that nothing would read."""
-    for key in _unknown(node, ""):
-        near = get_close_matches(key, [*_keys(OmegaConf.structured(Config), "")], n=1)
-        raise UserError(f"there is no setting {key}{f'; did you mean {near[0]}?' if near else ''}")
-
-
-def _unknown(node: DictConfig, prefix: str) -> Iterator[str]:
-    kind = OmegaConf.get_type(node)
-    if not is_dataclass(kind):
-        return  # a dict of the user's own
-    for key in map(str, node):
-        if key not in kind.__dataclass_fields__ and f"{prefix}{key}" not in _OF_HYDRA:
-            yield f"{prefix}{key}"
-        elif isinstance(child := node._get_node(key), DictConfig) and not (child._is_none() or child._is_missing()):
-            yield from _unknown(child, f"{prefix}{key}.")
-
-
-def _keys(node: DictConfig, prefix: str) -> Iterator[str]:
-    for key in map(str, node):
-        child = node._get_node(key)
-        yield from _keys(child, f"{prefix}{key}.") if isinstance(child, DictConfig) else [f"{prefix}{key}"]
 
 
 def values(config: Config) -> None:

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import checks, command_line
+from kerasbench.config import checks, command_line, structure
 from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, sqlite_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
@@ -38,8 +38,9 @@ def typed(node: DictConfig) -> Config:
         UserError: a key is unknown, a value is out of its range, or a path that must exist does not.
         OmegaConfBaseException: a value is missing or cannot be resolved.
     """
-    checks.known_keys(node)
+    structure.known_keys(node)
     config = unchecked(node)
+    structure.containers(config)
     checks.values(config)
     _make_absolute(config)
     checks.folders(config)

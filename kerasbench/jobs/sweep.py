@@ -15,7 +15,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import checks, composition
+from kerasbench.config import checks, composition, structure
 from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
 from kerasbench.jobs import place
 from kerasbench.jobs.summary import summarise
@@ -213,7 +213,7 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
 
 
 def _typed(composed: DictConfig) -> Config:
-    checks.known_keys(composed)  # Hydra's own, too
+    structure.known_keys(composed)  # Hydra's own, too
     return composition.typed(_without_hydra(composed))
 
 

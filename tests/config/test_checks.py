@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from kerasbench import paths
 from kerasbench.config import checks, command_line, composition, optimizers, signatures
 from kerasbench.paths import CONF
-from kerasbench.terminal.errors import UserError
+from kerasbench.terminal.errors import UserError, one_line
 
 NO_NUMBERS = ["nan", "inf", "-inf", "-1"]
 
@@ -143,6 +145,21 @@ def test_an_empty_name_or_path_is_refused(key: str) -> None:
 
 def test_an_empty_folder_of_data_is_none() -> None:
     assert composition.compose(["data.root="]).data.root is None
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "backend.fixes=${label}", "backend.fixes=${seed}", "backend.post_install=${parity}",
+        "backend.variables=${label}", "backend.variables=${model.build}", "backend.tuned.variables=${trainer}",
+        "model.build=${label}", "data.options=${seed}", "sweep.varied=${label}", "backend.tuned=${parity}",
+        "trainer.epochs=${label}", "seed=${model.name}", "report=${model.name}",
+    ],
+)  # fmt: skip
+def test_an_interpolation_of_another_kind_is_refused(override: str) -> None:
+    with pytest.raises((UserError, HydraException, OmegaConfBaseException)) as caught:
+        composition.compose([override])
+    assert len(one_line(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ _values = st.one_of(
     st.sampled_from(["x" * 201, "x" * 10_000, "train", "tuned", "float32", "real", "models.mnist_cnn", "jax", "Adam"]),
     st.sampled_from(
         ["[]", "[a,1,null]", "{}", "{a:1}", "{a:{b:[1]}}", "???", "", "a,b", "range(0,10)", "range(0,1e9)",
-         "${seed}", "${nosuch}", "${oc.env:NOSUCH}", "${label}", "1_000", "1e3", "007", "3.10", "0x10", "[" * 200,
+         "${seed}", "${parity}", "${model.build}",
+         "${nosuch}", "${oc.env:NOSUCH}", "${label}", "1_000", "1e3", "007", "3.10", "0x10", "[" * 200,
          "glob(*)", "choice(1,2)", "interval(0,1)", "shuffle(1,2)", "int(3.5)", "str(3)", "float(nan)", "~", "🙂"]
     ).map(_Raw),
 )  # fmt: skip
@@ -97,6 +98,10 @@ def _same(asked: Any, held: Any, key: str) -> bool:
         return bool(asked == held.name)
     if key in PATHS and asked not in (None, ""):
         return bool(composition._absolute(key, str(asked)) == held)
+    if isinstance(asked, str) and isinstance(held, bool):  # OmegaConf reads YAML's words
+        return asked.lower() in (("1", "true", "yes", "on", "y") if held else ("0", "false", "no", "off", "n"))
+    if isinstance(asked, str) and isinstance(held, int | float):
+        return bool(type(held)(asked) == held)
     if isinstance(held, str):
         return held == str(asked) or (isinstance(asked, float) and float(held) == asked)
     return bool(asked == held) or (key == "data.root" and not asked and held is None)
