@@ -84,6 +84,7 @@ class BackendConfig:
     python: str = MISSING
     requirements: str = MISSING
     interpreter: str | None = None
+    platforms: list[str] | None = None  # where its packages have builds, such as linux-x86_64; None: everywhere
     post_install: list[str] = field(default_factory=list)
     fixes: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
