@@ -5,7 +5,7 @@ import json
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ import uv
 
 from kerasbench.config import settings
 from kerasbench.config.schema import BackendConfig, SettingsConfig
-from kerasbench.environments import pip_settings
 from kerasbench.environments.child_processes import ChildProcesses
 from kerasbench.process.worker_process import WorkerDied, start
 from kerasbench.terminal.errors import UserError
@@ -32,6 +31,7 @@ class Installation:
         backend: whose environment it is.
         requirements: the file of its pinned packages.
         interpreter: the Python that it is made from.
+        variables: uv's environment variables.
         announce: shows the step that begins.
         processes: where the child processes are started.
     """
@@ -39,6 +39,7 @@ class Installation:
     backend: BackendConfig
     requirements: Path
     interpreter: Path
+    variables: Mapping[str, str]
     announce: Callable[[str], None]
     processes: ChildProcesses
 
@@ -76,14 +77,14 @@ class Installation:
         self._uv(log, "venv", "--no-project", "--python", self.interpreter, place)
         self.announce(f"installing the packages of {self.requirements.name}")
         # Copies, not uv's hard links into its cache: through a link, a file that is damaged in one environment is
-        # damaged in all that are made later. For TensorFlow, copies take 2.8 s instead of 0.7 s, and 1.4 GiB; on a file
-        # system that shares blocks (APFS, Btrfs, XFS) they cost neither.
+        # damaged in all that are made later. For TensorFlow, copies take 2.8 s instead of 0.7 s, and 1.4 GiB.
         self._uv(log, "pip", "install", "--link-mode", "copy", "--python", python, "--requirement", self.requirements)
         (place / PACKAGES).write_text(self._uv(log, "pip", "freeze", "--python", python))
         for name in self.backend.post_install:
             importlib.import_module(f"kerasbench.environments.post_install.{name}").apply(place)
-        # Nothing is compiled to bytecode before: the import does that for the modules that it needs. TensorFlow's first
-        # import takes 8.1 s on two cores; compiling all takes 9.5 s, and the import 2.6 s after that.
+        # The first import compiles to bytecode what it needs, and nothing else is compiled before: on two cores,
+        # TensorFlow's takes 8.1 s; compiling all takes 9.5 s, and the import 2.6 s after that. The first training
+        # compiles six modules more.
         self.announce(f"importing Keras on {self.backend.framework}")
         return self._prove(place, log)
 
@@ -92,7 +93,7 @@ class Installation:
         with log.open("a") as messages:
             done = self.processes.run(
                 [uv.find_uv_bin(), "--no-config", *arguments],
-                env=pip_settings.for_uv(), stdout=subprocess.PIPE, stderr=messages,
+                env=self.variables, stdout=subprocess.PIPE, stderr=messages,
             )  # fmt: skip
         if done.returncode:
             raise UserError(

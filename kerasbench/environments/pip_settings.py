@@ -57,3 +57,9 @@ def _of_uv() -> Iterator[tuple[str, list[str]]]:
                  for index in indexes if index.get("default", False) is default]  # fmt: skip
         if named:
             yield key, named
+
+
+if __name__ == "__main__":  # `python pip_settings.py pip install ...` is `uv pip install ...` with pip's settings
+    import uv
+
+    os.execve(uv.find_uv_bin(), ["uv", *sys.argv[1:]], for_uv())

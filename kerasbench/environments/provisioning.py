@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from kerasbench.config.schema import BackendConfig
-from kerasbench.environments import interpreters
+from kerasbench.environments import interpreters, pip_settings
 from kerasbench.environments.child_processes import ChildProcesses
 from kerasbench.environments.installation import PACKAGES, PROOF, Installation
 from kerasbench.paths import REQUIREMENTS
@@ -112,20 +112,24 @@ def provision_all(backends: Mapping[str, tuple[BackendConfig, Path]], announcing
             is downloaded. The first installation that fails is raised after the others have ended.
     """
     missing = {name: (backend, cache) for name, (backend, cache) in backends.items() if not ready(backend, cache)}
+    if not missing:
+        return
     interpreter = {name: _interpreter(backend) for name, (backend, _) in missing.items()}
-    announce = {name: announcing(name) for name in missing}
-    processes = ChildProcesses()
+    processes, variables = ChildProcesses(), pip_settings.for_uv()
+    installations = {
+        name: Installation(
+            backend, _requirements(backend), interpreter[name], variables, announcing(name), processes
+        )
+        for name, (backend, _) in missing.items()
+    }  # fmt: skip
     failure: BaseException | None = None
-    with ThreadPoolExecutor(len(missing) or 1) as pool:
+    with ThreadPoolExecutor(len(missing)) as pool:
         try:
-            futures = {
-                pool.submit(_provision, backend, cache, interpreter[name], announce[name], processes): name
-                for name, (backend, cache) in missing.items()
-            }
+            futures = {pool.submit(_provision, missing[name][1], one): one for name, one in installations.items()}
             for future in as_completed(futures):
                 error = future.exception()
                 if error and failure:
-                    announce[futures[future]](f"failed: {error}")
+                    futures[future].announce(f"failed: {error}")
                 failure = failure or error
         except BaseException:
             processes.end()
@@ -143,12 +147,10 @@ def _interpreter(backend: BackendConfig) -> Path:
     return interpreters.find(backend.python, backend.interpreter, backend.name)
 
 
-def _provision(
-    backend: BackendConfig, cache: Path, interpreter: Path, announce: Announce, processes: ChildProcesses
-) -> None:
-    with _locked(backend, cache, lambda: processes.ended):
+def _provision(cache: Path, installation: Installation) -> None:
+    backend = installation.backend
+    with _locked(backend, cache, lambda: installation.processes.ended):
         if not ready(backend, cache):  # another process may have made it while this one waited
-            installation = Installation(backend, _requirements(backend), interpreter, announce, processes)
             installation.make(folder_of(backend, cache))
 
 

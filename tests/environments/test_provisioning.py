@@ -254,11 +254,9 @@ def test_an_interruption_ends_all_that_are_made_at_once_and_leaves_nothing_of_th
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 2
     os.kill(process.pid, signal.SIGINT)
-    started = time.perf_counter()
-    process.communicate(timeout=60)
-    assert time.perf_counter() - started < 10
+    assert psutil.wait_procs(children, timeout=15)[1] == []
+    process.communicate(timeout=120)  # a gibibyte is deleted
     assert process.returncode not in (0, None)
-    assert psutil.wait_procs(children, timeout=5)[1] == []
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == set()
 
 
