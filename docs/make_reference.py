@@ -19,21 +19,13 @@ from unittest.mock import patch
 
 from omegaconf import MISSING, OmegaConf
 
+from kerasbench.__main__ import COMMANDS
 from kerasbench.config.schema import Config
 from kerasbench.paths import CONF, PROJECT
 from kerasbench.vocabulary import Metric, Tag
 
 PAGE = PROJECT / "docs" / "reference.md"
 WRITTEN: Any = OmegaConf.to_container(OmegaConf.load(PAGE.with_suffix(".yaml")))
-
-# By name: the module whose `main` parses the command line, and what the command does.
-COMMANDS = {
-    "train": ("kerasbench.jobs.command", "train a model on a backend; with -m, every combination of choices"),
-    "report": ("kerasbench.report.__main__", "write or print the comparison of the runs in the store"),
-    "ui": ("kerasbench.store.ui", "serve MLflow's pages and print the address that compares the last sweep"),
-    "environments": ("kerasbench.environments.__main__", "list, set up or remove the backends' environments"),
-    "reference": ("kerasbench.store.reference", "print the figures published in 2017 or write them to the store"),
-}
 
 Rows = Iterable[tuple[str, ...]]
 

@@ -5,7 +5,7 @@ import sys
 
 from kerasbench.terminal import streams
 
-_COMMANDS = {
+COMMANDS = {
     "train": ("kerasbench.jobs.command", "train a model on a backend; with -m, every combination of choices"),
     "report": ("kerasbench.report.__main__", "draw or print the comparison of the runs in the store"),
     "ui": ("kerasbench.store.ui", "serve MLflow's pages, and print the one that compares the last sweep"),
@@ -21,17 +21,17 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
         print(_usage())
-    elif name in _COMMANDS:
+    elif name in COMMANDS:
         # As if the command had been called by itself: Hydra reads sys.argv, now and in a launcher's other process.
         sys.argv = [f"{sys.argv[0]} {name}", *sys.argv[2:]]
-        importlib.import_module(_COMMANDS[name][0]).main()
+        importlib.import_module(COMMANDS[name][0]).main()
     else:
-        print(f"error: there is no command {name!r}; there are: {', '.join(_COMMANDS)}", file=sys.stderr)
+        print(f"error: there is no command {name!r}; there are: {', '.join(COMMANDS)}", file=sys.stderr)
         raise SystemExit(2)
 
 
 def _usage() -> str:
-    lines = [f"  {name:13} {what}" for name, (_, what) in _COMMANDS.items()]
+    lines = [f"  {name:13} {what}" for name, (_, what) in COMMANDS.items()]
     return "\n".join(["usage: kerasbench COMMAND [--help] ...", "", "Commands:", *lines])
 
 

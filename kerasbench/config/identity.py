@@ -21,6 +21,7 @@ _INDIFFERENT = (
     "tracking",
     "environments",
     "backend.colour",
+    "backend.platforms",
     "backend.marker",
     "data.root",
     "data.cache",

@@ -88,6 +88,7 @@ class BackendConfig:
     python: str = MISSING  # version specifier of the Python interpreter
     requirements: str = MISSING  # the file of pinned packages in requirements/
     interpreter: str | None = None  # path of the Python interpreter; null: search the PATH, pyenv, uv and conda
+    platforms: list[str] | None = None  # platforms its packages have builds for, such as linux-x86_64; null: all
     post_install: list[str] = field(default_factory=list)  # modules in kerasbench/environments/post_install/ to run
     fixes: list[str] = field(default_factory=list)  # modules in kerasbench/worker/fixes/ that correct defects
     variables: dict[str, str] = field(default_factory=dict)  # environment variables of the worker process

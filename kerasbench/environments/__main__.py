@@ -1,4 +1,4 @@
-"""Manage the backends' environments: `python -m kerasbench.environments list|setup|remove [NAME...]`."""
+"""List, set up or remove the backends' environments."""
 
 import argparse
 from pathlib import Path
@@ -8,6 +8,7 @@ from rich.table import Table
 from kerasbench import environments
 from kerasbench.config import composition
 from kerasbench.config.schema import Config
+from kerasbench.environments.provisioning import runs_here
 from kerasbench.paths import CONF
 from kerasbench.process.interruption import interruptible
 from kerasbench.terminal.errors import reporting
@@ -17,15 +18,17 @@ from kerasbench.terminal.progress import Progress
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     names = sorted(path.stem for path in (CONF / "backend").glob("*.yaml"))
-    parser = argparse.ArgumentParser(prog="python -m kerasbench.environments", description=__doc__)
+    parser = argparse.ArgumentParser(prog="kerasbench environments", description=__doc__)
     parser.add_argument("action", choices=["list", "setup", "remove"], help="what to do with the environments")
-    parser.add_argument("backend", nargs="*", metavar="NAME", help=f"of {', '.join(names)} (default: all)")
+    parser.add_argument("backend", nargs="*", metavar="NAME", help=f"one of {', '.join(names)} (default: all)")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.backend) - set(names))
     if unknown:
-        parser.error(f"no such backend: {', '.join(unknown)}; there are {', '.join(names)}")
+        parser.error(f"unknown backend: {', '.join(unknown)}; choose from {', '.join(names)}")
     with interruptible(), reporting():
         chosen = [composition.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
+        if not options.backend and options.action == "setup":
+            chosen = [one for one in chosen if runs_here(one.backend)]
         progress = Progress()
         try:
             {"list": _list, "setup": _setup, "remove": _remove}[options.action](chosen, progress)
@@ -34,24 +37,31 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _list(chosen: list[Config], progress: Progress) -> None:
-    table = Table("backend", "state", "Keras", "backend version", "Python", "folder")
+    table = Table("backend", "state", "Keras", "backend version", "Python", "MiB", "folder")
     for one in chosen:
         found = environments.ready(one.backend, Path(one.environments.folder))
         if found:
             proof = found.proof
             versions = (proof["keras_version"], proof["backend_version"], proof["python_version"])
-            table.add_row(one.backend.name, "[green]ready", *versions, found.folder.name)
+            table.add_row(one.backend.name, "[green]ready", *versions, _mebibytes(found.folder), found.folder.name)
         else:
-            table.add_row(one.backend.name, "not set up", "", "", one.backend.python, "")
+            state = "not set up" if runs_here(one.backend) else "no build for this platform"
+            table.add_row(one.backend.name, state, "", "", one.backend.python, "", "")
     progress.console.print(table)
 
 
+def _mebibytes(folder: Path) -> str:
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+    return f"{size / 2**20:.0f}"
+
+
 def _setup(chosen: list[Config], progress: Progress) -> None:
-    for one in chosen:
-        environment = environments.provision(
-            one.backend, Path(one.environments.folder), progress.announcing(one.backend.name)
-        )
-        progress.lasting(f"{one.backend.name}: {environment.folder}")
+    backends = {one.backend.name: (one.backend, Path(one.environments.folder)) for one in chosen}
+    environments.provision_all(backends, progress.announcing)
+    for name, place in backends.items():
+        found = environments.ready(*place)
+        if found:
+            progress.lasting(f"{name}: {found.folder}")
 
 
 def _remove(chosen: list[Config], progress: Progress) -> None:

@@ -1,8 +1,15 @@
-"""Hands pip's configuration (a company's mirror, a folder of wheels) on to uv, which does not read it."""
+"""Where uv gets packages from: the sources that the user's pip and uv are configured with, and nothing else of either.
+
+A company's mirror or a folder of wheels must work here, too. Anything that would change what is installed (constraints,
+overrides, dates) must not, since environments are shared and their packages are pinned: so uv runs with `--no-config`.
+"""
 
 import os
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
 
 _UV_NAMES = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -10,21 +17,46 @@ _UV_NAMES = {
     "find-links": "UV_FIND_LINKS",
     "cert": "SSL_CERT_FILE",
 }
+_NO_SOURCES = (
+    "UV_BUILD_CONSTRAINT", "UV_COMPILE_BYTECODE", "UV_CONFIG_FILE", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_EXCLUDE_NEWER",
+    "UV_OVERRIDE", "UV_LINK_MODE", "PYTHONHOME", "PYTHONPATH",
+)  # fmt: skip
 
 
 def for_uv() -> dict[str, str]:
-    """Return this process's environment with pip's settings under uv's names; uv's own, where set, win."""
+    """Return the environment variables for uv: this process's, and the configured sources.
+
+    pip's variables win over its files, uv's file over pip, and uv's variables over all.
+    """
+    environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # pip's way: the best version of all indexes
+    for key, values in [*_of_pip(), *_of_uv()]:
+        name = _UV_NAMES.get(key)
+        if name:
+            environment[name] = ("," if name == "UV_FIND_LINKS" else " ").join(values)
+    return environment | {name: value for name, value in os.environ.items() if name not in _NO_SOURCES}
+
+
+def _of_pip() -> Iterator[tuple[str, list[str]]]:
     listing = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     ).stdout
-    environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # pip's way: the best version of all indexes
-    for line in sorted(listing.splitlines(), key=lambda line: line.startswith(":env:")):  # variables win over files
+    for line in sorted(listing.splitlines(), key=lambda line: line.startswith(":env:")):  # variables come last
         key, _, quoted = line.partition("=")
-        name = _UV_NAMES.get(key.rpartition(".")[2])
-        if name:
-            separator = "," if name == "UV_FIND_LINKS" else " "
-            environment[name] = separator.join(quoted.strip("'").replace("\\n", " ").split())
-    return environment | os.environ
+        yield key.rpartition(".")[2], quoted.strip("'").replace("\\n", " ").split()
+
+
+def _of_uv() -> Iterator[tuple[str, list[str]]]:
+    file = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "uv" / "uv.toml"
+    chosen = tomllib.loads(file.read_text()) if file.exists() else {}
+    for key, value in {**chosen, **chosen.get("pip", {})}.items():
+        if key in _UV_NAMES:
+            yield key, [value] if isinstance(value, str) else value
+    indexes = chosen.get("index", [])
+    for key, default in {"index-url": True, "extra-index-url": False}.items():
+        named = [f"{index['name']}={index['url']}" if "name" in index else index["url"]
+                 for index in indexes if index.get("default", False) is default]  # fmt: skip
+        if named:
+            yield key, named
 
 
 if __name__ == "__main__":  # `python pip_settings.py pip install ...` is `uv pip install ...` with pip's settings

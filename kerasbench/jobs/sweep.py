@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ class SweepCallback(Callback):
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             _open_stores(choices)  # this imports MLflow, which must not happen beside the first worker
             _hand_on_earlier_runs(choices)
-            _prepare(choices)
-            _provision(choices)
+            with ThreadPoolExecutor(1) as beside:  # environments are installed by other processes
+                data = beside.submit(_prepare, choices)
+                _provision(choices)
+                data.result()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""
@@ -187,16 +190,12 @@ def _prepare(configs: Sequence[Config]) -> None:
 
 
 def _provision(configs: Sequence[Config]) -> None:
-    needed = {config.backend.name: (config.backend, config.environments.folder) for config in configs}
+    needed = {config.backend.name: (config.backend, Path(config.environments.folder)) for config in configs}
     for config in configs:
         if config.task is Task.parity:
             reference = config.parity.reference
-            needed.setdefault(reference, (composition.backend_named(reference), config.environments.folder))
-    for name, (backend, folder) in needed.items():
-        try:
-            environments.provision(backend, Path(folder), progress.current().announcing(name))
-        except OSError as error:
-            raise UserError(f"environments.folder={folder} cannot be used: {error}") from error
+            needed.setdefault(reference, (composition.backend_named(reference), Path(config.environments.folder)))
+    environments.provision_all(needed, lambda name: progress.current().announcing(name, beside=True))
 
 
 def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> list[Config]:

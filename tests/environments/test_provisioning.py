@@ -1,24 +1,58 @@
-"""Environments are made for real, with Theano's: the smallest."""
+"""Tests marked slow make environments for real, mostly Theano's, the smallest; the others leave the packages out."""
 
 import os
+import platform
 import signal
+import stat
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from kerasbench import environments
 from kerasbench.config import composition
 from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import provisioning
+from kerasbench.environments.__main__ import main
+from kerasbench.environments.installation import Installation
 from kerasbench.paths import PROJECT
 from kerasbench.terminal.errors import UserError
+
+OWN = f"backend.python='=={sys.version_info.major}.{sys.version_info.minor}.*'"
 
 
 def _backend(*overrides: str) -> BackendConfig:
     return composition.compose(["backend=theano", *overrides]).backend
+
+
+def _quiet(name: str) -> Callable[[str], None]:
+    return lambda step: None
+
+
+@pytest.fixture
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.fixture
+def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments are made without packages, and always succeed."""
+
+    def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
+        (place / "bin").mkdir(parents=True)
+        (place / "bin/python").write_text("")
+        log.write_text("")
+        return {"keras_version": "2.3.1", "backend_version": "1.0", "python_version": "3.6.15"}
+
+    monkeypatch.setattr(Installation, "_install", install)
 
 
 def test_the_folder_changes_with_whatever_decides_what_is_in_it(
@@ -29,6 +63,9 @@ def test_the_folder_changes_with_whatever_decides_what_is_in_it(
     assert provisioning.folder_of(_backend("backend.python='>=3.6.15,<3.7'"), tmp_path) != plain
     assert provisioning.folder_of(_backend("backend.interpreter=/usr/bin/python3.6"), tmp_path) != plain
     assert provisioning.folder_of(_backend("backend.post_install=[cntk_mpi]"), tmp_path) != plain
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "platform", "darwin")
+        assert provisioning.folder_of(_backend(), tmp_path) != plain
     monkeypatch.setattr(provisioning, "REQUIREMENTS", tmp_path)
     (tmp_path / "theano.txt").write_text("theano==1.0.4\n")
     assert provisioning.folder_of(_backend(), tmp_path) != plain
@@ -47,15 +84,102 @@ def test_unknown_requirements_are_named(tmp_path: Path) -> None:
         environments.ready(_backend("backend.requirements=nosuch.txt"), tmp_path)
 
 
+@pytest.mark.usefixtures("without_packages")
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077], indirect=True)
+def test_the_umask_decides_who_shares_an_environment(tmp_path: Path, umask: int) -> None:
+    cache = tmp_path / "envs"
+    folder = environments.provision(_backend(OWN), cache, print).folder
+    for path in (cache, *cache.iterdir(), *folder.rglob("*")):
+        expected = (0o777 if path.is_dir() else 0o666) & ~umask
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_what_is_ready_is_used_without_writing_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = environments.provision(_backend(OWN), tmp_path, print)
+    before = {path: path.lstat() for path in (tmp_path, *tmp_path.rglob("*"))}
+    monkeypatch.setattr(provisioning, "FileLock", None)  # a lock writes
+    assert environments.provision(_backend(OWN), tmp_path, print) == made
+    after = {path: path.lstat() for path in (tmp_path, *tmp_path.rglob("*"))}
+    assert {path: state.st_mtime_ns for path, state in after.items()} == {
+        path: state.st_mtime_ns for path, state in before.items()
+    }
+
+
+@pytest.mark.usefixtures("without_packages")
+@pytest.mark.parametrize("what", ["the folder", "the lock"])
+def test_a_folder_that_cannot_be_written_is_one_line_that_names_the_key(
+    tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if what == "the folder":
+        (tmp_path / "envs").write_text("")
+    else:
+        (tmp_path / "envs/.theano.lock").mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        environments.provision(_backend(OWN), tmp_path / "envs", print)
+    message = str(caught.value)
+    assert "environments.folder=" in message
+    assert str(tmp_path / "envs") in message
+    assert "\n" not in message
+
+
+def test_a_platform_without_builds_is_one_line_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "envs"
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    for name in ("tensorflow1", "cntk", "theano", "mxnet"):
+        with pytest.raises(UserError, match=f"{name} has no build .*linux-aarch64.*linux-x86_64"):
+            environments.provision(composition.backend_named(name), cache, print)
+    assert not cache.exists()
+    modern = [composition.backend_named(name) for name in ("tensorflow", "jax", "torch")]
+    assert all(provisioning.runs_here(backend) for backend in modern)
+
+
+def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_others_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(3, timeout=20)
+    failed = threading.Event()
+
+    def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
+        together.wait()
+        if installation.backend.name == "theano":
+            failed.set()
+            raise UserError("theano's packages are gone")
+        assert failed.wait(20)
+        (place / "bin").mkdir(parents=True)
+        (place / "bin/python").write_text("")
+        return {"keras_version": "3.15.1", "backend_version": "1.0", "python_version": "3.11.7"}
+
+    monkeypatch.setattr(Installation, "_install", install)
+    backends = {name: (composition.compose([f"backend={name}", OWN]).backend, tmp_path)
+                for name in ("tensorflow", "theano", "jax")}  # fmt: skip
+    with pytest.raises(UserError, match="packages are gone"):
+        environments.provision_all(backends, _quiet)
+    assert [environments.ready(*backends[name]) is not None for name in backends] == [True, False, True]
+    assert list(tmp_path.glob(".*.tmp-*")) == []
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_a_missing_interpreter_is_told_before_any_other_environment_is_made(tmp_path: Path) -> None:
+    backends = {
+        "jax": (composition.compose(["backend=jax", OWN]).backend, tmp_path),
+        "theano": (_backend("backend.interpreter=/nonexistent"), tmp_path),
+    }
+    with pytest.raises(UserError, match=r"backend\.interpreter=/nonexistent"):
+        environments.provision_all(backends, _quiet)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_a_failed_installation_tells_why_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pins = tmp_path / "pins"
     pins.mkdir()
     (pins / "theano.txt").write_text("kerasbench-has-no-such-package==1.0\n")
     monkeypatch.setattr(provisioning, "REQUIREMENTS", pins)
-    own = f"backend.python='=={sys.version_info.major}.{sys.version_info.minor}.*'"
-    with pytest.raises(UserError, match=r"`uv pip install` failed: .*\(all of it: .*theano\.log\)"):
-        environments.provision(_backend(own), tmp_path / "envs", print)
+    with pytest.raises(UserError, match=r"`uv pip install` failed: .*\(log: .*theano\.log\)"):
+        environments.provision(_backend(OWN), tmp_path / "envs", print)
     assert list((tmp_path / "envs").glob("*theano-*")) == []
 
 
@@ -65,21 +189,23 @@ def test_what_imports_nothing_is_not_called_ready(tmp_path: Path, monkeypatch: p
     pins.mkdir()
     (pins / "theano.txt").write_text("six==1.17.0\n")
     monkeypatch.setattr(provisioning, "REQUIREMENTS", pins)
-    with pytest.raises(UserError, match="theano is installed but does not import: ModuleNotFoundError"):
+    with pytest.raises(UserError, match=r"theano is installed but .*: ModuleNotFoundError"):
         environments.provision(_backend(), tmp_path / "envs", print)
     assert environments.ready(_backend(), tmp_path / "envs") is None
 
 
-def _setup(folder: Path) -> "subprocess.Popen[str]":
+def _setup(folder: Path, *names: str) -> "subprocess.Popen[str]":
     code = (
         "import signal, sys; from pathlib import Path; from kerasbench import environments; "
-        "from kerasbench.config import composition; "
+        "from kerasbench.config.composition import backend_named; "
         "signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell has it ignored
-        "environments.provision(composition.compose(['backend=theano']).backend, Path(sys.argv[1]), print)"
+        "backends = {name: (backend_named(name), Path(sys.argv[1])) for name in sys.argv[2:]}; "
+        "environments.provision_all(backends, lambda name: lambda step: print(name, step, flush=True))"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", code, folder], cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+        [sys.executable, "-c", code, folder, *(names or ["theano"])],
+        cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
 
 
 @pytest.mark.slow
@@ -117,14 +243,60 @@ def test_an_interrupted_installation_leaves_nothing_that_the_next_takes_for_read
 
 
 @pytest.mark.slow
-def test_the_command_line_lists_what_is_ready_and_refuses_what_is_not_there() -> None:
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "kerasbench.environments", *arguments]
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+def test_an_interruption_ends_all_that_are_made_at_once_and_leaves_nothing_of_them(tmp_path: Path) -> None:
+    process = _setup(tmp_path, "tensorflow", "cntk", "theano")
+    assert process.stdout is not None
+    steps = 0
+    for line in process.stdout:
+        steps += "installing" in line or "importing" in line
+        if steps == 4:  # one imports, the others install
+            break
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2
+    os.kill(process.pid, signal.SIGINT)
+    assert psutil.wait_procs(children, timeout=15)[1] == []
+    process.communicate(timeout=120)  # a gibibyte is deleted
+    assert process.returncode not in (0, None)
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == set()
 
-    assert run("setup", "theano").returncode == 0
-    listed = run("list")
-    assert any("theano" in line and "ready" in line and "1.0.5" in line for line in listed.stdout.splitlines())
-    unknown = run("setup", "nosuch")
-    assert unknown.returncode == 2
-    assert "no such backend: nosuch" in unknown.stderr
+
+@pytest.mark.slow
+def test_a_file_that_is_damaged_in_an_environment_is_sound_in_the_next(tmp_path: Path) -> None:
+    def made() -> Path:
+        folder = environments.provision(_backend(), tmp_path, print).folder
+        return next(folder.glob("lib/python3.6/site-packages/six.py"))
+
+    sound = made().read_bytes()
+    with made().open("ab") as file:
+        file.write(b"damaged")
+    environments.remove(_backend(), tmp_path)
+    assert made().read_bytes() == sound
+
+
+@pytest.mark.usefixtures("without_packages")
+def test_the_command_line_sets_up_lists_with_their_size_and_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    configured = composition.compose
+    own = [f"environments.folder={tmp_path}/envs", OWN]
+    monkeypatch.setattr(composition, "compose", lambda overrides: configured([*overrides, *own]))
+    main(["setup", "theano", "jax"])
+    assert len(list((tmp_path / "envs").glob("*-*"))) == 2
+    (ready,) = (tmp_path / "envs").glob("theano-*")
+    (ready / "library").write_bytes(bytes(3 * 2**20))
+    capsys.readouterr()
+    main(["list"])
+    lines = capsys.readouterr().out.splitlines()
+    (theano,) = [line for line in lines if "theano" in line]
+    assert {"ready", "3", ready.name} <= set(theano.replace("│", " ").split())
+    main(["remove", "theano"])
+    assert not ready.exists()
+    assert len(list((tmp_path / "envs").glob("jax-*"))) == 1
+
+
+def test_the_command_line_refuses_an_unknown_backend(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["setup", "nosuch"])
+    assert ended.value.code == 2
+    assert "nosuch" in capsys.readouterr().err

@@ -1,0 +1,68 @@
+"""Ends the child processes that threads wait for: an interruption reaches the main thread alone."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+
+class _Child(Protocol):
+    """A process that leads a process group of its own."""
+
+    @property
+    def pid(self) -> int: ...
+
+
+_AnyChild = TypeVar("_AnyChild", bound=_Child)
+
+
+class Interrupted(Exception):
+    """The command is being ended: no further process is started."""
+
+
+class ChildProcesses:
+    """The running child processes of one command's threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._groups: set[int] = set()
+        self.ended = False
+
+    @contextlib.contextmanager
+    def started(self, start: Callable[[], _AnyChild]) -> Iterator[_AnyChild]:
+        """Start a child, which `end` ends until the block is left.
+
+        Args:
+            start: starts the process, in a session of its own.
+
+        Raises:
+            Interrupted: `end` was called before.
+        """
+        with self._lock:
+            if self.ended:
+                raise Interrupted
+            child = start()
+            self._groups.add(child.pid)
+        try:
+            yield child
+        finally:
+            with self._lock:
+                self._groups.remove(child.pid)
+
+    def run(self, command: Sequence[str | Path], **how: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, as `subprocess.run` does."""
+        with self.started(lambda: subprocess.Popen(command, start_new_session=True, text=True, **how)) as process:
+            output, errors = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def end(self) -> None:
+        """Kill every child with its own children, and let no other start: the threads that wait for them go on."""
+        with self._lock:
+            self.ended = True
+            for group in self._groups:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
