@@ -178,4 +178,7 @@ def test_rounds_run_in_their_order_with_a_seed_each_and_tags_tell_competitors_ap
         assert run.data.tags["label"] == "mine"
     for tag in ("sweep", "comparison.hash"):
         assert len({run.data.tags[tag] for run in runs}) == 1
-    assert done.stdout.count("2 of 2") == 2  # each competitor has a row in the table, of two runs
+    rows = [line for line in done.stdout.splitlines() if "■" in line]
+    for threads in ("1", "2"):
+        (row,) = (row for row in rows if f"settings.threads={threads}" in row)
+        assert "2 of 2" in row
