@@ -44,9 +44,7 @@ class Tag:
     MODEL = "model"  # the model's name
     SWEEP = "sweep"  # one id for all runs of one command
     VARIANT = "variant"  # the overrides, besides the backend, that make this run a competitor of its own
-    COMPETITOR = (
-        "competitor"  # the backend, and its variant if it has one: what a ranking and MLflow's groups tell apart
-    )
+    COMPETITOR = "competitor"  # the backend, and its variant if it has one: what rankings and groups in MLflow compare
     LABEL = "label"  # the user's own name for the run (`label=`)
     FAILURE = "failure"  # why a FAILED run failed, in one line
     NOISE = "noise"  # what disturbed the measurement, in one line: other processes on the CPU or the GPUs

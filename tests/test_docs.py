@@ -12,10 +12,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from docs import make_reference as reference
+from kerasbench.__main__ import COMMANDS
 from kerasbench.config import composition
 from kerasbench.machine.nvml import Nvml
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.paths import CONF, PROJECT
+from kerasbench.worker.protocol import now
 from tests.conftest import Train, runs_in
 from tests.recorded_gpu import Recording
 
@@ -54,7 +56,7 @@ def test_every_choice_and_make_target_has_a_meaning() -> None:
     assert {"sweep", "docs"} <= set(reference.targets())
 
 
-@pytest.mark.parametrize("command", reference.COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_has_a_meaning(command: str) -> None:
     arguments = reference.arguments(command)
     assert arguments
@@ -73,10 +75,10 @@ def _undocumented(names: set[str], documented: set[str]) -> set[str]:
 
 def test_every_metric_of_load_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     Recording().play(monkeypatch, lambda: 8.0)
-    started = time.time()
+    started = now()
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, 0.02) as telemetry:
         time.sleep(0.3)
-        figures = telemetry.between(started, time.time())
+        figures = telemetry.between(started, now())
     assert {"cpu_percent", "gpu_0_power_watts"} < set(figures)
     assert _undocumented(set(figures), {name for name, _, _ in reference.metrics()}) == set()
 
@@ -169,10 +171,10 @@ def test_a_command_in_the_docs_is_accepted(page: str, command: str) -> None:
     if program == "make":
         assert name in reference.targets()
     elif program == "kerasbench" and name != "--help":
-        assert name in reference.COMMANDS
+        assert name in COMMANDS
     if f"{program} {name}" in _OF_OVERRIDES:
         _compose([argument for argument in arguments if "=" in argument])
-    elif name in reference.COMMANDS:
+    elif name in COMMANDS:
         known = " ".join(reference.arguments(name)).split()
         assert {word for word in arguments if word.startswith("--")} <= {*known, "--help"}
 

@@ -83,6 +83,7 @@ RANGES: dict[str, Range] = {
     "settings.steps_per_execution": _COUNT,
     "backend.tuned.settings.threads": _THREADS,
     "backend.tuned.settings.steps_per_execution": _COUNT,
+    "tracking.patience_seconds": Range(0, 86400),
     "telemetry.interval_seconds": Range(0.01, 3600, why="a sample itself takes milliseconds"),
     "parity.steps": _COUNT,
     "parity.batch_size": _COUNT,

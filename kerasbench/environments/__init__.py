@@ -1,5 +1,5 @@
 """One virtual environment per backend, made once; it counts as ready when the backend has been imported in it."""
 
-from kerasbench.environments.provisioning import Environment, provision, provision_all, ready, remove
+from kerasbench.environments.provisioning import Environment, check, provision, provision_all, ready, remove
 
-__all__ = ["Environment", "provision", "provision_all", "ready", "remove"]
+__all__ = ["Environment", "check", "provision", "provision_all", "ready", "remove"]

@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -85,6 +86,27 @@ def ready(backend: BackendConfig, cache: Path) -> Environment | None:
     return environment if environment.python.exists() else None
 
 
+def check(backends: Mapping[str, tuple[BackendConfig, Path]]) -> None:
+    """Check, before anything is made or downloaded, that the missing environments can be made.
+
+    Raises:
+        UserError: a backend has no build for this platform, an interpreter is missing, or a folder cannot be written.
+    """
+    for backend, cache in _missing(backends).values():
+        _interpreter(backend)
+        with _writable(), tempfile.TemporaryFile(dir=_made(cache)):
+            pass
+
+
+def _missing(backends: Mapping[str, tuple[BackendConfig, Path]]) -> dict[str, tuple[BackendConfig, Path]]:
+    return {name: (backend, cache) for name, (backend, cache) in backends.items() if not ready(backend, cache)}
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def provision(backend: BackendConfig, cache: Path, announce: Announce) -> Environment:
     """Return the backend's environment; make it first if it is missing.
 
@@ -111,7 +133,7 @@ def provision_all(backends: Mapping[str, tuple[BackendConfig, Path]], announcing
         UserError: an environment cannot be made. What all need (a platform, an interpreter) is checked before anything
             is downloaded. The first installation that fails is raised after the others have ended.
     """
-    missing = {name: (backend, cache) for name, (backend, cache) in backends.items() if not ready(backend, cache)}
+    missing = _missing(backends)
     if not missing:
         return
     interpreter = {name: _interpreter(backend) for name, (backend, _) in missing.items()}
@@ -157,14 +179,19 @@ def _provision(cache: Path, installation: Installation) -> None:
 @contextlib.contextmanager
 def _locked(backend: BackendConfig, cache: Path, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Keep other processes from making or removing the backend's environments."""
-    lock = FileLock(cache / f".{backend.name}.lock")
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
+    with _writable():
+        lock = FileLock(_made(cache) / f".{backend.name}.lock")
         lock.acquire(cancel_check=cancelled)
         try:
             yield
         finally:
             lock.release()
+
+
+@contextlib.contextmanager
+def _writable() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(
             f"the environments' folder cannot be written: {error}. Name another one: environments.folder=FOLDER"

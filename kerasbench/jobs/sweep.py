@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from kerasbench import environments
 from kerasbench.config import checks, composition, structure
-from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
+from kerasbench.config.schema import BackendConfig, Config, DataSource, Task, TrackingConfig
 from kerasbench.jobs import place
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute, work_path
@@ -42,9 +42,11 @@ class SweepCallback(Callback):
             _hand_on_earlier_runs([checked])
             if checked.data.source is DataSource.real:  # else the run looks for data while its worker imports Keras
                 _prepare([checked])
+            needed = _environments([checked])
+            environments.check(needed)
             if not environments.ready(checked.backend, Path(checked.environments.folder)):
                 _open_stores([checked])  # an installation takes minutes; otherwise the run itself opens it in time
-            _provision([checked])
+            _provision(needed)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check every choice of the sweep, and provision every backend, before any training starts."""
@@ -57,11 +59,13 @@ class SweepCallback(Callback):
             place.hand_on(config, swept)
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
+            needed = _environments(choices)
+            environments.check(needed)
             _open_stores(choices)  # this imports MLflow, which must not happen beside the first worker
             _hand_on_earlier_runs(choices)
             with ThreadPoolExecutor(1) as beside:  # environments are installed by other processes
                 data = beside.submit(_prepare, choices)
-                _provision(choices)
+                _provision(needed)
                 data.result()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -189,12 +193,17 @@ def _prepare(configs: Sequence[Config]) -> None:
         prepare(config.data)
 
 
-def _provision(configs: Sequence[Config]) -> None:
+def _environments(configs: Sequence[Config]) -> dict[str, tuple[BackendConfig, Path]]:
+    """Return the backends that are needed, by name, and the folders of their environments."""
     needed = {config.backend.name: (config.backend, Path(config.environments.folder)) for config in configs}
     for config in configs:
         if config.task is Task.parity:
             reference = config.parity.reference
             needed.setdefault(reference, (composition.backend_named(reference), Path(config.environments.folder)))
+    return needed
+
+
+def _provision(needed: Mapping[str, tuple[BackendConfig, Path]]) -> None:
     environments.provision_all(needed, lambda name: progress.current().announcing(name, beside=True))
 
 

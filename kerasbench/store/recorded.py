@@ -109,7 +109,7 @@ class RecordedRun:
 
     def metrics(self, metrics: dict[str, float], step: int = 0) -> None:
         """Log metrics of an epoch, counted from 1, or, at step 0, of the whole run."""
-        self._do("metrics", metrics=metrics, step=step, at=milliseconds())
+        self._do("metrics", metrics=dict(metrics), step=step, at=milliseconds())
 
     def dataset(self, data: PreparedData) -> None:
         """Name the data set."""

@@ -1,7 +1,6 @@
 """`kerasbench sync`: hands on to the store what runs have recorded and it does not have yet."""
 
 import argparse
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -92,9 +91,11 @@ def _hand_on(record: Record, configured: TrackingConfig) -> bool:
 
 
 def _complete(record: Record) -> list[Operation]:
+    from kerasbench.store.tracking import milliseconds
+
     ends: list[Operation] = [
         {"op": "tags", "tags": {Tag.FAILURE: _LOST}},
-        {"op": "end", "status": "FAILED", "at": int(time.time() * 1000)},
+        {"op": "end", "status": "FAILED", "at": milliseconds()},
     ]
     for operation in ends:
         record.append(operation)

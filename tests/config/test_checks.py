@@ -128,7 +128,7 @@ def test_the_last_seed_of_all_rounds_is_a_seed() -> None:
         ("model.optimizer.epsilon=null", "epsilon"), ("model.build.dropout=1", r"model\.build\.dropout"),
         ("parity.reference='../model/mnist_mlp'", "parity.reference"), ("sweep.id='../x'", "sweep.id"),
         ("objective=val_acc", "objective=val_acc"),
-        ("tracking.uri='sqlite://'", "in memory"), ("tracking.artifacts='s3://bucket/x'", "must be a folder"),
+        ("tracking.uri='sqlite://'", "in memory"),
     ],
 )  # fmt: skip
 def test_a_name_of_nothing_is_refused(override: str, named: str) -> None:

@@ -11,6 +11,7 @@ from hydra import initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from kerasbench.jobs import place, sweep
@@ -136,10 +137,10 @@ def test_without_repeats_a_sweep_is_hydras_own() -> None:
 
 def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pytest.MonkeyPatch) -> None:
     overrides = ["backend=theano", "label=after", "backend.fixes=[]", "settings.threads=1", "trainer.epochs=2"]
-    told = SimpleNamespace(overrides=SimpleNamespace(task=overrides))
+    told = SimpleNamespace(mode=RunMode.MULTIRUN, overrides=SimpleNamespace(task=overrides))
     monkeypatch.setattr(HydraConfig, "get", lambda: told)
     composed = OmegaConf.create({"sweep": {"id": "s1", "varied": ["backend", "settings.threads"]}})
-    expected = place.Job("s1", ("label=after", "backend.fixes=[]", "settings.threads=1"))
+    expected = place.Job("s1", ("label=after", "backend.fixes=[]", "settings.threads=1"), in_sweep=True)
     assert place.this_job(composed) == expected
 
 
