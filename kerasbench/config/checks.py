@@ -16,7 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from kerasbench.config import optimizers, settings, signatures
 from kerasbench.config.schema import Config, DataSource
 from kerasbench.credentials import without_credentials
-from kerasbench.paths import CONF, IMPORTED_FROM, PROJECT
+from kerasbench.paths import CONF, IMPORTED_FROM, PROJECT, REQUIREMENTS
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Metric
 
@@ -114,6 +114,10 @@ def values(config: Config) -> None:
         value = _at(config, key)
         if value is not None and not bounds.holds(value):
             raise UserError(f"{key}={value} must be {bounds}")
+    if not signatures.is_file(REQUIREMENTS / config.backend.requirements):
+        raise UserError(
+            f"backend.requirements={_shown(config.backend.requirements)}: {REQUIREMENTS} holds no such file"
+        )
     _names(config)
     _modules(config)
     optimizers.check(config)
@@ -228,7 +232,7 @@ def _modules(config: Config) -> None:
             raise UserError(f"model.build.{name}={value} must be {_SHARE}")
     key, loader = ("data.loader", data.loader) if data.loader else ("data.name", data.name)
     file = _PACKAGE / "data" / f"{loader}.py"
-    if not loader.isidentifier() or not file.is_file():
+    if not loader.isidentifier() or not signatures.is_file(file):
         raise UserError(f"{key}={_shown(loader)}: there is no loader kerasbench/data/{_shown(loader)}.py")
     takes = signatures.parameters(file, "real", 2, f"{key}={loader}")
     if takes is not None:

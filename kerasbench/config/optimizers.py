@@ -3,6 +3,7 @@
 import re
 
 from kerasbench.config.schema import BackendConfig, Config
+from kerasbench.config.signatures import is_file
 from kerasbench.paths import REQUIREMENTS
 from kerasbench.terminal.errors import UserError
 
@@ -62,5 +63,5 @@ def check(config: Config) -> None:
 def keras_major(backend: BackendConfig) -> int | None:
     """Return the first number of the Keras version that the backend's requirements pin; None if they pin none."""
     path = REQUIREMENTS / backend.requirements
-    pinned = re.search(r"^keras(?:-mxnet)?==(\d+)", path.read_text() if path.is_file() else "", re.M | re.I)
+    pinned = re.search(r"^keras(?:-mxnet)?==(\d+)", path.read_text() if is_file(path) else "", re.M | re.I)
     return int(pinned.group(1)) if pinned else None

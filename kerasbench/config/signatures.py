@@ -39,7 +39,15 @@ def module_file(module: str) -> Path | None:
     if not all(part.isidentifier() for part in module.split(".")):
         return None
     path = PROJECT.joinpath(*module.split("."))
-    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if is_file(file)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; a path that no system takes (a name of 300 characters) is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def parameters(file: Path, function: str, given: int, named: str) -> dict[str, Parameter] | None:

@@ -128,6 +128,8 @@ def test_the_last_seed_of_all_rounds_is_a_seed() -> None:
         ("model.optimizer.epsilon=null", "epsilon"), ("model.build.dropout=1", r"model\.build\.dropout"),
         ("parity.reference='../model/mnist_mlp'", "parity.reference"), ("sweep.id='../x'", "sweep.id"),
         ("objective=val_acc", "objective=val_acc"),
+        *((f"{key}={'x' * 300}", key) for key in ("model.module", "data.loader", "backend.requirements")),
+        ("backend.requirements=nosuch.txt", "backend.requirements=nosuch.txt"),
         ("tracking.uri='sqlite://'", "in memory"),
     ],
 )  # fmt: skip

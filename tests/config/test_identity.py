@@ -75,7 +75,7 @@ def test_where_the_caches_are_tells_nothing_apart(monkeypatch: pytest.MonkeyPatc
 
 def test_a_password_in_any_text_stays_out_of_the_params() -> None:
     address = "https://user:secret@host.example/x"
-    overrides = [f"label='{address}'", f"+backend.variables.PROXY='{address}'", f"backend.requirements='{address}'"]
+    overrides = [f"label='{address}'", f"+backend.variables.PROXY='{address}'", f"backend.interpreter='{address}'"]
     params = identity.flat(composition.compose(overrides))
     assert "secret" not in str(params)
     assert params["label"] == "https://host.example/x"
