@@ -63,6 +63,7 @@ _RATE = Range(0, 1000, above=True)
 _SHARE = Range(0, 1, below=True)
 
 # Every number of the schema by its dotted key; a setting that is null is not checked.
+_SECONDS = Range(0, 1e8, above=True)
 RANGES: dict[str, Range] = {
     "seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
     "repeats": Range(1, MOST_JOBS, why="one command runs no more jobs"),
@@ -83,6 +84,8 @@ RANGES: dict[str, Range] = {
     "settings.steps_per_execution": _COUNT,
     "backend.tuned.settings.threads": _THREADS,
     "backend.tuned.settings.steps_per_execution": _COUNT,
+    "trainer.stall_seconds": _SECONDS,
+    "trainer.timeout_seconds": _SECONDS,
     "tracking.patience_seconds": Range(0, 86400),
     "telemetry.interval_seconds": Range(0.01, 3600, why="a sample itself takes milliseconds"),
     "parity.steps": _COUNT,

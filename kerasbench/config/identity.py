@@ -31,6 +31,8 @@ _INDIFFERENT = (
     "report",
     "quiet",
     "sweep",
+    "trainer.stall_seconds",
+    "trainer.timeout_seconds",
 )
 _LOOKS = ("colour", "marker")  # of a backend
 # What runs of one ranking need not have in common: backend and seed tell competitors and rounds apart, and the digest

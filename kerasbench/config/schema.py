@@ -182,6 +182,8 @@ class TrainerConfig:
     batch_size: int = MISSING
     init: Init = Init.shared
     augment: bool = False
+    stall_seconds: float | None = None
+    timeout_seconds: float | None = None
 
 
 @dataclass

@@ -16,6 +16,7 @@ from kerasbench.machine import hardware, provenance
 from kerasbench.machine.nvml import Nvml
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.process.garbage import collect_again
+from kerasbench.process.limits import Limits
 from kerasbench.process.worker_process import start
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.errors import RunFailed
@@ -48,7 +49,8 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     with Nvml(os.environ | chosen.variables) as nvml:
         others_on_gpus = sum(nvml.processes())  # before the worker is one of them
         announce(f"importing Keras on {config.backend.framework}")
-        with start(environment.folder, config.backend, chosen, log) as worker:
+        limits = Limits(config.trainer.stall_seconds, config.trainer.timeout_seconds)
+        with start(environment.folder, config.backend, chosen, log, limits) as worker:
             # The worker imports, loads and builds while NumPy and then MLflow, which takes seconds, are imported here.
             from kerasbench.data import prepare
             from kerasbench.tasks import request

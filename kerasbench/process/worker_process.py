@@ -1,6 +1,7 @@
 """The driver's end of a worker: starts the process, sends the request, reads the events, ends it."""
 
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from kerasbench.config.schema import BackendConfig
 from kerasbench.config.settings import Resolved
 from kerasbench.paths import PROJECT
 from kerasbench.process import children
+from kerasbench.process.limits import Limits
 from kerasbench.terminal.errors import RunFailed
 from kerasbench.worker import protocol
 
@@ -25,6 +27,8 @@ _TEXT = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:back
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _START = Path(protocol.__file__).with_name("start.py")
 _GRACE_SECONDS = 5.0
+_BLOCK, _LONGEST_EVENT = 1 << 16, 1 << 24  # bytes
+NO_LIMITS = Limits()
 
 
 class WorkerDied(RunFailed):
@@ -71,10 +75,12 @@ def _home(private: Path) -> dict[str, str]:
     }
 
 
-def start(environment: Path, backend: BackendConfig, settings: Resolved, log: Path) -> "WorkerProcess":
+def start(
+    environment: Path, backend: BackendConfig, settings: Resolved, log: Path, limits: Limits = NO_LIMITS
+) -> "WorkerProcess":
     """Start a worker of a backend in its environment, under settings, some of which it must find when it starts."""
     own = variables(environment, backend.framework, settings.threads, settings.variables)
-    return WorkerProcess(environment / "bin" / "python", own, log)
+    return WorkerProcess(environment / "bin" / "python", own, log, limits)
 
 
 class WorkerProcess:
@@ -84,7 +90,9 @@ class WorkerProcess:
         started_at: when it was started, by the clock `protocol.now`.
     """
 
-    def __init__(self, python: Path, environment_variables: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, python: Path, environment_variables: Mapping[str, str], log: Path, limits: Limits = NO_LIMITS
+    ) -> None:
         """Start a worker in a process group of its own; its output goes to `log`."""
         reading, writing = os.pipe()
         self.started_at = protocol.now()
@@ -104,7 +112,10 @@ class WorkerProcess:
                 raise
             finally:
                 os.close(writing)
-        self._events = os.fdopen(reading, "rb")
+        self._events, self._received = reading, b""
+        self._limits = limits
+        self._poll = select.poll()
+        self._poll.register(reading, select.POLLIN)
 
     @property
     def pid(self) -> int:
@@ -134,7 +145,7 @@ class WorkerProcess:
         Raises:
             WorkerDied: the worker failed, died, or sent an event of another kind.
         """
-        for event in self._read():
+        for event in self._read(kind):
             if event["kind"] == protocol.FAILED:
                 raise WorkerDied(event["reason"])
             if event["kind"] != kind:
@@ -142,14 +153,28 @@ class WorkerProcess:
             return event
         raise WorkerDied(self._cause_of_death())
 
-    def _read(self) -> Iterator[dict[str, Any]]:
-        for line in self._events:
-            if not line.endswith(b"\n"):
-                return  # cut off in the middle: the worker died while it wrote
+    def _read(self, expected: str) -> Iterator[dict[str, Any]]:
+        while line := self._next_line(expected):
             try:
                 yield protocol.decode(line)
             except ValueError as error:
                 raise WorkerDied(f"the worker sent no valid event: {error}") from error
+
+    def _next_line(self, expected: str) -> bytes:
+        """Return the next line; nothing at the end, where a last line may be cut off because the worker died."""
+        asked = protocol.now()
+        while b"\n" not in self._received:
+            deadline, why = self._limits.deadline(expected, asked, self.started_at)
+            if not self._poll.poll(max(0.0, 1000 * (deadline - protocol.now()))):
+                raise WorkerDied(why)
+            received = os.read(self._events, _BLOCK)
+            if not received:
+                return b""
+            self._received += received
+            if len(self._received) > _LONGEST_EVENT:
+                raise WorkerDied(f"the worker sent an event of more than {_LONGEST_EVENT} bytes")
+        line, _, self._received = self._received.partition(b"\n")
+        return line + b"\n"
 
     def _cause_of_death(self) -> str:
         try:
@@ -169,4 +194,4 @@ class WorkerProcess:
         except BrokenPipeError:
             pass
         children.end(self._process, _GRACE_SECONDS)
-        self._events.close()
+        os.close(self._events)

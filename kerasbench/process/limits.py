@@ -1,0 +1,44 @@
+"""How long the driver waits for a worker."""
+
+from dataclasses import dataclass
+
+from kerasbench.worker import protocol
+
+# Without an event, where the user sets no limit: imports take seconds, an epoch of a large model may take hours.
+_IMPORT_SECONDS, _OTHER_SECONDS = 900.0, 6 * 3600.0
+_DOES = {
+    protocol.READY: "while it imported Keras",
+    protocol.BUILT: "while it loaded the data and built the model",
+    protocol.PROBED: "while it evaluated the initial weights",
+    protocol.EPOCH: "while it trained",
+    protocol.FINISHED: "after its last epoch",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one worker.
+
+    Attributes:
+        stall_seconds: without any event; None: a generous limit for each phase.
+        timeout_seconds: for the whole run; None: no limit.
+    """
+
+    stall_seconds: float | None = None
+    timeout_seconds: float | None = None
+
+    def deadline(self, expected: str, asked: float, started: float) -> tuple[float, str]:
+        """Return until when to wait for an event, and the reason for a failure at that time.
+
+        Args:
+            expected: the kind of the event.
+            asked: since when it has been awaited.
+            started: when the worker was started; all times are those of `protocol.now`.
+        """
+        stall = self.stall_seconds or (_IMPORT_SECONDS if expected == protocol.READY else _OTHER_SECONDS)
+        stalled = asked + stall
+        if self.timeout_seconds is not None and started + self.timeout_seconds < stalled:
+            why = f"the run took longer than trainer.timeout_seconds={self.timeout_seconds:g}"
+            return started + self.timeout_seconds, why
+        doing = _DOES.get(expected, "while it worked")
+        return stalled, f"the worker sent nothing for {stall:g} s {doing}; trainer.stall_seconds= sets another limit"
