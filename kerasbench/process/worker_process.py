@@ -112,7 +112,7 @@ class WorkerProcess:
                 raise
             finally:
                 os.close(writing)
-        self._events, self._received = reading, b""
+        self._events, self._received = os.fdopen(reading, "rb", buffering=0), b""
         self._limits = limits
         self._poll = select.poll()
         self._poll.register(reading, select.POLLIN)
@@ -167,7 +167,7 @@ class WorkerProcess:
             deadline, why = self._limits.deadline(expected, asked, self.started_at)
             if not self._poll.poll(max(0.0, 1000 * (deadline - protocol.now()))):
                 raise WorkerDied(why)
-            received = os.read(self._events, _BLOCK)
+            received = self._events.read(_BLOCK)
             if not received:
                 return b""
             self._received += received
@@ -194,4 +194,4 @@ class WorkerProcess:
         except BrokenPipeError:
             pass
         children.end(self._process, _GRACE_SECONDS)
-        os.close(self._events)
+        self._events.close()
