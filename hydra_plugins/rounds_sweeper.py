@@ -4,6 +4,7 @@ A machine that grows slow for a while (another user, heat, a battery) then slows
 is always the first of a round, or the last, or comes always after the same, for each round has another order.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,14 @@ class Rounds(BasicSweeper):
         """Sweep; with repeats, `seed` is not a choice but where they start."""
         if self._repeats > 1:
             arguments = [argument for argument in arguments if not _is_seed(argument)]
-        return super().sweep(arguments)
+        try:
+            return super().sweep(arguments)
+        except KeyboardInterrupt:
+            from kerasbench.jobs.sweep import interrupted
+
+            assert self.config is not None
+            interrupted(self.config)
+            raise
 
     def _parse_config(self) -> list[str]:
         """Return the choices that the configuration makes, the seeds before all others: what is first changes last."""
@@ -35,10 +43,16 @@ class Rounds(BasicSweeper):
         """Return all jobs, each round in an order of its own; where batches are asked for, each batch as it comes."""
         jobs: Sequence[Sequence[str]] = super().get_job_batch()
         if self.max_batch_size is not None:
-            return jobs
+            return self._unfinished(jobs)
         cells = len(jobs) // self._repeats
         rounds = [jobs[start : start + cells] for start in range(0, len(jobs), cells)]
-        return [job for number, one in enumerate(rounds) for job in in_turn(one, number)]
+        return self._unfinished([job for number, one in enumerate(rounds) for job in in_turn(one, number)])
+
+    def _unfinished(self, jobs: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+        """Return the jobs that no earlier command has finished."""
+        assert self.config is not None
+        finished = [set(json.loads(job)) for job in self.config.sweep.finished]
+        return [job for job in jobs if not any(one.issubset(job) for one in finished)]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every job beforehand, but not once for each seed: they are all alike in what can be wrong."""

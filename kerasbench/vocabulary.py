@@ -43,6 +43,7 @@ class Tag:
     BACKEND = "backend"  # the backend's name
     MODEL = "model"  # the model's name
     SWEEP = "sweep"  # one id for all runs of one command
+    CELLS = "sweep.cells"  # a hash that is equal for sweeps over the same cells, however often they repeat them
     VARIANT = "variant"  # the overrides, besides the backend, that make this run a competitor of its own
     COMPETITOR = "competitor"  # the backend, and its variant if it has one: what rankings and groups in MLflow compare
     LABEL = "label"  # the user's own name for the run (`label=`)

@@ -26,6 +26,7 @@ _INDIFFERENT = (
     "data.root",
     "data.cache",
     "repeats",
+    "resume",
     "label",
     "objective",
     "report",

@@ -216,6 +216,8 @@ class SweepConfig:
 
     id: str | None = None
     varied: list[str] = field(default_factory=list)
+    cells: str | None = None
+    finished: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -235,6 +237,7 @@ class Config:
     sweep: SweepConfig = field(default_factory=SweepConfig)
     seed: int = MISSING
     repeats: int = MISSING
+    resume: str = MISSING
     label: str | None = None
     objective: str = MISSING
     report: bool = MISSING

@@ -77,13 +77,13 @@ def ready(backend: BackendConfig, cache: Path) -> Environment | None:
     """Return the backend's environment if it exists and its interpreter does, else None; nothing is written."""
     folder = folder_of(backend, cache)
     try:
-        proof = json.loads((folder / PROOF).read_text())
-    except (FileNotFoundError, NotADirectoryError):
+        proof = json.loads((folder / PROOF).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # missing, or damaged: it is made again
         return None
     except PermissionError as error:
         raise UserError(f"{error}. Name another folder of environments: environments.folder=FOLDER") from error
     environment = Environment(folder, proof)
-    return environment if environment.python.exists() else None
+    return environment if environment.python.exists() and environment.packages.exists() else None
 
 
 def check(backends: Mapping[str, tuple[BackendConfig, Path]]) -> None:

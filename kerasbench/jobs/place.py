@@ -41,27 +41,33 @@ def new_sweep_id() -> str:
     return f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
 
 
-def hand_on(master: DictConfig, varied: Iterable[str]) -> None:
-    """Give a sweep its id, and hand it and the keys that it varies on to all its jobs."""
+def hand_on(master: DictConfig, varied: Iterable[str], cells: str) -> None:
+    """Give a sweep its id, and hand it, the keys that it varies and the hash of its cells on to all its jobs."""
     master.sweep.id = master.sweep.id or new_sweep_id()
     keys = ",".join(f"'{key}'" for key in varied)
-    master.hydra.overrides.hydra.extend([f"sweep.id='{master.sweep.id}'", f"sweep.varied=[{keys}]"])
+    handed = [f"sweep.id='{master.sweep.id}'", f"sweep.varied=[{keys}]", f"sweep.cells='{cells}'"]
+    master.hydra.overrides.hydra.extend(handed)
 
 
 def this_job(composed: DictConfig) -> Job:
-    """Return the place of the job that Hydra runs now.
-
-    A label and a changed backend make another competitor, too, whether the sweep varies them or not.
-    """
-    varied = set(composed.sweep.varied) - _NO_VARIANT
-
-    def tells_apart(override: str) -> bool:
-        key = override.partition("=")[0].lstrip("+~")
-        return key in varied or key == "label" or key.startswith("backend.")
-
+    """Return the place of the job that Hydra runs now."""
     hydra = HydraConfig.get()
-    variant = tuple(filter(tells_apart, hydra.overrides.task))
-    return Job(composed.sweep.id or new_sweep_id(), variant, hydra.mode is RunMode.MULTIRUN)
+    varied = variant(hydra.overrides.task, composed.sweep.varied)
+    return Job(composed.sweep.id or new_sweep_id(), varied, hydra.mode is RunMode.MULTIRUN)
+
+
+def variant(overrides: Iterable[str], varied: Iterable[str]) -> tuple[str, ...]:
+    """Return the overrides that make a job another competitor than its plain backend.
+
+    A label and a changed backend do so, too, whether the sweep varies them or not.
+    """
+    keys = set(varied) - _NO_VARIANT
+
+    def makes_another(override: str) -> bool:
+        key = override.partition("=")[0].lstrip("+~")
+        return key in keys or key == "label" or key.startswith("backend.")
+
+    return tuple(filter(makes_another, overrides))
 
 
 def outcome_file(sweep_folder: str, sweep: str, number: int) -> Path:

@@ -61,6 +61,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
 
             from kerasbench.store import notes
             from kerasbench.store.recorded import RecordedRun
+            from kerasbench.store.sync import end_lost_runs
             from kerasbench.store.tracking import open_store
             from kerasbench.tasks.parity import Comparison, certify
             from kerasbench.tasks.session import Session
@@ -68,6 +69,8 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
 
             # A sweep has opened its store before; that it is gone since must not stop the training of this job.
             store = None if job.in_sweep else open_store(config.tracking)
+            if store:
+                end_lost_runs(store)
             collect_again()
             if data.note:
                 announce.warn(data.note)
@@ -137,8 +140,11 @@ def _tags(config: Config, environment: environments.Environment, data: "Prepared
         Tag.CONFIG_HASH: identity.digest(config),
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
         Tag.MEASUREMENT: str(identity.MEASUREMENT),
-        Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, environment.packages.read_text()),
+        Tag.ENVIRONMENT: identity.environment(
+            config.backend, environment.proof, environment.packages.read_text(encoding="utf-8")
+        ),
         Tag.SWEEP: job.sweep,
+        Tag.CELLS: config.sweep.cells or "",
         Tag.VARIANT: " ".join(job.variant),
         Tag.COMPETITOR: " · ".join(filter(None, [config.backend.name, " ".join(job.variant)])),
         Tag.LABEL: config.label or "",

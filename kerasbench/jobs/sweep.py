@@ -1,6 +1,7 @@
 """What happens around a sweep's jobs: checks and environments before the first, the summary after the last."""
 
 import copy
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from rich.markup import escape
 from kerasbench import environments
 from kerasbench.config import checks, composition, structure
 from kerasbench.config.schema import BackendConfig, Config, DataSource, Task, TrackingConfig
-from kerasbench.jobs import place
+from kerasbench.jobs import place, resume
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute, work_path
 from kerasbench.tasks.outcome import Outcome
@@ -56,7 +57,6 @@ class SweepCallback(Callback):
             fixed, swept = _split(overrides)
             checks.folder(f"hydra.sweep.dir={config.hydra.sweep.dir}", Path(absolute(config.hydra.sweep.dir)))
             _check_swept(config, overrides, swept)
-            place.hand_on(config, swept)
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             needed = _environments(choices)
@@ -67,17 +67,54 @@ class SweepCallback(Callback):
                 data = beside.submit(_prepare, choices)
                 _provision(needed)
                 data.result()
+            named = resume.cells(fixed, swept)
+            _continue(config, named, fixed, list(swept.values()))
+            place.hand_on(config, swept, named)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""
-        progress.current().stop()
         with reporting(unexpected=True):
-            folder, sweep = config.hydra.sweep.dir, config.sweep.id
-            whole = composition.unchecked(_without_hydra(config))
-            _hand_on([Path(folder)], whole.tracking, whole.tracking.patience_seconds)
-            outcomes = [Outcome.load(file) for file in place.outcome_files(folder, sweep)]
-            if not summarise(outcomes, sweep, whole, Path(folder) / "report"):
+            if not _sum_up(config):
                 raise SystemExit(1)
+
+
+def interrupted(config: DictConfig) -> None:
+    """Print the tables of what has finished, without the page, and how to continue the sweep."""
+    config.report = False
+    _sum_up(config)
+    print(f"To continue sweep {config.sweep.id}, run the same command again.")
+
+
+def _sum_up(config: DictConfig) -> bool:
+    """Print the tables and the comparison's address; return whether all jobs have finished."""
+    progress.current().stop()
+    folder, sweep = config.hydra.sweep.dir, config.sweep.id
+    whole = composition.unchecked(_without_hydra(config))
+    _hand_on([Path(folder)], whole.tracking, whole.tracking.patience_seconds)
+    outcomes = [Outcome.load(file) for file in place.outcome_files(folder, sweep)]
+    return summarise(outcomes, sweep, whole, Path(folder) / "report")
+
+
+def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list[str]]) -> None:
+    """Leave out the jobs that an interrupted sweep of the same cells has finished."""
+    if not all(swept) or master.hydra.sweeper._target_ != _ROUNDS:
+        return  # a sweeper that searches has no list of jobs
+    loader = GlobalHydra.instance().config_loader()
+
+    def compose(combination: Sequence[str]) -> tuple[Config, Sequence[str]]:
+        overrides = [*fixed, *combination]
+        keys = [override.partition("=")[0].lstrip("+") for override in combination]
+        return _typed(loader.load_sweep_config(master, overrides)), place.variant(overrides, keys)
+
+    found = resume.plan(composition.unchecked(_without_hydra(master)), cells, swept, compose)
+    if found:
+        left = found.jobs - len(found.finished)
+        progress.begin(left, master.quiet)
+        progress.current().lasting(
+            f"continuing sweep {found.sweep}: {len(found.finished)} of {found.jobs} jobs have finished, "
+            f"{left} are left (resume=off begins a new sweep)"
+        )
+        master.sweep.id, master.sweep.finished = found.sweep, [json.dumps(job) for job in found.finished]
 
 
 def _overrides(master: DictConfig) -> dict[str, Override]:
@@ -147,11 +184,12 @@ def _check_swept(master: DictConfig, overrides: Mapping[str, Override], swept: M
 
 
 def _open_stores(configs: Sequence[Config]) -> None:
+    from kerasbench.store.sync import end_lost_runs
     from kerasbench.store.tracking import open_store
     from kerasbench.tasks import training  # noqa: F401 - what the first job would import
 
     for tracking in _stores(configs):
-        open_store(tracking)
+        end_lost_runs(open_store(tracking))
 
 
 def _hand_on_earlier_runs(configs: Sequence[Config]) -> None:

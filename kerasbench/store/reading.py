@@ -76,6 +76,11 @@ def _stored_runs(client: MlflowClient, experiment_id: str, sweeps: Sequence[str]
     return {run.info.run_id: run for text in filters or [""] for run in _search(client, experiment_id, text)}.values()
 
 
+def search(client: MlflowClient, experiment_id: str, text: str) -> list[Run]:
+    """Return the runs that one of MLflow's filters matches, without their histories."""
+    return [_run(stored) for stored in _search(client, experiment_id, text)]
+
+
 def _search(client: MlflowClient, experiment_id: str, text: str) -> Iterator[StoredRun]:
     token = None
     while True:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.credentials import without_credentials
@@ -13,6 +14,9 @@ from kerasbench.process.interruption import interruptible
 from kerasbench.store.record import EVENTS, Operation, Record
 from kerasbench.terminal.errors import UserError, reporting
 from kerasbench.vocabulary import Tag
+
+if TYPE_CHECKING:
+    from kerasbench.store.writer import Store
 
 _LOST = "its process ended without finishing the run: killed, out of memory, or the machine stopped"
 
@@ -25,13 +29,15 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     from kerasbench.config.composition import store
+    from kerasbench.store.tracking import open_store
 
     with interruptible(), reporting():
         folders = options.folder or [Path(work_path("outputs"))]
         missing = [folder for folder in folders if options.folder and not folder.is_dir()]
         if missing:
             raise UserError(f"{missing[0]} is not a folder. Name the output folder of a run or a sweep.")
-        synced, failed = sync(folders, store(None, None), print)
+        synced, failed = sync(folders, configured := store(None, None), print)
+        end_lost_runs(open_store(configured))
         print(f"{synced} runs handed on to the store" + (f", {failed} are still only kept locally" if failed else ""))
         if failed:
             raise SystemExit(1)
@@ -59,6 +65,21 @@ def sync(folders: Sequence[Path], configured: TrackingConfig, announce: Callable
                 failed += 1
                 announce(f"{record.folder}: not handed on: {without_credentials(str(error).splitlines()[0])}")
     return synced, failed
+
+
+def end_lost_runs(store: "Store") -> int:
+    """End the runs of this machine that are RUNNING in a store although their process is gone, as FAILED.
+
+    A record, if there is one, is not needed for it. Returns how many there were.
+    """
+    from kerasbench.store.tracking import TrackedRun
+
+    client, experiment_id = store
+    running = client.search_runs([experiment_id], f"attributes.status = 'RUNNING' and tags.{Tag.OWNER} != ''")
+    lost = [run.info.run_id for run in running if is_gone(run.data.tags[Tag.OWNER])]
+    for run_id in lost:
+        TrackedRun(store, "", {}, run_id=run_id).fail(_LOST)
+    return len(lost)
 
 
 def _unsynced(folders: Sequence[Path]) -> Iterator[Record]:
