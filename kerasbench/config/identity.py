@@ -27,6 +27,7 @@ _INDIFFERENT = (
     "data.cache",
     "repeats",
     "resume",
+    "noise",
     "label",
     "objective",
     "report",

@@ -148,6 +148,13 @@ class Init(Enum):
     native = "native"
 
 
+class Noise(Enum):
+    """What is done about a run of a sweep with repeats that other processes disturbed."""
+
+    repeat = "repeat"
+    keep = "keep"
+
+
 class Task(Enum):
     """What a run does."""
 
@@ -238,6 +245,7 @@ class Config:
     seed: int = MISSING
     repeats: int = MISSING
     resume: str = MISSING
+    noise: Noise = Noise.repeat
     label: str | None = None
     objective: str = MISSING
     report: bool = MISSING

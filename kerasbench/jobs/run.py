@@ -118,6 +118,7 @@ def _report_noise(session: "Session", telemetry: Telemetry, others_at_its_start:
     on_gpus = f"{others} other processes computed on the GPUs" if others else None
     noise = "; ".join(filter(None, [telemetry.noise(), on_gpus]))
     if noise:
+        session.outcome.noise = noise
         session.tracked.tags({Tag.NOISE: noise})
         session.announce.warn(f"noise: {noise}; do not trust the times of this run, close other programs and run again")
 

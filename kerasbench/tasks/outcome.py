@@ -22,6 +22,7 @@ class Outcome:
     status: str = "KILLED"  # FINISHED, FAILED or KILLED
     failure: str = ""
     run_id: str = ""  # empty while the store does not have it
+    noise: str = ""  # what disturbed the measurement
     epoch_seconds: list[float] = field(default_factory=list)
     deviation: float | None = None  # of task parity: the largest, relative to the reference
     metrics: dict[str, float] = field(default_factory=dict)  # of the last epoch, and of the whole run

@@ -76,6 +76,13 @@ class Progress:
         self._left.job_ends(time.perf_counter())
         self._show_place()
 
+    def expect(self, jobs: int) -> None:
+        """Show another number of jobs in all, because some are run again."""
+        self._jobs = jobs
+        self._left.expect(jobs)
+        if self._bars:
+            self._bars.update(self._sweep, total=jobs)
+
     def _show_place(self) -> None:
         if self._bars:
             place = f"job {min(self._done + 1, self._jobs)} of {self._jobs}" if self._left.begun else "preparing"

@@ -21,6 +21,10 @@ class TimeLeft:
         self._last = 0.0  # when the last epoch ended
         self._expected_end: float | None = None
 
+    def expect(self, jobs: int) -> None:
+        """Change the number of jobs in all."""
+        self._jobs = jobs
+
     @property
     def begun(self) -> bool:
         """Whether a job has begun."""

@@ -3,6 +3,7 @@
 import tracemalloc
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +15,11 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from kerasbench.config.schema import Noise
 from kerasbench.jobs import place, sweep
 from kerasbench.jobs.rounds import in_turn
 from kerasbench.paths import CONF
+from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.errors import UserError
 from tests.conftest import Train
 from tests.stub.driver import Stub
@@ -25,10 +28,21 @@ from tests.stub.driver import Stub
 def _jobs(repeats: int, params: dict[str, str], *arguments: str) -> list[list[str]]:
     rounds: Any = Plugins.instance().class_name_to_class["hydra_plugins.rounds_sweeper.Rounds"]
     sweeper = rounds(None, params)
-    sweeper.config = OmegaConf.create({"repeats": repeats, "seed": 3})
+    sweeper.config = OmegaConf.create(
+        {
+            "repeats": repeats,
+            "seed": 3,
+            "noise": Noise.repeat,
+            "sweep": {"id": "s", "finished": []},
+            "hydra": {"sweep": {"dir": "nowhere"}},
+        }
+    )
     overrides = OverridesParser.create().parse_overrides([*sweeper._parse_config(), *arguments])
     sweeper.overrides, sweeper.batch_index = rounds.split_arguments(overrides, None), 0
-    return [list(job) for job in sweeper.get_job_batch()]
+    jobs = []
+    while not sweeper.is_done():
+        jobs += [list(job) for job in sweeper.get_job_batch()]
+    return jobs
 
 
 def test_repeats_are_rounds_over_all_cells_with_the_same_seeds_for_each() -> None:
@@ -183,3 +197,23 @@ def test_rounds_run_in_their_order_with_a_seed_each_and_tags_tell_competitors_ap
     for threads in ("1", "2"):
         (row,) = (row for row in rows if f"settings.threads={threads}" in row)
         assert "2 of 2" in row
+
+
+def test_a_disturbed_job_is_run_again_at_the_end_of_its_round_at_most_twice(tmp_path: Path) -> None:
+    rounds: Any = Plugins.instance().class_name_to_class["hydra_plugins.rounds_sweeper.Rounds"]
+    sweeper = rounds(None, {"backend": "jax,torch"})
+    sweeper.config = OmegaConf.create(
+        {"repeats": 2, "seed": 1, "noise": Noise.repeat, "sweep": {"id": "s", "finished": []},
+         "hydra": {"sweep": {"dir": str(tmp_path)}}}
+    )  # fmt: skip
+    overrides = OverridesParser.create().parse_overrides(sweeper._parse_config())
+    sweeper.overrides, sweeper.batch_index = rounds.split_arguments(overrides, None), 0
+    begun: list[tuple[str, ...]] = []
+    while not sweeper.is_done():
+        for job in sweeper.get_job_batch():
+            noise = "other processes" if "backend=jax" in job and (len(begun) < 2 or "seed=2" in job) else ""
+            Outcome("jax", "m", 1, noise=noise).save(place.outcome_file(str(tmp_path), "s", len(begun)))
+            begun.append(job)
+    assert [job[0][-1] + job[1][8:] for job in begun] == [
+        "1jax", "1torch", "1jax", "2torch", "2jax", "2jax", "2jax",
+    ]  # fmt: skip

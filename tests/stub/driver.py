@@ -46,7 +46,7 @@ class Stub:
             *self._shared, f"tracking.uri={self.store}", f"tracking.artifacts={self.folder}/artifacts",
             f"hydra.run.dir={self.outputs}", f"hydra.sweep.dir={self.outputs}", "data.source=embedded",
             "model.build.units=16", "trainer.epochs=2", "trainer.batch_size=32", "parity.batch_size=8",
-            "telemetry.interval_seconds=0.05", "report=false",
+            "telemetry.interval_seconds=0.05", "report=false", "noise=keep",
         ]  # fmt: skip
 
     def command(self, *arguments: str) -> list[str]:
