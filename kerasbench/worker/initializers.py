@@ -66,7 +66,7 @@ def draw(seed: int, layer_name: str, layer_class: str, shapes: Sequence[Sequence
     initializers = _INITIALIZERS.get(layer_class)
     if initializers is None:
         raise ValueError(
-            "layer {}: no shared initial weights are known of a {}; add them to kerasbench/worker/initializers.py, "
+            "layer {}: no shared initial weights are known of a {}; add them in kerasbench/worker/initializers.py, "
             "or set trainer.init=native".format(layer_name, layer_class)
         )
     if len(initializers) != len(shapes):

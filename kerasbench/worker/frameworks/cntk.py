@@ -18,7 +18,7 @@ def configure(settings: Dict[str, Any]) -> None:
 
 
 def wait(model: Any) -> None:
-    """Return at once: training a minibatch returns when its loss is computed, by the device that updates the weights."""
+    """Return at once: a minibatch's training returns when its loss is there, on the device that updates the weights."""
 
 
 def in_force() -> Dict[str, Any]:
