@@ -1,7 +1,7 @@
-"""What a user would write without kerasbench: mnist_mlp in plain Keras. It runs inside a backend's environment.
+"""The script that a user would write without kerasbench: mnist_mlp in plain Keras, run in a backend's environment.
 
-`python bare_keras.py SPEC`: a JSON object, made by contestants.py. The last line that it prints is a JSON object, too.
-For Python 3.6 and later, Keras 2.3 and 3. Keep it as fast as a user's script: whatever is added to it makes kerasbench
+`python bare_keras.py SPEC`: SPEC is a JSON object from contestants.py. The last line of output is a JSON object, too.
+It supports Python 3.6 and later, Keras 2.3 and 3. Keep it as fast as a user's script: any extra work makes kerasbench
 look better than it is.
 """
 
@@ -69,9 +69,9 @@ def with_mlflow(model: Any, training: Split, test: Split, spec: Dict[str, Any]) 
 
 
 def steady(model: Any, training: Split, test: Split, spec: Dict[str, Any]) -> Dict[str, float]:
-    """Time an epoch more, without a callback: how much longer a `fit` of many epochs is than a `fit` of one.
+    """Time an additional epoch without a callback: the difference between a `fit` of many epochs and a `fit` of one.
 
-    What a `fit` takes once, whatever its epochs, is thus left out; everything is compiled before the first is timed.
+    The difference excludes the fixed cost of a `fit`. A first, untimed `fit` compiles everything.
     """
 
     def fit(epochs: int, **validation: Any) -> float:
@@ -88,7 +88,7 @@ def steady(model: Any, training: Split, test: Split, spec: Dict[str, Any]) -> Di
 
 
 def main() -> None:
-    """Do what the specification says."""
+    """Run the task of the specification and print its figures."""
     spec = json.loads(sys.argv[1])
     imported = time.perf_counter()
     training, test = load(spec)

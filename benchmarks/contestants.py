@@ -1,4 +1,4 @@
-"""What is compared: a bare Keras script, the same under MLflow's callback, and train.py, on the same environment."""
+"""The contestants: a bare Keras script, the same script with MLflow's callback, and train.py, in one environment."""
 
 import hashlib
 import json
@@ -31,18 +31,18 @@ from kerasbench.terminal.progress import Announce
 _SCRIPT = Path(__file__).with_name("bare_keras.py")
 _CACHE = Path(cache_path("benchmarks"))
 _DRIVER = REQUIREMENTS / "driver.txt"
-_MLFLOW_PYTHON = Version("3.10")  # the oldest that it installs on
+_MLFLOW_PYTHON = Version("3.10")  # the oldest that MLflow supports
 
 Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Job:
-    """How much is trained.
+    """The amount of training.
 
     Attributes:
-        epochs: of one run.
-        samples: of the training data, None for all; a sixth as many are validated on, as in MNIST itself.
+        epochs: number of epochs of one run.
+        samples: number of training examples, None for all; validation uses a sixth as many, as in MNIST itself.
     """
 
     epochs: int
@@ -50,7 +50,7 @@ class Job:
 
     @property
     def overrides(self) -> list[str]:
-        """The job in the words of train.py."""
+        """The job as overrides of train.py."""
         few = [] if self.samples is None else [
             f"data.train_samples={self.samples}", f"data.test_samples={max(1, self.samples // 6)}",
         ]  # fmt: skip
@@ -58,16 +58,16 @@ class Job:
 
 
 class Contestants:
-    """All that is compared on one backend. Each call is a process of its own, from its start to its end."""
+    """The contestants on one backend. Each call runs a new process from start to end."""
 
     def __init__(self, backend: str, overrides: list[str], folder: Path, announce: Announce) -> None:
-        """Have everything ready that is made once: the environments, the prepared data, the stores.
+        """Prepare everything that is made once: the environments, the data, the stores.
 
         Args:
-            backend: its name.
-            overrides: further ones, for train.py and so for all.
-            folder: where stores and logs are kept.
-            announce: told of what takes a while.
+            backend: the backend's name.
+            overrides: further overrides of train.py; they apply to all contestants.
+            folder: a new folder for stores and logs.
+            announce: receives a message before each slow step.
         """
         folder.mkdir(parents=True)
         self._folder = folder
@@ -83,29 +83,29 @@ class Contestants:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions of Keras, of the backend, and of its Python."""
+        """The versions of Keras, the backend and its Python."""
         return dict(self._environment.proof)
 
     @property
     def has_mlflow(self) -> bool:
-        """Whether MLflow can be installed beside the backend: it wants a Python of today."""
+        """Whether MLflow can be installed beside the backend: it needs a recent Python."""
         return self._with_mlflow is not None
 
     def bare(self, job: Job) -> Figures:
-        """Run the bare script: one `fit` of all epochs."""
+        """Run the bare script: one `fit` for all epochs."""
         return self._script("whole", job, self._environment.folder)
 
     def bare_steady(self, job: Job) -> Figures:
-        """Run the bare script for its steady epoch."""
+        """Run the bare script to measure its steady epoch."""
         return self._script("steady", job, self._environment.folder)
 
     def mlflow(self, job: Job) -> Figures:
-        """Run the script under MLflow's callback."""
+        """Run the script with MLflow's callback."""
         assert self._with_mlflow is not None
         return self._script("mlflow", job, self._with_mlflow)
 
     def train(self, job: Job) -> Figures:
-        """Run train.py once, and read its figures back from the store."""
+        """Run train.py once and read its figures from the store."""
         finished = self._train_py("hydra.run.dir={}", job)
         client, experiment = self._clients["train"]
         (run,) = client.search_runs([experiment], max_results=1)  # the newest
@@ -114,14 +114,14 @@ class Contestants:
         return dict(run.data.metrics) | {
             "process_seconds": finished.seconds,
             "parent_rss_mib": finished.peak_rss_mib,
-            # The bare script's epoch is a mean, so this is one, too; the tool itself gives the median.
+            # The bare script's epoch is a mean, so this is a mean, too; the tool itself reports the median.
             "epoch_seconds": fmean(seconds),
             "epoch_median_seconds": median(seconds),
             "epoch_wall_seconds": (epochs[-1].timestamp - epochs[0].timestamp) / 1000 / len(seconds),
         }
 
     def sweep(self, job: Job, jobs: int) -> Figures:
-        """Run a sweep of so many repeats, without its page, which is drawn once however many they are."""
+        """Run a sweep of `jobs` repeats without its report, which is made once for any number of jobs."""
         finished = self._train_py("hydra.sweep.dir={}", job, "-m", f"repeats={jobs}", "report=false")
         return {"process_seconds": finished.seconds, "parent_rss_mib": finished.peak_rss_mib}
 
@@ -132,13 +132,13 @@ class Contestants:
         return processes.run(command, os.environ, self._folder / f"{name}.log")
 
     def _script(self, task: str, job: Job, environment: Path) -> Figures:
-        """Run the bare script under the very variables that a worker gets."""
+        """Run the bare script with the same environment variables as a worker."""
         config = compose([*self._overrides, *job.overrides])
         resolved = settings.resolve(config.backend, config.settings, config.model.convolutional)
         variables = worker_process.variables(
             environment, config.backend.framework, resolved.threads, resolved.variables
         )
-        variables["MLFLOW_DISABLE_TELEMETRY"] = "true"  # no waiting for a network: the callback at its best
+        variables["MLFLOW_DISABLE_TELEMETRY"] = "true"  # the callback does not wait for a network: its best case
         optimizer = config.model.optimizer
         spec: dict[str, Any] = config.model.build | {
             "task": task,
@@ -166,9 +166,9 @@ class Contestants:
 
 
 def _with_mlflow(config: Config, environment: environments.Environment, announce: Announce) -> Path | None:
-    """Return an environment of the same interpreter and packages, and MLflow; None where MLflow does not run.
+    """Return an environment with the same interpreter and packages plus MLflow; None where MLflow does not run.
 
-    The project's own environments are left alone. It is kept for the next time.
+    It is cached; the project's own environments stay unchanged.
     """
     if Version(environment.proof["python_version"]) < _MLFLOW_PYTHON:
         return None
@@ -179,7 +179,7 @@ def _with_mlflow(config: Config, environment: environments.Environment, announce
     folder = _CACHE / f"{backend}-mlflow-{hashlib.sha256(contents.encode()).hexdigest()[:12]}"
     if folder.exists():
         return folder
-    announce(f"installing {backend} and {mlflow} beside each other, once")
+    announce(f"installing {backend} with {mlflow} into one environment (first use only)")
     unproven = _CACHE / f"unproven-{backend}"
     _uv("venv", "--clear", "--no-project", "--python", environment.python.resolve(), unproven)
     _uv("pip", "install", "--compile-bytecode", "--python", unproven / "bin" / "python",

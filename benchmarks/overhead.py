@@ -1,4 +1,4 @@
-"""What kerasbench itself costs, against a bare Keras script and against MLflow's own callback.
+"""Measures kerasbench's own overhead against a bare Keras script and against MLflow's callback.
 
 python -m benchmarks.overhead [--quick] [--backend tensorflow,torch,theano] [--pairs N] [OVERRIDE...]
 """
@@ -28,22 +28,22 @@ from kerasbench.stats import Estimate, mean, paired_ratio
 from kerasbench.terminal.errors import reporting
 from kerasbench.terminal.progress import Announce, console
 
-_SWEPT = Job(epochs=2, samples=640)  # little, so that what surrounds the training shows
+_SWEPT = Job(epochs=2, samples=640)  # little training, so that the overhead shows
 _REPORT = Path(__file__).with_name("report_of_1000_runs.py")
 
-Round = dict[str, float]  # "contestant.figure" -> what it was in this round
+Round = dict[str, float]  # "contestant.figure" -> its value in this round
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is run.
+    """The amount of work in a comparison.
 
     Attributes:
-        pairs: rounds, in each of which every contestant has its turn.
-        single: what a run of its own trains.
-        swept: what a job of a sweep trains.
-        jobs: of the sweep.
-        bare_jobs: how often the bare script runs such a job in a round; their median is its time.
+        pairs: number of rounds; each round runs every contestant.
+        single: training of a single run.
+        swept: training of one job in a sweep.
+        jobs: number of jobs in the sweep.
+        bare_jobs: runs of the bare script on such a job per round; their median counts.
     """
 
     pairs: int
@@ -58,9 +58,9 @@ class Result:
     """One figure of the comparison.
 
     Attributes:
-        estimate: None where the runs were too short to tell.
-        limit: the most that it should be; None where nothing is promised.
-        unit: "" of a ratio.
+        estimate: None where the runs were too short to measure.
+        limit: the upper limit; None where there is none.
+        unit: "" for a ratio.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Result:
 
     @property
     def text(self) -> str:
-        """The figure, its interval, and whether it is within its limit; `open` where the interval holds the limit."""
+        """The figure, its interval, and whether it meets its limit; `open` if the interval contains the limit."""
         found = self.estimate
         if found is None:
             return "too short to tell"
@@ -91,9 +91,9 @@ def difference(samples: Sequence[float], reference: Sequence[float]) -> Estimate
 
 
 def per_job(rounds: Sequence[Round], jobs: int) -> Estimate:
-    """Return what a job costs in a sweep beyond the bare script: (T(sweep of n) - T(sweep of 1)) / (n - 1) - T(bare).
+    """Return a sweep's overhead per job over the bare script: (T(sweep of n) - T(sweep of 1)) / (n - 1) - T(bare).
 
-    The sweep of one job takes out what a command takes once, its start and its end.
+    Subtracting the sweep of one job removes the fixed cost of a command: its start and its end.
     """
     pairs = zip(_all(rounds, "sweep.process_seconds"), _all(rounds, "sweep_of_1.process_seconds"), strict=True)
     return difference([(many - one) / (jobs - 1) for many, one in pairs], _all(rounds, "bare_job.process_seconds"))
@@ -104,7 +104,7 @@ def _all(rounds: Sequence[Round], name: str) -> list[float]:
 
 
 def results(rounds: Sequence[Round], jobs: int) -> list[Result]:
-    """Return every figure that the rounds give, against its limit."""
+    """Return every figure of the rounds, with its limit."""
 
     def ratio(figure: str) -> Estimate | None:
         ours, bare = _all(rounds, f"train.{figure}"), _all(rounds, f"bare_steady.{figure}")
@@ -135,10 +135,10 @@ def results(rounds: Sequence[Round], jobs: int) -> list[Result]:
 
 
 def run_rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iterator[Round]:
-    """Run all rounds, and yield each when it is over.
+    """Run all rounds and yield each when it ends.
 
-    What is compared with each other is run side by side. What all will need is warmed up before: files in the system's
-    cache, and Theano's compiled code in its own.
+    Contestants that are compared with each other run one after the other. A warm-up before the first round fills the
+    system's file cache and Theano's cache of compiled code.
     """
     swept, single = plan.swept, plan.single
     alone: dict[str, Callable[[], Figures]] = {
@@ -171,7 +171,7 @@ def _median(run: Callable[[Job], Figures], job: Job, times: int) -> Figures:
 
 
 def table(found: dict[str, list[Result]]) -> Table:
-    """Return one row a figure, one column a backend."""
+    """Return a table with one row per figure and one column per backend."""
     by_name = {result.name: result for backend in found.values() for result in backend}
     drawn = Table("", "at most", *found, box=box.SIMPLE_HEAD)
     for name, example in by_name.items():
@@ -194,24 +194,24 @@ def _plan(options: argparse.Namespace) -> Plan:
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__.splitlines()[0])
     parser.add_argument("--backend", default="tensorflow,torch,theano", help="default: %(default)s")
-    parser.add_argument("--pairs", type=int, help="rounds, in each of which all have their turn (default: 5)")
-    parser.add_argument("--epochs", type=int, help="of a single run, two at least (default: 6)")
+    parser.add_argument("--pairs", type=int, help="rounds; each runs every contestant once (default: 5)")
+    parser.add_argument("--epochs", type=int, help="epochs of a single run, at least 2 (default: 6)")
     parser.add_argument("--samples", type=int, help="training examples of a single run (default: all)")
     parser.add_argument(
-        "--quick", action="store_true", help="see that it works: 1 pair, 3 epochs, 640 examples, a sweep of 2"
+        "--quick", action="store_true", help="a functional check: 1 pair, 3 epochs, 640 examples, a sweep of 2"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE.json", help="where the raw samples go (default: outputs/)")
-    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="further overrides of train.py, for all alike")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="the raw samples' file (default: in outputs/)")
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="overrides of train.py, for all contestants")
     options = parser.parse_args(arguments)
     if options.epochs is not None and options.epochs < 2:
-        parser.error("--epochs must be at least 2: the first carries the compilation")
+        parser.error("--epochs must be at least 2: the first epoch includes the compilation")
     if options.output and options.output.with_suffix("").exists():
-        parser.error(f"--output {options.output}: there are the stores and logs of an earlier run beside it")
+        parser.error(f"--output {options.output}: an earlier run's stores are beside it; name another file")
     return options
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the comparison and print it. A limit that is missed is told, and is no failure."""
+    """Run the comparison and print it. A missed limit is reported; the exit status is still 0."""
     options = _arguments(arguments)
     interruption.install()
     now = datetime.now()
@@ -225,13 +225,13 @@ def main(arguments: list[str] | None = None) -> None:
             console().print(f"raw samples: {file}", soft_wrap=True)
             _report_of_finished_runs(20 if options.quick else 1000, file.with_suffix(".report.log"))
     except KeyboardInterrupt:
-        kept = f"the rounds that were whole are in {file}" if file.exists() else "no round was whole"
+        kept = f"the completed rounds are in {file}" if file.exists() else "no round was completed"
         print(f"interrupted: no process is left running; {kept}", file=sys.stderr)
         raise SystemExit(130) from None
 
 
 def _compare(backends: list[str], overrides: list[str], plan: Plan, file: Path) -> dict[str, list[Result]]:
-    """Measure one backend after the other; the file has the raw samples after every round."""
+    """Measure one backend after the other; write the raw samples to the file after every round."""
     file.parent.mkdir(parents=True, exist_ok=True)
     measured: dict[str, Any] = {}
     record = {
@@ -253,16 +253,16 @@ def _compare(backends: list[str], overrides: list[str], plan: Plan, file: Path) 
 
 
 def _announcing(backend: str) -> Announce:
-    """Return what prints a line for each step: no display that would redraw itself while others are measured."""
+    """Return a function that prints one line per step: a live display would disturb the measurements."""
     return lambda what: console().print(f"[dim]{datetime.now():%H:%M:%S}[/] [bold]{backend}[/]  {what}", soft_wrap=True)
 
 
 def _report_of_finished_runs(runs: int, log: Path) -> None:
-    """Have the report's own benchmark print what the page of so many finished runs takes."""
+    """Run the report's own benchmark on so many finished runs, and print its result."""
     if not _REPORT.exists():
-        console().print(f"time to draw the table of {runs} finished runs: benchmarks/{_REPORT.name} is missing")
+        console().print(f"report of {runs} finished runs: not measured, benchmarks/{_REPORT.name} is missing")
         return
-    console().print(f"time to draw the table of {runs} finished runs:")
+    console().print(f"report of {runs} finished runs:")
     command = [sys.executable, "-m", f"benchmarks.{_REPORT.stem}", "--runs", str(runs)]
     console().print(processes.run(command, os.environ, log).output, markup=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""Runs a command as a user would, and measures it from outside: wall-clock seconds, and the memory of its process."""
+"""Runs a command as a user would, and measures it from outside: wall-clock seconds and the memory of its process."""
 
 import subprocess
 import threading
@@ -21,12 +21,12 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that has ended well.
+    """A command that has succeeded.
 
     Attributes:
-        seconds: from before its process was made until after it was gone.
-        peak_rss_mib: the most memory that the process itself, without its children, was seen to hold.
-        output: what it printed.
+        seconds: from before the start of its process until after its end.
+        peak_rss_mib: largest sampled resident memory of the process, without its children.
+        output: its standard output.
     """
 
     seconds: float
@@ -35,12 +35,12 @@ class Finished:
 
 
 def run(command: Sequence[str | Path], variables: Mapping[str, str], log: Path) -> Finished:
-    """Run a command in the project's folder to its end; whatever happens, no process is left behind.
+    """Run a command in the project's folder to its end; no process is left behind in any case.
 
-    It gets a session of its own, so that Ctrl-C reaches it only from here, as one SIGTERM.
+    It runs in a new session, so that Ctrl-C reaches it only from here, as one SIGTERM.
 
     Raises:
-        UserError: it failed.
+        UserError: the command failed.
     """
     started = time.perf_counter()
     with (
@@ -55,17 +55,17 @@ def run(command: Sequence[str | Path], variables: Mapping[str, str], log: Path) 
                 output, _ = process.communicate()
                 seconds = time.perf_counter() - started
         finally:
-            children.end(process)  # train.py ends its worker when it is told to end
+            children.end(process)  # on SIGTERM, train.py ends its worker
     if process.returncode:
         lines = [line.strip() for line in (log.read_text(errors="replace") + output).splitlines() if line.strip()]
-        raise UserError(f"exit status {process.returncode}: {(lines or ['no message'])[-1]} (all of it: {log})")
+        raise UserError(f"exit status {process.returncode}: {(lines or ['no message'])[-1]} (full output: {log})")
     return Finished(seconds, memory.mib, output)
 
 
 class _PeakMemory:
-    """Looks at a process's resident memory from a thread, ten times a second.
+    """Samples a process's resident memory from a thread, ten times a second.
 
-    Not `getrusage`: of a process's children it gives the largest, and the worker is one.
+    Not `getrusage`: it reports the largest of a process's children, and the worker is one of them.
     """
 
     def __init__(self, pid: int) -> None:

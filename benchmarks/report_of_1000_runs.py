@@ -1,8 +1,8 @@
-"""Makes a store of 1,000 runs with 20 epochs each, and measures its report: seconds, peak memory, size of the page.
+"""Creates a store of 1,000 runs with 20 epochs each, and measures its report: seconds, peak memory, size of the page.
 
 python -m benchmarks.report_of_1000_runs [--runs N] [--epochs N] [--repeat N] [--folder DIR]
 
-The seconds are those of the fastest of some reports, because other processes can only make one slower.
+The time is that of the fastest of several reports, because other processes can only slow a report down.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import PROJECT
 from kerasbench.store.tracking import open_store
 
-# Epoch time as a multiple of the fastest backend's, and seconds of compilation in the first epoch; all made up.
+# Epoch time as a multiple of the fastest backend's, and seconds of compilation in the first epoch; all invented.
 BACKENDS = {
     "jax": (1.0, 2.0),
     "tensorflow": (1.7, 3.0),
@@ -49,9 +49,9 @@ Rows = dict[type, list[dict[str, Any]]]
 
 
 def fill(uri: str, runs: int, epochs: int, seed: int = 1) -> None:
-    """Write runs of every backend and model, with as many seeds as are needed.
+    """Write runs of every backend and model, with as many seeds as needed.
 
-    They go straight into the tables of MLflow: its calls take 170 ms for each run, three minutes for 1,000.
+    It writes directly to MLflow's tables: MLflow's calls take 170 ms per run, three minutes for 1,000.
     """
     folder = Path(uri.removeprefix("sqlite:///")).parent
     _, experiment = open_store(TrackingConfig(uri, str(folder / "artifacts"), "keras-backends"))
@@ -70,7 +70,7 @@ def fill(uri: str, runs: int, epochs: int, seed: int = 1) -> None:
 
 
 def _params(backend: str, model: str, seed: int, epochs: int) -> dict[str, str]:
-    """Return about as many settings as a run has."""
+    """Return about as many settings as a real run has."""
     named = {
         "backend.name": backend,
         "model.name": model,
@@ -191,7 +191,7 @@ def _seconds(command: list[str]) -> float:
 
 
 def main() -> None:
-    """Make the store, make its report as a user would, and print what that took."""
+    """Create the store, make its report as a user would, and print time, memory and size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=20)

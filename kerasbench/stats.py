@@ -1,7 +1,7 @@
-"""What follows from raw samples: pure functions, each with its source.
+"""The statistics of raw samples: pure functions, each with its source.
 
 The unit of replication is the process: the epochs of one process share its memory layout, its compiled code and its
-moment in time, so that its median epoch is one sample, however many epochs it ran (Georges, Buytaert and Eeckhout,
+point in time, so its median epoch is one sample for any number of epochs (Georges, Buytaert and Eeckhout,
 'Statistically rigorous Java performance evaluation', OOPSLA 2007; Kalibera and Jones, 'Rigorous benchmarking in
 reasonable time', ISMM 2013).
 """
@@ -16,7 +16,7 @@ from typing import Any
 from kerasbench.vocabulary import Metric
 
 CONFIDENCE = 0.95
-UNSTEADY = 0.05  # a coefficient of variation above this is warned of
+UNSTEADY = 0.05  # a coefficient of variation above this causes a warning
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Estimate:
 
 
 def steady_seconds(epoch_seconds: Sequence[float]) -> float | None:
-    """Return the median of the epochs after the first, which carries the compilation; None if there is no other."""
+    """Return the median of the epochs after the first, which includes compilation; None if there is no other."""
     return median(epoch_seconds[1:]) if len(epoch_seconds) > 1 else None
 
 
 def epoch_summary(epoch_seconds: Sequence[float]) -> dict[str, float]:
-    """Return the run-level metrics that follow from the training seconds of its epochs, in order.
+    """Return a run's metrics, computed from the training seconds of its epochs, in order.
 
-    `compile_seconds` is the first epoch minus a steady one, never below 0. Of a single epoch neither is known.
+    `compile_seconds` is the first epoch minus the steady one, at least 0. A single epoch gives neither of the two.
     """
     if not epoch_seconds:
         return {}
@@ -54,7 +54,7 @@ def epoch_summary(epoch_seconds: Sequence[float]) -> dict[str, float]:
 
 
 def mean(samples: Sequence[float]) -> Estimate:
-    """Return the arithmetic mean and its 95% confidence interval, Student's t.
+    """Return the arithmetic mean and its 95% confidence interval (Student's t).
 
     Raises:
         ValueError: there are no samples.
@@ -69,15 +69,15 @@ def mean(samples: Sequence[float]) -> Estimate:
 
 
 def estimate(samples: Sequence[float]) -> Estimate:
-    """Return the geometric mean of positive samples and its 95% confidence interval, Student's t on the logarithms.
+    """Return the geometric mean of positive samples and its 95% confidence interval (Student's t on the logarithms).
 
     Times are skewed to the right and machines slow down by factors, so the logarithms are closer to normal than the
-    times. The geometric mean, and not the median, because the interval is the geometric mean's: a value always lies in
-    its interval, and the ratio of two values is the value of their ratio (Fleming and Wallace, 'How not to lie with
-    statistics', CACM 29, 1986). Within a run, where one epoch may be disturbed, the median of the epochs is taken
-    before. Not the interval between order statistics: that of seven samples is so wide that it finds fewer differences
-    than Student's t does with six. Not a bootstrap, which is too narrow for so few samples (Efron and Tibshirani, 'An
-    introduction to the bootstrap', 1993, 12-14).
+    times. The value is the geometric mean, not the median, because the interval is the geometric mean's: the value
+    always lies in its interval, and the ratio of two values is the value of their ratio (Fleming and Wallace, 'How not
+    to lie with statistics', CACM 29, 1986). Within a run, where one epoch may be disturbed, the samples are medians of
+    epochs. An interval between order statistics is too wide: with seven samples it finds fewer differences than
+    Student's t with six. A bootstrap interval is too narrow for so few samples (Efron and Tibshirani, 'An introduction
+    to the bootstrap', 1993, 12-14).
 
     Raises:
         ValueError: there are no samples, or one is not positive.
@@ -86,9 +86,9 @@ def estimate(samples: Sequence[float]) -> Estimate:
 
 
 def paired_ratio(samples: Sequence[float], reference: Sequence[float]) -> Estimate:
-    """Return how many times as long the samples are as their partners, with which they were taken round by round.
+    """Return the ratio of samples to their partners, measured in the same rounds.
 
-    The machine's drift between rounds slows both members of a pair, and cancels in their ratio.
+    A drift of the machine between rounds affects both members of a pair and cancels in their ratio.
 
     Raises:
         ValueError: the numbers of samples differ, or a sample is not positive.
@@ -97,10 +97,10 @@ def paired_ratio(samples: Sequence[float], reference: Sequence[float]) -> Estima
 
 
 def ratio(samples: Sequence[float], reference: Sequence[float]) -> Estimate:
-    """Return the ratio of two geometric means, from samples that are no pairs.
+    """Return the ratio of two geometric means of unpaired samples.
 
-    The interval is Welch's, of the difference of the logarithms' means (Welch, Biometrika 34, 1947); none where either
-    has a single sample.
+    The interval is Welch's for the difference of the logarithms' means (Welch, Biometrika 34, 1947); there is none if
+    either side has a single sample.
 
     Raises:
         ValueError: either has no samples, or one is not positive.
@@ -115,11 +115,11 @@ def ratio(samples: Sequence[float], reference: Sequence[float]) -> Estimate:
 
 
 def _with_interval(value: float, test: Any, samples: tuple[Any, ...], count: int, **options: bool) -> Estimate:
-    """Return a value with the confidence interval of one of SciPy's t-tests, of no width where all samples are equal.
+    """Return a value with the confidence interval of one of SciPy's t-tests, of width 0 if all samples are equal.
 
-    It is extended to the value where the two differ by rounding.
+    If rounding puts the value outside, the interval is extended to contain it.
     """
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of (almost) equal samples
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # for (almost) equal samples
         low, high = test(*samples, **options).confidence_interval(CONFIDENCE)
     if math.isnan(low):
         return Estimate(value, value, value, count)
@@ -138,7 +138,7 @@ def _exponential(found: Estimate) -> Estimate:
 
 
 def _exp(logarithm: float) -> float:
-    """Return its exponential; infinite where two samples far apart allow anything."""
+    """Return e to a power; infinity on overflow: two samples far apart give an unbounded interval."""
     try:
         return math.exp(logarithm)
     except OverflowError:
@@ -146,14 +146,14 @@ def _exp(logarithm: float) -> float:
 
 
 def coefficient_of_variation(samples: Sequence[float]) -> float | None:
-    """Return the standard deviation over the mean (n - 1 in the deviation); None of a single sample."""
+    """Return the standard deviation (with n - 1) over the mean; None for a single sample."""
     return stdev(samples) / fmean(samples) if len(samples) > 1 else None
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number, in their order (Holm, Scandinavian Journal of Statistics 6, 1979).
+    """Return p-values adjusted for multiple tests, in order (Holm, Scandinavian Journal of Statistics 6, 1979).
 
-    Rejecting what is below 5% after it makes any wrong rejection among them at most 5% likely. SciPy has no Holm.
+    Rejecting adjusted values below 5% limits the probability of any false rejection to 5%. SciPy does not offer Holm.
     """
     adjusted, largest = [0.0] * len(chances), 0.0
     for rank, place in enumerate(sorted(range(len(chances)), key=chances.__getitem__)):
@@ -165,12 +165,12 @@ def holm(chances: Sequence[float]) -> list[float]:
 def least_friedman(treatments: int, blocks: int) -> float:
     """Return the smallest p-value that Friedman's test can give, as SciPy approximates it.
 
-    All blocks rank the treatments alike: the statistic is then `blocks * (treatments - 1)`, of which SciPy takes the
-    chi-squared probability of `treatments - 1` degrees of freedom (Friedman, JASA 32, 1937).
+    It occurs when all blocks rank the treatments alike: the statistic is then `blocks * (treatments - 1)`, and SciPy
+    uses the chi-squared distribution with `treatments - 1` degrees of freedom (Friedman, JASA 32, 1937).
 
     Args:
-        treatments: what is compared, at least three.
-        blocks: how often all of them are ranked.
+        treatments: number of treatments compared, at least three.
+        blocks: number of rankings of all treatments.
     """
     from scipy.stats import chi2
 
@@ -180,12 +180,12 @@ def least_friedman(treatments: int, blocks: int) -> float:
 def seconds_to(target: float, accuracies: Sequence[float], seconds: Sequence[float]) -> float | None:
     """Return the training seconds at the end of the first epoch that reaches the target; None if none does.
 
-    Time to accuracy, as in DAWNBench (Coleman et al., SOSP ML systems workshop 2017), counted in whole epochs.
+    This is the time to accuracy of DAWNBench (Coleman et al., SOSP ML systems workshop 2017), in whole epochs.
 
     Args:
-        target: the accuracy wanted.
-        accuracies: after each epoch.
-        seconds: of each epoch, validation excluded.
+        target: the accuracy to reach.
+        accuracies: accuracy after each epoch.
+        seconds: training seconds of each epoch, without validation.
     """
     total = 0.0
     for accuracy, spent in zip(accuracies, seconds, strict=True):
@@ -196,14 +196,14 @@ def seconds_to(target: float, accuracies: Sequence[float], seconds: Sequence[flo
 
 
 def verdict(fastest: str, ratios: dict[str, Estimate]) -> tuple[list[str], list[str]]:
-    """Return which competitors are slower than the fastest beyond doubt, and of which that cannot be told.
+    """Return the competitors that are significantly slower than the fastest, and those where this is undecided.
 
-    The fastest is a winner only if the second list is empty, that is if it differs from every other: an
+    The fastest is a winner only if the second list is empty, that is, if it differs from every other: an
     intersection-union test, which needs no correction for the number of comparisons (Berger, Technometrics 24, 1982).
-    With two competitors of equal speed a wrong winner is named in at most 5% of cases, with more in fewer.
+    With two competitors of equal speed it names a wrong winner in at most 5% of cases, with more competitors in fewer.
 
     Args:
-        fastest: the name of the one with the smallest value.
+        fastest: the competitor with the smallest value.
         ratios: each competitor's ratio to the fastest.
     """
     others = [name for name in ratios if name != fastest]

@@ -14,7 +14,7 @@ def build(
 ) -> Any:
     """Return the model: story (words,), question (words,) -> probabilities of each word as the answer (classes,).
 
-    `embedding_units` and `lstm_units` must be equal, for the question's encoding is added to the story's embedding.
+    `embedding_units` and `lstm_units` must be equal, because the question's encoding is added to the story's embedding.
     """
     story_shape, question_shape = input_shapes
     story = Input(shape=story_shape, dtype="int32", name="story")

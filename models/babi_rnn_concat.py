@@ -1,4 +1,4 @@
-"""The question-answering network of Keras 2.3's examples/babi_rnn.py: story and question are read apart.
+"""The question-answering network of Keras 2.3's examples/babi_rnn.py: two LSTMs encode story and question separately.
 
 Facebook's bAbI tasks: Weston et al., arXiv:1502.05698.
 """

@@ -1,6 +1,6 @@
 """The recurrent network of Keras 2's examples/mnist_hierarchical_rnn.py: 199,434 weights on 28 x 28 x 1 images.
 
-One LSTM reads each row pixel by pixel, another the rows' encodings (Li, Luong and Jurafsky, arXiv:1506.01057).
+One LSTM reads each row pixel by pixel, another reads the rows' encodings (Li, Luong and Jurafsky, arXiv:1506.01057).
 """
 
 from typing import Any, List, Tuple

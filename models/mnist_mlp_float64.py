@@ -1,6 +1,6 @@
 """models/mnist_mlp.py without Keras: NumPy in double precision, the ground truth of its parity certificate.
 
-Without dropout, trained by plain SGD on the categorical cross-entropy; the gradients are written out by hand.
+It has no dropout, trains by plain SGD on the categorical cross-entropy, and computes its gradients explicitly.
 """
 
 from typing import Any, Callable, List, Sequence
@@ -13,15 +13,15 @@ Draw = Callable[[str, str, Sequence[Sequence[int]]], List[Any]]
 def losses(
     images: Any, labels: Any, draw: Draw, units: int, dropout: float, batch_size: int, rate: float
 ) -> List[float]:
-    """Return the loss of each batch, taken before the update that follows it.
+    """Train on every batch once, and return each batch's loss before its update.
 
     Args:
-        images: (examples, height, width, channels), as many examples as are to be trained on.
+        images: (examples, height, width, channels), the training examples.
         labels: (examples, classes), one-hot.
         draw: returns a layer's initial weights, given its name, its class and the weights' shapes.
-        units: of each hidden layer.
+        units: number of units of each hidden layer.
         dropout: must be 0.
-        batch_size: examples a step.
+        batch_size: examples per step.
         rate: the learning rate.
     """
     assert not dropout
@@ -36,7 +36,7 @@ def losses(
 
 
 def _step(parameters: List[List[Any]], x: Any, labels: Any, rate: float) -> float:
-    """Return the loss of one batch, and update the parameters in place."""
+    """Return the loss of one batch and update the parameters in place."""
     activations = [x]
     for kernel, bias in parameters[:-1]:
         activations.append(np.maximum(activations[-1] @ kernel + bias, 0))

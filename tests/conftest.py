@@ -23,7 +23,7 @@ Train = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def runs_in(store: str, experiment: str = "keras-backends", chosen: str = "tags.kind IS NULL") -> list[Run]:
-    """Return the runs of a store, the newest first, through MLflow's own client: the measured ones, if not told."""
+    """Return a store's runs, newest first, through MLflow's own client: by default the measured ones."""
     client = MlflowClient(store)
     found = client.get_experiment_by_name(experiment)
     assert found is not None
@@ -32,7 +32,7 @@ def runs_in(store: str, experiment: str = "keras-backends", chosen: str = "tags.
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test reads the store or the data of the user who runs it."""
+    """Keep tests from reading the user's store and data."""
     for name in (
         "MLFLOW_TRACKING_URI",
         "MLFLOW_RUN_ID",
@@ -45,7 +45,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every request ends at a port where nobody listens."""
+    """Send every request to a port where nothing listens."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):
@@ -54,7 +54,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of prepared data that the whole test run shares, for making the stand-ins takes a while."""
+    """A cache of prepared data, shared by the whole test run because making the stand-ins is slow."""
     return tmp_path_factory.mktemp("data")
 
 
@@ -63,7 +63,7 @@ def browser() -> Iterator["Browser"]:
     """Debian's Chromium, without a window."""
     chromium = shutil.which("chromium")
     assert chromium, "the browser tests need chromium on the PATH"
-    from playwright.sync_api import sync_playwright  # not above: a machine for the GPU's tests may lack it
+    from playwright.sync_api import sync_playwright  # not at the top: a machine for the GPU tests may lack it
 
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium)
@@ -73,13 +73,13 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
-    """The URI of an MLflow store of the test's own; it does not exist yet."""
+    """The URI of the test's own MLflow store, which does not exist yet."""
     return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
 
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store's database without a run: MLflow takes a second to make one."""
+    """A store's database without runs, made once because MLflow takes a second for it."""
     database = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(f"sqlite:///{database}").search_experiments()
     return database
@@ -87,7 +87,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ready_store(tmp_path: Path, empty_store: Path) -> str:
-    """The URI of an MLflow store of the test's own that is there already."""
+    """The URI of the test's own MLflow store, which already exists."""
     (tmp_path / "mlruns").mkdir()
     shutil.copy(empty_store, tmp_path / "mlruns")
     return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
@@ -95,7 +95,7 @@ def ready_store(tmp_path: Path, empty_store: Path) -> str:
 
 @pytest.fixture
 def shrunk(tmp_path: Path, store: str, data_cache: Path) -> list[str]:
-    """Overrides that shrink a run to a second or two, and keep what it writes in the test's own folder."""
+    """Overrides that shrink a run to a second or two and make it write to the test's own folder."""
     return [
         f"tracking.uri={store}",
         f"tracking.artifacts={tmp_path}/artifacts",
@@ -116,7 +116,7 @@ def command(shrunk: list[str]) -> Callable[..., list[str]]:
     """The command line of a shrunk run."""
 
     def line(*arguments: str) -> list[str]:
-        flags = [argument for argument in arguments if argument.startswith("-")]  # argparse wants them first
+        flags = [argument for argument in arguments if argument.startswith("-")]  # argparse expects flags first
         return [sys.executable, str(PROJECT / "train.py"), *flags, *shrunk, *arguments[len(flags) :]]
 
     return line
@@ -124,7 +124,7 @@ def command(shrunk: list[str]) -> Callable[..., list[str]]:
 
 @pytest.fixture
 def train(command: Callable[..., list[str]], tmp_path: Path) -> Train:
-    """Run train.py, shrunk, from another folder than the project's, and return how it ended."""
+    """Run a shrunk train.py from a folder outside the project, and return the completed process."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -136,7 +136,7 @@ def train(command: Callable[..., list[str]], tmp_path: Path) -> Train:
 
 @pytest.fixture(scope="session")
 def stub_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of prepared data that holds the stub's few images."""
+    """A cache of prepared data with the stub's few images."""
     cache = tmp_path_factory.mktemp("stub-data")
     write_data(cache)
     return cache
@@ -144,7 +144,7 @@ def stub_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stub_in(tmp_path_factory: pytest.TempPathFactory, stub_data: Path, empty_store: Path) -> Callable[[Path], Stub]:
-    """Make a stub in a folder, for tests that share one; `stub` is a test's own."""
+    """Return a function that makes a stub in a folder, for tests that share one; `stub` belongs to one test."""
     environments = tmp_path_factory.mktemp("stub-environments")
     write_environments(environments)
     return lambda folder: Stub(folder / "stub", environments, stub_data, empty_store)
@@ -152,5 +152,5 @@ def stub_in(tmp_path_factory: pytest.TempPathFactory, stub_data: Path, empty_sto
 
 @pytest.fixture
 def stub(tmp_path: Path, stub_in: Callable[[Path], Stub]) -> Stub:
-    """train.py whose workers compute in NumPy, in milliseconds; all else is real."""
+    """A train.py whose workers compute in NumPy, in milliseconds; everything else is real."""
     return stub_in(tmp_path)

@@ -1,4 +1,4 @@
-"""NVML's answers, played: a test's machine may have no GPU."""
+"""Simulates NVML, because a test machine may have no GPU."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,12 +8,12 @@ import pytest
 
 
 def unsupported(*arguments: Any, **options: Any) -> None:
-    """Answer as NVML does to what a GPU does not tell."""
+    """Raise NVML's error for a value that a GPU does not report."""
     raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 
 
 def play_nvml(monkeypatch: pytest.MonkeyPatch, names: Sequence[str], answers: dict[str, Callable[..., Any]]) -> None:
-    """Let NVML know some GPUs, whose handles are their numbers, and answer about them; all else is not supported."""
+    """Make NVML report some GPUs, with their numbers as handles; other queries are not supported."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     queries = dict.fromkeys((name for name in dir(pynvml) if name.startswith("nvmlDeviceGet")), unsupported)
     known = {

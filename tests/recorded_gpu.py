@@ -1,4 +1,4 @@
-"""A GPU that was recorded, played to the driver as NVML would tell it: a test's machine may have none."""
+"""Replays a recorded GPU to the driver through NVML, because a test machine may have no GPU."""
 
 import csv
 from collections.abc import Callable
@@ -17,14 +17,14 @@ _MIB = 1024 * 1024
 
 
 class Recording:
-    """What was read of the GPU, by the names of the columns, and at which second; every array has one value a reading.
+    """The GPU's readings by column name, and their seconds; every array has one value per reading.
 
-    The tool's worker computes from second 7.2 to 9.7; at first and at last the GPU idles.
+    The tool's worker computes from second 7.2 to 9.7; before and after, the GPU idles.
     """
 
     name = "NVIDIA H200"
     memory_mib = 143771
-    reserved_mib = 616  # by the driver; NVML's first way to tell the memory counts it as used
+    reserved_mib = 616  # by the driver; version 1 of NVML's memory query counts it as used
 
     def __init__(self) -> None:
         lines = [line for line in _FILE.read_text().splitlines() if not line.startswith("#")]
@@ -34,7 +34,7 @@ class Recording:
 
     @classmethod
     def under_load(cls, seconds: float) -> Self:
-        """Return what was read while the GPU computed, over and over, for at least some seconds."""
+        """Return the readings under load, repeated to last at least so many seconds."""
         recording = cls()
         loaded = recording.within(8.0, 9.6)
         once, readings = recording.seconds[loaded], {name: all[loaded] for name, all in recording.readings.items()}
@@ -48,18 +48,18 @@ class Recording:
         return recording
 
     def joules(self, second: float) -> float:
-        """Return what the energy counter shows at a second, between two readings, too."""
+        """Return the energy counter at a second, interpolated between readings."""
         return float(np.interp(second, self.seconds, self.readings["energy_joules"]))
 
     def within(self, started: float, ended: float) -> np.ndarray:
-        """Return which readings lie in a time."""
+        """Return a mask of the readings between two seconds."""
         return (started <= self.seconds) & (self.seconds <= ended)
 
     def play(self, monkeypatch: pytest.MonkeyPatch, second: Callable[[], float]) -> None:
-        """Let NVML answer with what was read last at the second that the recording is at."""
+        """Make NVML answer with the last reading at the recording's current second."""
 
         def at(name: str) -> int:
-            """Return a reading in NVML's unit, which is a thousandth or a whole one."""
+            """Return a reading in NVML's unit: milliwatts and millijoules, all else unscaled."""
             value = self.readings[name][np.searchsorted(self.seconds, second(), side="right") - 1]
             return round(float(1000 * value if name in ("power_watts", "energy_joules") else value))
 

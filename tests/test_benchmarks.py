@@ -1,4 +1,4 @@
-"""The benchmark of the tool's own cost: its arithmetic, its processes, and a small run of all of it."""
+"""The benchmark of the tool's overhead: its arithmetic, its processes, and a small run of everything."""
 
 import json
 import os

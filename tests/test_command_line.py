@@ -1,4 +1,4 @@
-"""What train.py says to wrong input, before anything is installed or trained."""
+"""How train.py reports wrong input, before it installs or trains anything."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The console command on any terminal: another encoding than UTF-8, a reader that ends, no standard output at all."""
+"""The console command on any terminal: an encoding other than UTF-8, a reader that ends, no standard output."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ _LOCALES: list[dict[str, str]] = [
     {"LC_ALL": "xx_XX.nosuch", "PYTHONUTF8": "0"},
 ]
 
-_TWO = [_PRINTING[1], _PRINTING[5]]  # Hydra's help, a table of rich's
+_TWO = [_PRINTING[1], _PRINTING[5]]  # Hydra's help, a rich table
 commands = pytest.mark.parametrize("command", _PRINTING, ids=lambda command: " ".join(command[-2:]))
 two_commands = pytest.mark.parametrize("command", _TWO, ids=lambda command: " ".join(command[-2:]))
 
@@ -41,7 +41,7 @@ def _variables(**locale: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("locale", _LOCALES, ids=str)
 def test_what_a_terminal_cannot_show_is_escaped(locale: dict[str, str]) -> None:
-    """The table of published figures holds a character that is not in Latin-1."""
+    """The table of published figures contains a character that is not in Latin-1."""
     command = [*_KERASBENCH, "reference", "list"]
     done = subprocess.run(command, env=_variables(**locale), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()

@@ -1,4 +1,4 @@
-"""A password is in nothing that others read."""
+"""Passwords appear in nothing that others can read."""
 
 import io
 import logging
@@ -64,7 +64,7 @@ def test_a_traceback_shows_none_in_an_error_nor_in_its_causes() -> None:
 
 @pytest.fixture
 def handler() -> Iterator[logging.StreamHandler[io.StringIO]]:
-    """A log handler that knows nothing of passwords, once this process' records are redacted."""
+    """A log handler without redaction of its own, in a process whose log records are redacted."""
     factory = logging.getLogRecordFactory()
     redact_logs()
     yield logging.StreamHandler(io.StringIO())

@@ -1,4 +1,4 @@
-"""The documentation: nothing is undocumented, nothing that it names is missing, and its commands are accepted."""
+"""The documentation is complete, names only what exists, and its commands are accepted."""
 
 import os
 import re
@@ -138,11 +138,11 @@ def test_every_override_in_a_sentence_names_a_key_or_a_group(page: Path) -> None
         assert key in groups or key in {known.name for known in _KEYS} or mapped, key
 
 
-# What the pages tell to type
+# The commands in the pages
 
 
 def _commands(page: Path) -> Iterator[str]:
-    """Yield the commands in a page's code, blocks and inline; a comment behind one is left out."""
+    """Yield the commands in a page's code blocks and inline code, without trailing comments."""
     text, fenced = page.read_text().replace("\\\n", " "), False
     for line in text.splitlines():
         fenced ^= line.lstrip().startswith("```")
@@ -159,7 +159,7 @@ _TYPED = [(_id(page), command) for page in _TYPING for command in _commands(page
 
 
 def _words(command: str) -> list[str]:
-    """Return a command's words, those of ARGS among them; without variables set before it or for make."""
+    """Return a command's words, including those of ARGS, without variables set before it or for make."""
     words = shlex.split(command, comments=True)
     opened = [one for word in words for one in (shlex.split(word[5:]) if word.startswith("ARGS=") else [word])]
     return [word for word in opened if not re.match(r"[A-Z_]+=", word)]
@@ -180,7 +180,7 @@ def test_a_command_in_the_docs_is_accepted(page: str, command: str) -> None:
 
 
 def _compose(overrides: list[str]) -> None:
-    """Compose a command's overrides; of a sweep, so often that each of its values has been chosen."""
+    """Compose a command's overrides; for a sweep, often enough to use each of its values."""
     composition.register()
     choices = []
     for override in overrides:

@@ -1,4 +1,4 @@
-"""The main job on an odd machine: its folder's name, its locale, its HOME, its clock, and a reader that ends."""
+"""Training on an unusual machine: its folder's name, locale, HOME and clock, and a reader that ends."""
 
 import ast
 import os
@@ -21,12 +21,12 @@ from tests.conftest import Train, runs_in
 _ODD_NAME = "Küche %2F it's, a=b #1?"
 _CODE = ("conf", "hydra_plugins", "kerasbench", "models", "requirements", "train.py")
 _MATPLOTLIBRC = "backend: nosuch\nsvg.fonttype: none\nfont.size: 40\naxes.facecolor: black\nno such key: 1\n"
-# Where the system's clock is right: the times of day that the store and its pages show, and telemetry's comparison.
+# Files that may use the system clock: times of day in the store and its pages, and telemetry's comparison.
 _MAY_ASK_THE_TIME_OF_DAY = {"store/tracking.py", "store/pages.py", "machine/telemetry.py"}
 
 
 def _copy_of_the_project(folder: Path) -> Path:
-    """Copy what a user has of the project into a folder of an odd name."""
+    """Copy the project as a user has it to a folder with an unusual name."""
     odd = folder / _ODD_NAME
     odd.mkdir()
     assert CHECKOUT
@@ -45,7 +45,7 @@ def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home
 ) -> None:
     environments.provision(backend_named("theano"), PROJECT / ".envs", print)
     odd = _copy_of_the_project(tmp_path)
-    (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # of the folder the command is started in
+    (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # matplotlib reads it from the working folder
     line = [
         sys.executable, "train.py", "-m", "backend=theano", "seed=1,2", "trainer.epochs=2", "data.source=embedded",
         "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
@@ -109,7 +109,7 @@ def test_a_loss_that_is_no_number_is_told(train: Train, store: str) -> None:
 
 
 def test_only_what_shows_a_time_of_day_asks_for_it() -> None:
-    """Durations and the protocol's times come from `protocol.now`, which nobody can set."""
+    """Durations and the protocol's times come from `protocol.now`, a clock that cannot be set."""
     package = PROJECT / "kerasbench"
     asking = set()
     for path in package.rglob("*.py"):

@@ -1,4 +1,4 @@
-"""The statistics, against SciPy's and against what can be reckoned by hand."""
+"""The statistics, compared with SciPy and with results computed by hand."""
 
 import math
 import subprocess
@@ -75,7 +75,7 @@ def test_pairs_cancel_what_slowed_both_members() -> None:
     drift = np.array([1.0, 1.5, 2.0, 1.2])
     found = stats.paired_ratio(list(1.1 * drift), list(drift))
     assert (found.value, found.low, found.high) == pytest.approx((1.1, 1.1, 1.1))
-    assert _holds_one(stats.ratio(list(1.1 * drift), list(drift)))  # as if they were no pairs
+    assert _holds_one(stats.ratio(list(1.1 * drift), list(drift)))  # as if unpaired
 
 
 def test_the_unpaired_ratios_interval_is_scipys_welch_interval() -> None:

@@ -1,4 +1,4 @@
-"""What the statistics promise, by simulation: seeded, with room for three standard errors of the simulation."""
+"""The statistics' guarantees, by seeded simulation, with a margin of three standard errors of the simulation."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _Ratio = Callable[[Sequence[float], Sequence[float]], Estimate]
 
 
 def _winner(seconds: Sequence[Sequence[float]], ratio: _Ratio) -> int | None:
-    """Return which of some backends the verdict names as the winner."""
+    """Return the backend that the verdict names as the winner, if any."""
     values = [geometric_mean(samples) for samples in seconds]
     fastest = values.index(min(values))
     others = {str(place): ratio(of, seconds[fastest]) for place, of in enumerate(seconds) if place != fastest}
@@ -30,7 +30,7 @@ def _winner(seconds: Sequence[Sequence[float]], ratio: _Ratio) -> int | None:
 def _share_of_winners(
     speeds: Sequence[float], rounds: int, ratio: _Ratio, times: int, place: int | None = None
 ) -> float:
-    """Return in how many simulated sweeps a winner is named, or the one at some place is."""
+    """Return the share of simulated sweeps in which any winner, or a given one, is named."""
     random = np.random.default_rng(5)
     named = [
         _winner([list(random.lognormal(math.log(speed), _NOISE, rounds)) for speed in speeds], ratio)
@@ -59,7 +59,7 @@ def test_among_equals_a_winner_is_named_in_one_of_twenty_sweeps_at_most(
     wrong = _share_of_winners([1.0] * backends, rounds, ratio, times)
     assert wrong <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / times)
     if backends == 2:
-        assert wrong > 0.01  # a verdict that names no one would pass, too
+        assert wrong > 0.01  # a verdict that names nobody would pass, too
 
 
 @pytest.mark.parametrize("count", [2, 6, 7, 13])
@@ -93,7 +93,7 @@ def test_a_paired_ratio_lies_in_its_interval(pairs: list[tuple[float, float]]) -
 
 
 @given(st.lists(_SAMPLE, min_size=1, max_size=20), st.lists(_SAMPLE, min_size=1, max_size=20))
-@example([1.02] * 10, [1.0] * 6 + [1.6] * 5)  # whose medians' ratio is above 1, and whose means' is below
+@example([1.02] * 10, [1.0] * 6 + [1.6] * 5)  # the ratio of medians is above 1, that of means below
 def test_an_unpaired_ratio_lies_in_its_interval_and_is_that_of_the_values(
     ours: list[float], theirs: list[float]
 ) -> None:

@@ -1,1 +1,1 @@
-"""The only room that knows MLflow: it writes runs, reads them back, and serves the pages that compare them."""
+"""The only package that uses MLflow: it writes runs, reads them, and serves the pages that compare them."""

@@ -1,7 +1,7 @@
-"""Checks a store before anything uses it, and reports what is wrong in one line.
+"""Checks a store before anything uses it, and reports any problem in one line.
 
 MLflow retries an unreachable server for up to 16 minutes and a locked database for two, and writes hundreds of log
-lines while it does. Here, each check asks once and waits for seconds.
+lines meanwhile. Each check here tries once and waits at most a few seconds.
 """
 
 import contextlib
@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-# MLflow would report its use; it reads this when it is imported.
+# Turns off MLflow's usage reports; MLflow reads this when it is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# The writer tries again by itself; MLflow would retry one call for a quarter of an hour.
+# The writer itself retries; MLflow would retry one call for a quarter of an hour.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
@@ -37,11 +37,11 @@ from kerasbench.credentials import redact, redact_logs, without_credentials
 from kerasbench.paths import sqlite_uri
 from kerasbench.terminal.errors import TRACEBACKS, UserError
 
-LOCK_SECONDS = 15.0  # how long another process may hold a database
-ANSWER_SECONDS = 10.0  # how long a server may take for its first answer
+LOCK_SECONDS = 15.0  # how long to wait for a database that another process has locked
+ANSWER_SECONDS = 10.0  # how long to wait for a server's first answer
 
-# Whose errors mean that a store cannot be used, beside those of the system and a driver that is not installed. By name,
-# as importing alembic takes most of a second.
+# Libraries whose errors mean that a store cannot be used, besides OSError and ImportError (no database driver). By
+# name, because importing alembic takes most of a second.
 _LIBRARIES = ("mlflow", "sqlalchemy", "alembic", "sqlite3")
 _SQLITE_OPTIONS = {"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
 _MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
@@ -55,7 +55,7 @@ if not TRACEBACKS and "MLFLOW_LOGGING_LEVEL" not in os.environ:
 
 @contextlib.contextmanager
 def store_errors(uri: str, what: str) -> Iterator[None]:
-    """Turn every error of a store into a UserError of one line, without passwords.
+    """Turn every store error into a one-line UserError without passwords.
 
     Args:
         uri: the store's address.
@@ -66,48 +66,48 @@ def store_errors(uri: str, what: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, OSError | ImportError) and not type(error).__module__.startswith(_LIBRARIES):
             raise
-        redact(error)  # a traceback would print its message, too
+        redact(error)  # a traceback prints its message, too
         raise UserError(f"tracking.uri={without_credentials(uri)} {what}: {first_line(error)}") from error
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message; MLflow's other lines are a stack and links to documentation."""
+    """Return the first line of an error's message; in MLflow's errors, a stack and documentation links follow."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def sqlite_file(uri: str) -> Path | None:
     """Return the file of a SQLite store, or None for a store of another kind.
 
-    In an address, as SQLAlchemy reads it, `%20` is a blank, `%3F` a question mark and `%25` a percent sign.
+    SQLAlchemy decodes `%20` in an address to a blank, `%3F` to a question mark and `%25` to a percent sign.
 
     Raises:
-        UserError: the address names no file, or has an option that SQLite does not know.
+        UserError: the address names no file, or has an unknown SQLite option.
     """
     if not uri.startswith("sqlite"):
         return None
     url = make_url(uri)
     if url.database in (None, "", ":memory:"):
         raise UserError(
-            f"tracking.uri={uri} is a database in memory, which ends with the process: name a file, "
+            f"tracking.uri={uri} is a database in memory, which is lost when the process ends: name a file, "
             "such as tracking.uri=sqlite:///runs.db"
         )
     if ("?" in uri and not url.query) or not _SQLITE_OPTIONS.issuperset(url.query):
         raise UserError(
-            f"tracking.uri={uri}: {uri.partition('?')[2]!r} is no option of SQLite; write a question mark that belongs "
-            "to the path as %3F"
+            f"tracking.uri={uri}: {uri.partition('?')[2]!r} is not a SQLite option; write a question mark in "
+            "the path as %3F"
         )
     return Path(str(url.database))
 
 
 def checked(uri: str, writing: bool) -> str:
-    """Return the address to give to MLflow, after one attempt to reach the store.
+    """Try once to reach the store, and return its address for MLflow.
 
     Args:
         uri: the store's address; a SQLite file need not exist yet.
-        writing: whether the caller is going to write.
+        writing: whether the caller will write.
 
     Raises:
-        UserError: the address is empty, or its server is no MLflow server or refuses.
+        UserError: the address is empty, or its server is no MLflow server or denies access.
         OSError, MlflowException, sqlite3.Error: the store cannot be reached, read or written.
     """
     if not uri.strip():
@@ -145,7 +145,7 @@ def _check_database(file: Path, writing: bool) -> None:
 
 
 def _write_nothing(database: sqlite3.Connection) -> None:
-    """Do what a write does, the journal beside the file included, and take it back."""
+    """Perform a write, including the journal beside the file, and roll it back."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     database.execute("BEGIN IMMEDIATE")
     database.execute(f"PRAGMA user_version = {version + 1}")
@@ -153,7 +153,7 @@ def _write_nothing(database: sqlite3.Connection) -> None:
 
 
 def _check_revision(file: Path, revision: str) -> None:
-    """Refuse a newer store before MLflow touches it: it would add the tables that it misses there."""
+    """Refuse a store of a newer MLflow before MLflow touches it: it would add tables that it misses there."""
     if not any(_MIGRATIONS.glob(f"*{revision}_*.py")):
         raise UserError(
             f"{file} was written by a newer MLflow than {VERSION} (schema {revision}): open it with that MLflow, or "
@@ -177,7 +177,7 @@ def _check_server(uri: str) -> None:
         raise OSError(_unreachable(error)) from error
     if answer.status_code in (401, 403):
         raise UserError(
-            f"tracking.uri={told} refuses access (HTTP {answer.status_code}): set MLFLOW_TRACKING_USERNAME and "
+            f"tracking.uri={told} denies access (HTTP {answer.status_code}): set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         )
     if not _is_mlflows(answer):
@@ -188,14 +188,14 @@ def _check_server(uri: str) -> None:
 
 
 def _unreachable(error: BaseException) -> str:
-    """Return why a request got no answer: what the innermost of its causes says."""
+    """Return why a request got no answer: the message of its innermost cause."""
     reason: Any = error.__cause__ or error.__context__ or error
     while cause := getattr(reason, "reason", None) or next((one for one in reason.args if _is_error(one)), None):
         reason = cause
     if isinstance(reason, TimeoutError | urllib3.exceptions.TimeoutError) and not isinstance(
         reason, NewConnectionError
     ):
-        return f"the server gave no answer within {ANSWER_SECONDS:g} s"
+        return f"the server did not answer within {ANSWER_SECONDS:g} s"
     return f"the server does not answer: {str(reason).rpartition('connection: ')[2]}"
 
 
@@ -204,7 +204,7 @@ def _is_error(value: object) -> bool:
 
 
 def _is_mlflows(answer: requests.Response) -> bool:
-    """Whether an answer says either that the experiment is there or, in MLflow's own words, that it is not."""
+    """Whether an answer is MLflow's: it holds the experiment, or MLflow's error code for a missing one."""
     try:
         content = answer.json()
     except ValueError:
@@ -215,10 +215,10 @@ def _is_mlflows(answer: requests.Response) -> bool:
 
 
 def connected(uri: str) -> MlflowClient:
-    """Return a client of a store; a database is created if it does not exist.
+    """Return a client of a store; create a database that does not exist.
 
-    MLflow takes a path with `%25` or `%3F` in it literally when it creates the folder of a SQLite file, beside the real
-    folder. It is removed again.
+    MLflow creates the folder of a SQLite file without decoding `%25` or `%3F` in its path. This removes that empty
+    folder beside the real one.
     """
     folder = Path(uri.removeprefix("sqlite:///")).parent
     new = [path for path in (folder, *folder.parents) if not path.exists()] if uri.startswith("sqlite") else []
@@ -234,7 +234,7 @@ def active(experiment: Experiment, uri: str) -> str:
     """Return an experiment's id.
 
     Raises:
-        UserError: the experiment is deleted, and nothing can be added to it.
+        UserError: the experiment is deleted, so nothing can be added to it.
     """
     if experiment.lifecycle_stage == "active":
         return str(experiment.experiment_id)
@@ -247,10 +247,10 @@ def active(experiment: Experiment, uri: str) -> str:
 
 
 def check_artifacts(location: str) -> None:
-    """Check that files can be kept where an experiment keeps its artifacts, a folder or a bucket.
+    """Check that an experiment's artifact location, a folder or a bucket, can be used.
 
     Raises:
-        UserError: they cannot.
+        UserError: it cannot be used.
     """
     try:
         folder = get_local_path_or_none(location)  # type: ignore[no-untyped-call]
@@ -258,11 +258,11 @@ def check_artifacts(location: str) -> None:
             Path(folder).mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=folder):
                 pass
-        elif not location.startswith("mlflow-artifacts:"):  # the server's own
+        elif not location.startswith("mlflow-artifacts:"):  # else the server stores them
             get_artifact_repository(location).list_artifacts()
-    except Exception as error:  # every kind of storage has errors of its own
+    except Exception as error:  # every kind of storage raises its own errors
         raise UserError(
             f"artifacts cannot be kept in {without_credentials(location)}: {first_line(redact(error))}. The "
-            "place is fixed when an experiment is created: name a new experiment with tracking.experiment, and a place "
-            "for it with tracking.artifacts"
+            "location is fixed when an experiment is created: name a new experiment with tracking.experiment, and its "
+            "location with tracking.artifacts"
         ) from error

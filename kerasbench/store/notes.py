@@ -1,4 +1,4 @@
-"""What MLflow's UI shows above an experiment and above a run, in Markdown, and the colour of a run's lines."""
+"""The Markdown notes that MLflow's UI shows above an experiment and a run, and the colour of a run's lines."""
 
 import re
 import textwrap
@@ -24,17 +24,17 @@ OF_EXPERIMENT = textwrap.dedent("""\
     - compare only runs with equal `model`, `data.digest`, `hardware.fingerprint` and `comparison.hash`
 """)
 
-_ENTITIES = {"&": "&amp;", "<": "&lt;"}  # MLflow's renderer knows no backslash before these
+_ENTITIES = {"&": "&amp;", "<": "&lt;"}  # MLflow's renderer does not support a backslash before these
 _MARKUP = re.compile(r"[\\`*\[\]|~#&<]|(?<!\w)_|_(?!\w)")
 
 
 def escaped(text: str) -> str:
-    """Return a text in one line that Markdown shows as it is, in a table, too."""
+    """Return a text on one line, escaped so that Markdown shows it literally, in tables, too."""
     return _MARKUP.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), re.sub(r"\s+", " ", text))
 
 
 def prose(text: str) -> str:
-    """Return a sentence of ours as Markdown: its parts between backticks stay code, the names in it are escaped."""
+    """Return a sentence of ours as Markdown: parts between backticks stay code, the rest is escaped."""
     parts = re.split(r"(`[^`]+`)", text)
     return "".join(part if number % 2 else escaped(part) for number, part in enumerate(parts))
 
@@ -50,9 +50,9 @@ def of_run(config: Config, environment: "Environment", data: "PreparedData", var
     """Return the tags that describe a run to its reader.
 
     Args:
-        config: the run's.
-        environment: of its backend.
-        data: what it trains on.
+        config: the run's configuration.
+        environment: its backend's environment.
+        data: its data set.
         variant: what its sweep varied besides the backend; empty if nothing.
     """
     backend, proof, trainer = config.backend, environment.proof, config.trainer

@@ -1,4 +1,4 @@
-"""The pages of MLflow's UI on which runs are compared, and how their charts are arranged."""
+"""The pages of MLflow's UI that compare runs, and the layout of their charts."""
 
 import json
 import shlex
@@ -20,7 +20,7 @@ _DEFAULT = (sqlite_uri(work_path("mlruns/mlflow.db")), "keras-backends")  # conf
 _SERVER = f"http://{HOST}:{PORT}"
 _MODEL_TRAINING = "workflowType=machine_learning"  # without it, MLflow shows its pages for language models
 
-# What may tell runs of one competitor apart besides the seed: groups never average over it.
+# What may differ between a competitor's runs besides the seed: groups never average over it.
 _CONDITIONS = (Tag.MODEL, Tag.DATA_NAME, Tag.DATA_DIGEST, Tag.FINGERPRINT)
 
 # A view's sections, each a row of charts: (kind, metric, the x-axis of its lines: steps or another metric).
@@ -39,7 +39,7 @@ _SECTIONS = {
 
 
 def comparison_url(experiment_id: str, sweep: str, server: str = _SERVER) -> str:
-    """Return the address of the page that charts the runs of one sweep side by side, in the view that `save` keeps."""
+    """Return the address of the page that charts one sweep's runs side by side, in the view that `save` stores."""
     return (
         f"{server}/#/experiments/{experiment_id}/runs"
         f"?{_MODEL_TRAINING}&compareRunsMode=CHART&viewStateShareKey={quote(sweep, safe='')}"
@@ -52,7 +52,7 @@ def runs_url(experiment_id: str, server: str = _SERVER) -> str:
 
 
 def serve_command(uri: str, experiment: str) -> str:
-    """Return the shell command that serves a store: with its address, but no password, unless it is the default one."""
+    """Return the shell command that serves a store: with its address unless it is the default, without passwords."""
     named = zip(("--uri", "--experiment"), (without_credentials(uri), experiment), _DEFAULT, strict=True)
     arguments = [part for option, value, default in named if value != default for part in (option, value)]
     return "make ui" if CHECKOUT and not arguments else shlex.join(["kerasbench", "ui", *arguments])
@@ -73,11 +73,11 @@ def save(tracking: "TrackingConfig", sweep: str) -> None:
 
 
 def view_tag(sweep: str, runs: Sequence["Run"]) -> tuple[str, str]:
-    """Return the experiment's tag, as key and value, that keeps MLflow's view of a sweep.
+    """Return the experiment tag, as key and value, that stores MLflow's view of a sweep.
 
-    Without it MLflow shows ten runs at most, and its charts in alphabetical order. Where competitors have several runs,
-    the view draws one line for each competitor: the mean of its runs, in a band from the lowest to the highest. The
-    cross in MLflow's `Group by` leads to the single runs. MLflow lists the view by its name, the sweep's id.
+    Without it MLflow shows at most ten runs, and its charts in alphabetical order. Where competitors have several runs,
+    the view draws one line per competitor: the mean of its runs, in a band from the lowest to the highest. Clicking the
+    cross in MLflow's `Group by` shows the single runs. MLflow lists the view by its name, the sweep's id.
     """
     keys = _grouping([run.tags for run in runs])
     state = _state(sweep) | (_grouped(keys, runs) if keys else {})
@@ -99,9 +99,9 @@ def _grouped(keys: Sequence[str], runs: Sequence["Run"]) -> dict[str, Any]:
 
 
 def _grouping(runs: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the tags by which runs that differ only in their seed form groups; none where no group has two runs.
+    """Return the tags that group runs which differ only in their seed; none if no group has two runs.
 
-    Runs in stores older than the tag `competitor` lack it: they are not grouped.
+    Runs in stores older than the tag `competitor` lack it and are not grouped.
     """
     if not all(Tag.COMPETITOR in tags for tags in runs):
         return []
@@ -117,15 +117,15 @@ def _grouping(runs: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _group_id(keys: Sequence[str], values: Sequence[str | None]) -> str:
-    """Return what MLflow's UI calls a group."""
+    """Return a group's name in MLflow's UI."""
     return ",".join(f"tag.{key}.{value or 'null'}" for key, value in zip(keys, values, strict=True))
 
 
 def _grouped_charts(runs: Sequence["Run"]) -> list[dict[str, Any]]:
     """Return the charts for groups.
 
-    MLflow averages values at equal x, and no two runs share their seconds: lines along a metric are left out. Its bands
-    make every y-axis start at 0, which hides differences in accuracy: that axis has a range of its own.
+    MLflow averages values at equal x, and no two runs have equal seconds, so lines over a metric are left out. Its
+    bands make every y-axis start at 0, which hides differences in accuracy, so that axis gets an explicit range.
     """
     accuracy = [value for run in runs for value in run.by_epoch(Metric.VAL_ACCURACY)]
     charts = [chart for chart in _charts() if chart.get("xAxisKey") != "metric"]
@@ -139,7 +139,7 @@ def _grouped_charts(runs: Sequence["Run"]) -> list[dict[str, Any]]:
 def _state(sweep: str) -> dict[str, Any]:
     kept = {"display": True, "deleted": False, "isReordered": True, "isGenerated": False}  # where it is, as it is
     return {
-        # The report's run has the sweep's tag, too.
+        # The report's run also has the sweep's tag.
         "searchFilter": f"tags.{Tag.SWEEP} = '{sweep}' and tags.{Tag.KIND} IS NULL",
         "orderByKey": "attributes.start_time",
         "orderByAsc": True,

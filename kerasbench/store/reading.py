@@ -1,8 +1,8 @@
-"""Reads an experiment's runs and the metric histories that the report needs, in a few calls however many runs it has.
+"""Reads an experiment's runs and the metric histories that the report needs, in a few calls for any number of runs.
 
-Only calls that MLflow's own server and user interface make are used: `search_runs` and the bulk history call.
-Reading 1,000 runs of 20 epochs from SQLite by them takes 2.8 s (two CPU cores, garbage collection off); queries of our
-own on the tables of MLflow took 0.8 s, but would have to follow every change of these tables.
+It uses only calls that MLflow's own server and user interface make: `search_runs` and the bulk history call. With them,
+reading 1,000 runs of 20 epochs from SQLite takes 2.8 s (two CPU cores, garbage collection off). Our own queries on
+MLflow's tables took 0.8 s, but would have to follow every change of these tables.
 """
 
 import math
@@ -31,14 +31,14 @@ _BY_EPOCH = (
 )  # fmt: skip
 _GPU_BY_EPOCH = ("_utilization_percent", "_memory_mib")
 _BULK_ROUTE = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"  # MLflow's own charts use it
-_RUNS_PER_REQUEST = 100  # the largest number that a server accepts
-_VALUES_PER_REQUEST = 25_000  # the largest number that a server returns; it drops the rest without a word
+_RUNS_PER_REQUEST = 100  # the most that a server accepts
+_VALUES_PER_REQUEST = 25_000  # the most that a server returns; it silently drops the rest
 _RUNS_PER_QUERY = 1000
 _ALL = 2**31 - 1
 
 
 def read(uri: str, experiment: str, sweeps: Sequence[str]) -> list[Run]:
-    """Return the runs of an experiment, the newest first.
+    """Return an experiment's runs, newest first.
 
     Args:
         uri: the store's address.
@@ -46,7 +46,7 @@ def read(uri: str, experiment: str, sweeps: Sequence[str]) -> list[Run]:
         sweeps: the ids of the sweeps to read, with all parity runs and published figures; empty: every run.
 
     Raises:
-        UserError: the store cannot be read, or it has no such experiment or sweep.
+        UserError: the store cannot be read, or lacks the experiment or a sweep.
     """
     with store_errors(uri, "cannot be read"):
         client, experiment_id = _open(uri, experiment)
@@ -70,7 +70,7 @@ def _open(uri: str, experiment: str) -> tuple[MlflowClient, str]:
 
 
 def _stored_runs(client: MlflowClient, experiment_id: str, sweeps: Sequence[str]) -> Iterable[StoredRun]:
-    filters = [f"tags.{Tag.SWEEP} = '{sweep}'" for sweep in sweeps if "'" not in sweep]  # no id has a quotation mark
+    filters = [f"tags.{Tag.SWEEP} = '{sweep}'" for sweep in sweeps if "'" not in sweep]  # no id contains a quote
     if sweeps:
         filters += [f"tags.{Tag.TASK} = '{Task.parity.value}'", f"tags.{Tag.KIND} = '{Kind.REFERENCE}'"]
     return {run.info.run_id: run for text in filters or [""] for run in _search(client, experiment_id, text)}.values()
@@ -106,22 +106,22 @@ def _check_sweeps(runs: list[Run], experiment: str, sweeps: Sequence[str]) -> No
 
 
 def _with_histories(client: MlflowClient, runs: list[Run]) -> list[Run]:
-    """Return the runs, the finished measured ones with their histories."""
+    """Return the runs; add the histories of the finished measured ones."""
     measured = [run for run in runs if run.finished and run.measured]
     gpu = {name for run in measured for name in run.metrics if name.startswith("gpu_") and name.endswith(_GPU_BY_EPOCH)}
     histories: dict[str, dict[str, dict[int, float]]] = defaultdict(dict)
     for metric in [*_BY_EPOCH, *sorted(gpu)]:
         having = [run.id for run in measured if metric in run.metrics]
-        for run_id, _, epoch, value in sorted(_values(client, having, metric)):  # the newest value of an epoch stays
+        for run_id, _, epoch, value in sorted(_values(client, having, metric)):  # keeps an epoch's newest value
             if not math.isnan(value):
                 histories[run_id].setdefault(metric, {})[epoch] = value
     return [replace(run, histories=histories.get(run.id, {})) for run in runs]
 
 
 def _values(client: MlflowClient, run_ids: list[str], metric: str) -> Iterator[Value]:
-    """Yield all values of a metric in many runs, by the fastest call that the store offers."""
+    """Yield all values of a metric in many runs, with the fastest call that the store offers."""
     store = client._tracking_client.store
-    if hasattr(store, "get_metric_history_bulk"):  # a database; MLflow's server asks in the same way
+    if hasattr(store, "get_metric_history_bulk"):  # a database; MLflow's server makes the same call
         for some in _in_parts(run_ids, _RUNS_PER_QUERY):
             yield from _from_database(store, some, metric)
     else:
@@ -140,7 +140,7 @@ def _from_database(store: Any, run_ids: Sequence[str], metric: str) -> Iterator[
 
 
 def _from_server(store: RestStore, run_ids: Sequence[str], metric: str) -> list[Value] | None:
-    """Return a server's answer; None if the server does not know the call, or had to cut its answer."""
+    """Return a server's answer; None if the server lacks this call or truncated its answer."""
     query = [("run_id", run_id) for run_id in run_ids] + [("metric_key", metric)]
     try:
         answer = http_request_safe(  # type: ignore[no-untyped-call]

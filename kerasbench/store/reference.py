@@ -24,12 +24,12 @@ from kerasbench.terminal.errors import reporting
 from kerasbench.vocabulary import Kind, Metric, Tag
 
 FIGURES = Path(__file__).with_suffix(".yaml")
-_IMPORTED = "reference"  # the tag that identifies a figure in the store
+_IMPORTED = "reference"  # the tag that identifies a published figure in the store
 
 
 @dataclass
 class Versions:
-    """The versions that a figure was measured with, as far as they were published."""
+    """The versions that a figure was measured with, where published."""
 
     keras: str = MISSING
     backend: str | None = None
@@ -129,7 +129,7 @@ def _run(name: str, figure: Figure, source: Source, note: str, seconds: float | 
 
 
 def import_into(uri: str | None, experiment: str | None) -> tuple[int, int]:
-    """Write the figures that the store does not have yet; return how many were written and how many it had.
+    """Write the figures that the store lacks; return how many were written and how many it already had.
 
     Raises:
         UserError: the store cannot be used.
@@ -183,7 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
             show(console)
         else:
             written, held = import_into(options.uri, options.experiment)
-            console.print(f"{written} published figures imported; {held} were in the store already")
+            console.print(f"{written} published figures imported; {held} were already in the store")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Run:
         status: RUNNING, FINISHED, FAILED or KILLED.
         started_at: seconds since the Unix epoch.
         metrics: the last value of each metric.
-        histories: for the metrics that the report needs by epoch, value by epoch (counted from 1); without NaN.
+        histories: value by epoch (counted from 1) of the metrics that the report needs; without NaN.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def competitor(self) -> str:
-        """The name under which it is ranked: its backend, and what else its sweep varied."""
+        """The name under which it is ranked: its backend and its variant."""
         return f"{self.backend} · {self.variant}" if self.variant else self.backend
 
     @property
@@ -58,17 +58,17 @@ class Run:
 
     @property
     def starts_as_others(self) -> bool:
-        """Whether it started with the initial weights that all backends share for its seed."""
+        """Whether it started from the initial weights that all backends share for its seed."""
         return self.params.get("trainer.init") == "shared"
 
     @property
     def device(self) -> str:
-        """The device that it computed on: `cpu` or a GPU's name; empty if the framework did not report it."""
+        """The device that it computed on, `cpu` or a GPU's name; empty if the framework did not report it."""
         return self.tags.get(Tag.IN_FORCE + "device", "")
 
     @property
     def losses(self) -> tuple[float, ...]:
-        """The training loss of each epoch; NaN for an epoch whose loss the history leaves out."""
+        """The training loss of each epoch; NaN for an epoch without a loss in the history."""
         kept = self.histories.get(Metric.LOSS, {})
         return tuple(kept.get(epoch, math.nan) for epoch in sorted(self.histories.get(Metric.EPOCH_SECONDS, {})))
 
@@ -79,21 +79,21 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it ended with status FINISHED."""
+        """Whether its status is FINISHED."""
         return self.status == "FINISHED"
 
     @property
     def measured(self) -> bool:
-        """Whether it trained; parity runs, published figures, reports and runs of other tools did not."""
+        """Whether it is a training run; parity runs, published figures, reports and runs of other tools are not."""
         return self.tags.get(Tag.TASK) == Task.train.value and Tag.KIND not in self.tags
 
     @property
     def round(self) -> tuple[str, str]:
-        """Its sweep and seed, which the runs of one round have in common."""
+        """Its sweep and seed, which all runs of one round share."""
         return self.tags.get(Tag.SWEEP, ""), self.seed
 
     def by_epoch(self, metric: str) -> tuple[float, ...]:
-        """Return a metric's values in the order of the epochs."""
+        """Return a metric's values in epoch order."""
         values = self.histories.get(metric, {})
         return tuple(values[epoch] for epoch in sorted(values))
 

@@ -1,4 +1,4 @@
-"""Writes to MLflow: experiments, runs, metrics, params, tags, the data set and artifacts. No other module does."""
+"""The only module that writes to MLflow: experiments, runs, metrics, params, tags, data sets and artifacts."""
 
 import contextlib
 import functools
@@ -34,14 +34,14 @@ _Arguments = ParamSpec("_Arguments")
 def open_store(config: TrackingConfig, artifacts: bool = True) -> tuple[MlflowClient, str]:
     """Return a client of the store and the id of the experiment; create both if they do not exist.
 
-    Two processes that create one SQLite store at the same time break it for good, so a file lock lets one at a time in.
+    Two processes that create one SQLite store at the same time corrupt it, so a file lock admits one at a time.
 
     Args:
         config: the store and the experiment.
-        artifacts: whether the caller is going to keep files; the place of the artifacts is then checked, too.
+        artifacts: whether the caller will store files; their location is then checked, too.
 
     Raises:
-        UserError: the store, the experiment or the place of its artifacts cannot be used.
+        UserError: the store, the experiment or its artifact location cannot be used.
     """
     with store_errors(config.uri, "cannot be used"):
         uri, database = checked(config.uri, writing=True), sqlite_file(config.uri)
@@ -53,11 +53,11 @@ def open_store(config: TrackingConfig, artifacts: bool = True) -> tuple[MlflowCl
 
 
 def _location(artifacts: str) -> str:
-    """Return where a SQLite store is to keep artifacts, as a URI: a folder, or what is a URI already."""
+    """Return a SQLite store's artifact location as a URI; the configured value may be a folder or a URI."""
     if not artifacts.strip():
         raise UserError("tracking.artifacts is empty: leave it out to use mlruns/artifacts, or name a folder")
     if without_credentials(artifacts) != artifacts:
-        raise UserError("tracking.artifacts holds a password, which the store would show to every reader: leave it out")
+        raise UserError("tracking.artifacts has a password, which the store would show to every reader: leave it out")
     return artifacts if "://" in artifacts else Path(artifacts).resolve().as_uri()
 
 
@@ -67,8 +67,8 @@ def _experiment(config: TrackingConfig, uri: str, location: str | None, artifact
     Args:
         config: the experiment.
         uri: the store's address.
-        location: where a new experiment is to keep its artifacts; None: the server decides.
-        artifacts: whether to check that place.
+        location: a new experiment's artifact location; None: the server decides.
+        artifacts: whether to check that location.
     """
     client = connected(uri)
     known = client.get_experiment_by_name(config.experiment)
@@ -85,7 +85,7 @@ def _create(client: MlflowClient, name: str, location: str | None) -> Experiment
     try:
         client.create_experiment(name, artifact_location=location, tags={notes.NOTE: notes.OF_EXPERIMENT})
     except MlflowException:
-        if client.get_experiment_by_name(name) is None:  # else another machine was faster, on a shared server
+        if client.get_experiment_by_name(name) is None:  # else another machine created it first
             raise
     created = client.get_experiment_by_name(name)
     assert created is not None
@@ -103,7 +103,7 @@ def set_experiment_tags(store: tuple[MlflowClient, str], tags: dict[str, str]) -
 def _writes(
     method: Callable[Concatenate["TrackedRun", _Arguments], None],
 ) -> Callable[Concatenate["TrackedRun", _Arguments], None]:
-    """Let a method finish before an interruption, and report the store's errors in one line."""
+    """Delay interruptions until a method has finished, and report store errors in one line."""
 
     @functools.wraps(method)
     def writing(run: "TrackedRun", /, *arguments: _Arguments.args, **named: _Arguments.kwargs) -> None:
@@ -116,7 +116,7 @@ def _writes(
 class TrackedRun:
     """One MLflow run. As a context manager it always ends the run: as KILLED if an interruption cuts it short.
 
-    It leaves passwords out of all that it writes. It names run id, timestamps and steps in each call, because MLflow's
+    It removes passwords from everything it writes. Each call names run id, timestamps and steps, because MLflow's
     fluent API would change global state.
 
     Every method raises UserError if the store cannot be written.
@@ -125,14 +125,14 @@ class TrackedRun:
     def __init__(
         self, store: tuple[MlflowClient, str], name: str, tags: dict[str, str], at: int | None = None, run_id: str = ""
     ) -> None:
-        """Create the run, or go on with one that exists.
+        """Create the run, or continue an existing one.
 
         Args:
-            store: what `open_store` returned.
-            name: of the run.
+            store: the result of `open_store`.
+            name: the run's name.
             tags: its first tags.
-            at: when it started, in milliseconds since the epoch (default: now).
-            run_id: of the run that exists already.
+            at: its start, in milliseconds since the Unix epoch (default: now).
+            run_id: the id of an existing run to continue.
         """
         self._client, self.experiment_id = store
         self.uri = self._client.tracking_uri
@@ -163,7 +163,7 @@ class TrackedRun:
         if error is None:
             self.end("FINISHED")
             return
-        with contextlib.suppress(UserError):  # a store that fails now, too: the first error is the one to report
+        with contextlib.suppress(UserError):  # if the store fails now, too, report the first error
             if isinstance(error, Exception):
                 self.fail(f"{type(error).__name__}: {error}")
             else:
@@ -171,7 +171,7 @@ class TrackedRun:
 
     @_writes
     def params(self, params: dict[str, str]) -> None:
-        """Log the settings, under their dotted keys."""
+        """Log the settings under their dotted keys."""
         entities = [Param(key, value) for key, value in _cleaned(params).items()]
         for start in range(0, len(entities), _PARAMS_PER_CALL):
             self._client.log_batch(self.run_id, params=entities[start : start + _PARAMS_PER_CALL])
@@ -183,19 +183,19 @@ class TrackedRun:
 
     @_writes
     def metrics(self, metrics: dict[str, float], step: int = 0, at: int | None = None) -> None:
-        """Log metrics, NaN included; a database keeps an infinite value as the largest finite one.
+        """Log metrics, NaN included; a database stores an infinite value as the largest finite one.
 
         Args:
             metrics: value by name.
             step: the epoch, counted from 1; 0 for the metrics of the whole run.
-            at: when they were measured, in milliseconds since the epoch (default: now).
+            at: when they were measured, in milliseconds since the Unix epoch (default: now).
         """
         at = milliseconds() if at is None else at
         self._client.log_batch(self.run_id, [Metric(key, float(value), at, step) for key, value in metrics.items()])
 
     @_writes
     def dataset(self, data: PreparedData) -> None:
-        """Name the data set as the run's input; its digest was computed when it was prepared."""
+        """Log the data set as the run's input, with the digest computed at its preparation."""
         dataset = Dataset(
             name=without_credentials(data.name),
             digest=data.digest[:_DIGEST_LENGTH],
@@ -207,7 +207,7 @@ class TrackedRun:
 
     @_writes
     def artifact(self, path: Path) -> None:
-        """Keep a file or a folder; a text file without passwords."""
+        """Store a file or a folder; passwords are removed from a text file."""
         text = _text(path)
         if text is not None and without_credentials(text) != text:
             self._client.log_text(self.run_id, without_credentials(text), path.name)
@@ -216,24 +216,24 @@ class TrackedRun:
 
     @_writes
     def text(self, text: str, name: str) -> None:
-        """Keep a text under a file name."""
+        """Store a text under a file name."""
         self._client.log_text(self.run_id, without_credentials(text), name)
 
     @_writes
     def fail(self, reason: str) -> None:
-        """End the run as FAILED, the first line of the reason in its tag."""
+        """End the run as FAILED, with the first line of the reason in its tag."""
         self.tags({Tag.FAILURE: reason.splitlines()[0] if reason else "unknown"})
         self.end("FAILED")
 
     @_writes
     def end(self, status: str, at: int | None = None) -> None:
-        """End the run as FINISHED, FAILED or KILLED; `at` is when, in milliseconds since the epoch (default: now)."""
+        """End the run as FINISHED, FAILED or KILLED, `at` milliseconds since the Unix epoch (default: now)."""
         self._client.set_terminated(self.run_id, status, end_time=at)
         self._ended = True
 
 
 def milliseconds() -> int:
-    """Return the time, in milliseconds since the epoch, as MLflow keeps it."""
+    """Return the time in milliseconds since the Unix epoch, as MLflow stores it."""
     return int(time.time() * 1000)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LIGHT_MODE = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # else the server and its pages report how they are used
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # else the server and its pages send usage reports
 }
 _START_SECONDS = 120
 _POLL_SECONDS = 0.2
@@ -37,14 +37,14 @@ _LAST_PORT = 65535
 
 @dataclass(frozen=True)
 class Store:
-    """An open store, and the experiment in it that is shown."""
+    """An open store, and the experiment to show."""
 
     uri: str
     client: "MlflowClient"
     experiment_id: str
 
     def sweep(self, named: str | None) -> str | None:
-        """Return the sweep to show: the named one, else the last, or None if there is none yet.
+        """Return the sweep to show: the named one, by default the last; None if there is none yet.
 
         Raises:
             UserError: no run belongs to the named sweep.
@@ -57,14 +57,14 @@ class Store:
             return sweeps[0] if sweeps else None
         if named not in sweeps and not (re.fullmatch(r"[\w.-]+", named) and self._has(named)):
             last = ", ".join(sweeps[:3]) or "none"
-            raise UserError(f"--sweep {named}: no run of {self.uri} belongs to it; the last sweeps are: {last}")
+            raise UserError(f"--sweep {named}: {self.uri} has no run of this sweep; the last sweeps are: {last}")
         return named
 
     def _has(self, sweep: str) -> bool:
         return bool(self.client.search_runs([self.experiment_id], f"tags.{Tag.SWEEP} = '{sweep}'", max_results=1))
 
     def is_served_at(self, server: str) -> bool:
-        """Return whether an MLflow server at that address holds this very experiment and its newest run."""
+        """Return whether an MLflow server at this address holds this same experiment and its newest run."""
         experiment = self.client.get_experiment(self.experiment_id)
         api = f"{server}/api/2.0/mlflow"
         try:
@@ -85,10 +85,10 @@ def _ask(url: str) -> bytes:
 
 @contextlib.contextmanager
 def serving(store: Store, port: int = pages.PORT) -> Iterator[tuple[str, "subprocess.Popen[bytes] | None"]]:
-    """Yield the address of a server of the store, and its process if it was started here; that ends with the block.
+    """Yield the address of a server of the store, and its process if started here; the process ends with the block.
 
-    A store that is a server itself, and a server of the store that is already running on the port, are used as they
-    are. If another program uses the port, or the port is 0, a free one is chosen.
+    If the store is a server, or a server of the store already runs on the port, that server is used. If another program
+    uses the port, or the port is 0, a free port is chosen.
 
     Raises:
         UserError: the port is not between 0 and 65535, or the server does not start.
@@ -130,9 +130,9 @@ def _free_port() -> int:
 
 
 def _start(uri: str, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    """Start a server with one worker process and no job runner: up in seconds, in half a GB."""
+    """Start a server with one worker process and no job runner: it starts in seconds and takes half a GB."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", pages.HOST, "--port", str(port), "--workers", "1"]
-    # Not as an argument: the address may hold a password, and every user of the machine can read command lines.
+    # Not as an argument: the address may contain a password, and every user of the machine can read command lines.
     variables = os.environ | _LIGHT_MODE | {"MLFLOW_BACKEND_STORE_URI": uri}
     return subprocess.Popen(command, env=variables, stdout=log, stderr=log)
 
@@ -145,7 +145,7 @@ def _await(server: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -> N
             return
         time.sleep(_POLL_SECONDS)
     raise UserError(
-        f"MLflow's server did not start on {server} within {_START_SECONDS} seconds; its last words: {_last_line(log)}"
+        f"MLflow's server did not start on {server} within {_START_SECONDS} seconds; its last line: {_last_line(log)}"
     )
 
 
@@ -196,11 +196,11 @@ def _run(options: argparse.Namespace) -> None:
         print(
             f"the runs of sweep {sweep} are compared at"
             if sweep
-            else "it holds no sweep yet; its runs will be listed at"
+            else "the store has no sweep yet; its runs will be listed at"
         )
         print(page, flush=True)
         if options.open and not webbrowser.open(page):
-            print("no web browser was found: open the address yourself", flush=True)
+            print("no web browser found: open the address yourself", flush=True)
         if process:
             status = process.wait()
             raise UserError(f"MLflow's server on {server} ended by itself, with exit status {status}")

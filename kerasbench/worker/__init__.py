@@ -1,1 +1,1 @@
-"""What runs inside a backend's environment: Python 3.6 and later, only the standard library, NumPy and Keras."""
+"""The code that runs inside a backend's environment: Python 3.6+, only the standard library, NumPy and Keras."""

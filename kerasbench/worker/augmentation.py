@@ -1,4 +1,4 @@
-"""Shifts and flips images in NumPy, so that every backend trains on the same ones."""
+"""Shifts and flips images in NumPy, so that every backend trains on the same images."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ import numpy as np
 
 Array = Any  # a NumPy array
 MAX_SHIFT = 0.1  # of the height and of the width, as in Keras 2's examples/cifar10_cnn.py
-_BLOCK = 2000  # images at a time, for memory's sake
+_BLOCK = 2000  # images at a time, to limit memory use
 
 
 def shift_and_flip(images: Array, random: Any) -> Array:
     """Return (n, height, width, channels) images, each shifted by up to a tenth either way and half of them mirrored.
 
-    Shifts are whole pixels, and what comes in at an edge repeats it. Keras' generator shifts by fractions of a pixel
-    and interpolates; its other steps are these.
+    Shifts are whole pixels; new pixels repeat the image's edge. Keras' generator differs in one point: it shifts by
+    fractions of a pixel and interpolates.
 
     Args:
-        images: of any type, which the result has, too.
-        random: a RandomState; how far it is drawn from does not depend on the images.
+        images: any dtype; the result has the same dtype.
+        random: a RandomState; the number of draws does not depend on the pixel values.
     """
     count, height, width = images.shape[:3]
     reach_y, reach_x = int(MAX_SHIFT * height), int(MAX_SHIFT * width)

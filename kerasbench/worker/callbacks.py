@@ -8,19 +8,19 @@ from kerasbench.worker import protocol
 from kerasbench.worker.framework import Framework
 from kerasbench.worker.order import Order
 
-HAS_TEST_HOOKS = hasattr(Callback, "on_test_begin")  # Keras 2.2 announces no validation to a callback
+HAS_TEST_HOOKS = hasattr(Callback, "on_test_begin")  # Keras 2.2 does not notify callbacks of validation
 
 
 class EpochReporter(Callback):
-    """Times each epoch's training apart from its validation, and sends both with the epoch's results.
+    """Times each epoch's training and validation separately, and sends both with the epoch's results.
 
-    It overrides no batch hook of training: such a hook would make Keras 3 wait for the device after every batch on JAX
-    and PyTorch. The epoch's training ends when its validation begins and the device has done all its work, the update
-    of the last batch included. The first epoch begins where `fit` is called, because Theano and CNTK compile there,
-    before any hook, what other backends compile in the first batch. Under Keras 2.2 the callback validates by itself.
+    It overrides no training batch hook: such a hook would make Keras 3 wait for the device after every batch on JAX
+    and PyTorch. An epoch's training ends when validation begins and the device has finished all its work, including
+    the last batch's update. The first epoch begins at the call of `fit`, because Theano and CNTK compile there, before
+    any hook; other backends compile in the first batch. Under Keras 2.2 the callback runs the validation itself.
 
     Attributes:
-        between_epochs: the seconds that preparing the epoch's examples took before its clock started, by metric name.
+        between_epochs: seconds spent preparing the epoch's examples before its clock started, by metric name.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class EpochReporter(Callback):
         """Report to a channel.
 
         Args:
-            channel: where the events go.
-            framework: it is waited for before a clock is read.
-            order: it advances at the beginning of each epoch.
-            validation: inputs, labels and batch size, for a Keras without test hooks.
+            channel: receives the events.
+            framework: synchronized before each clock reading.
+            order: advances at the beginning of each epoch.
+            validation: inputs, labels and batch size, for Keras versions without test hooks.
         """
         super(EpochReporter, self).__init__()
         self._channel = channel
@@ -43,26 +43,26 @@ class EpochReporter(Callback):
         self._started_at = self._ended_at = self._validated_at = 0.0
 
     def start(self) -> None:
-        """Start the clock of an epoch."""
+        """Start an epoch's clock."""
         self._started_at = protocol.now()
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Draw the epoch's order, and start the clock of every epoch but the first, which `start` has started."""
+        """Draw the epoch's order and start its clock; `start` has already started the first epoch's."""
         if epoch > 0:
             self.start()
         self._order.advance()
 
     def on_test_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Stop the clock of training: its validation begins."""
+        """Stop the training clock: validation begins."""
         self._framework.wait(self.model)
         self._ended_at = protocol.now()
 
     def on_test_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Stop the clock of validation."""
+        """Stop the validation clock."""
         self._validated_at = protocol.now()
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Report. `epoch` is counted from 0."""
+        """Send the epoch's results; `epoch` counts from 0."""
         assert logs is not None
         results = {name.replace("acc", "accuracy") if name.endswith("acc") else name: logs[name] for name in logs}
         if not HAS_TEST_HOOKS:

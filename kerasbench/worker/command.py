@@ -1,6 +1,6 @@
-"""What a worker does: one task on the backend that KERAS_BACKEND names.
+"""The worker's main program: it performs one task on the backend that KERAS_BACKEND names.
 
-Imports Keras before it reads the request, so that the slow import goes on while the driver prepares the data.
+It imports Keras before it reads the request, so that the slow import runs while the driver prepares the data.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from kerasbench.worker.reason import one_line
 
 
 def description(started_at: float, import_seconds: float) -> Dict[str, Any]:
-    """Return what is running here: versions, when the interpreter was up, and how long the imports took."""
+    """Return the versions in use, when the interpreter had started, and how long the imports took."""
     import keras
 
     framework = importlib.import_module(os.environ["KERAS_BACKEND"])
@@ -31,10 +31,10 @@ def description(started_at: float, import_seconds: float) -> Dict[str, Any]:
 
 
 def listen(driver: BinaryIO, go: threading.Event) -> None:
-    """Set `go` when the driver says so; end this process at once when it is gone, however it went: its pipe closes."""
+    """Set `go` when the driver sends GO; exit at once when the pipe closes, because the driver has ended."""
 
     def wait() -> None:
-        for _ in driver:  # GO is all that it says after the request
+        for _ in driver:  # after the request, the driver sends only GO
             go.set()
         os._exit(1)
 
@@ -42,7 +42,7 @@ def listen(driver: BinaryIO, go: threading.Event) -> None:
 
 
 def do(request: Dict[str, Any], channel: protocol.Channel) -> None:
-    """Do what is asked; each task is imported only now, for it imports Keras."""
+    """Perform the requested task. The tasks are imported here because they import Keras."""
     from kerasbench.worker import parity, training
 
     tasks = {protocol.TRAIN: training.train, protocol.PARITY: parity.losses, protocol.OUTPUTS: parity.outputs}
@@ -50,10 +50,10 @@ def do(request: Dict[str, Any], channel: protocol.Channel) -> None:
 
 
 def main(descriptor: int) -> int:
-    """Announce the framework, read the request, perform it. Without a request, stop after the announcement.
+    """Announce the framework, read the request and perform it. Without a request, stop after the announcement.
 
     Args:
-        descriptor: of the pipe that events are written to.
+        descriptor: file descriptor of the pipe for events.
     """
     os.set_inheritable(descriptor, False)
     channel = protocol.Channel(os.fdopen(descriptor, "wb"))

@@ -1,4 +1,4 @@
-"""Reads the prepared data set: one .npz for all backends, the same bytes for each."""
+"""Reads the prepared data set: one .npz file, the same bytes for every backend."""
 
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from kerasbench.worker.augmentation import shift_and_flip
 
-Array = Any  # a NumPy array; NumPy has no types of its own under Python 3.6
+Array = Any  # a NumPy array; NumPy has no type annotations under Python 3.6
 
 
 class Split(object):
-    """The inputs (a list of arrays, one for each input of the model) and one-hot labels of one part of the data."""
+    """One part of the data: the inputs (a list of arrays, one for each model input) and the one-hot labels."""
 
     def __init__(self, inputs: List[Array], labels: Array, channels_first: bool = False) -> None:
         self.inputs = inputs
@@ -29,7 +29,7 @@ class Split(object):
         return Split(inputs, self.labels, self._channels_first)
 
     def repeated(self, times: int) -> "Split":
-        """Return the examples again and again."""
+        """Return the examples, repeated so many times."""
         tiled = [np.tile(array, (times,) + (1,) * (array.ndim - 1)) for array in [*self.inputs, self.labels]]
         return Split(tiled[:-1], tiled[-1], self._channels_first)
 
@@ -39,15 +39,15 @@ class Split(object):
 
     @property
     def x(self) -> Any:
-        """The inputs as `fit` wants them: an array for a model of one input, else a list."""
+        """The inputs as `fit` expects them: an array for a model with one input, else a list."""
         return self.inputs[0] if len(self.inputs) == 1 else self.inputs
 
 
 def load(spec: Dict[str, Any]) -> Tuple[Split, Split]:
     """Return the training and the test split that a request's `data` names.
 
-    Images, kept as bytes with their channels last, become float32 in [0, 1], with their channels where the request
-    wants them; labels become one-hot rows of float32.
+    Images, stored as bytes with channels last, become float32 in [0, 1], channels first if the request says so.
+    Labels become one-hot float32 rows.
     """
     with np.load(spec["path"]) as arrays:
         return _split(arrays, "train", spec), _split(arrays, "test", spec)
@@ -65,6 +65,6 @@ def _split(arrays: Any, part: str, spec: Dict[str, Any]) -> Split:
 def _scaled(array: Array) -> Array:
     if array.dtype == np.uint8:
         scaled = array.astype(np.float32)
-        scaled /= np.float32(255)  # in place: a large set is held once
+        scaled /= np.float32(255)  # in place, to hold a large data set in memory only once
         return scaled
     return array

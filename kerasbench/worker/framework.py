@@ -1,4 +1,4 @@
-"""Puts the settings that decide speed in force, and reads back what the running framework has."""
+"""Applies the settings that affect speed, and reads back those in force in the running framework."""
 
 import importlib
 from typing import Any, Dict
@@ -11,19 +11,19 @@ from kerasbench.worker.dataset import Split
 from kerasbench.worker.optimizers import KERAS
 from kerasbench.worker.order import Order, reordered
 
-# What Keras itself is told when a model is compiled.
+# Settings that Keras itself takes as arguments of `Model.compile`.
 _OF_COMPILE = ("jit_compile", "steps_per_execution")
 
 
 class Framework(object):
-    """The backend's framework, through its module in `kerasbench.worker.frameworks`, under the request's settings."""
+    """The backend's framework under the request's settings, used through `kerasbench.worker.frameworks`."""
 
     def __init__(self, module: str, settings: Dict[str, Any]) -> None:
         self._module = importlib.import_module("kerasbench.worker.frameworks." + module)
         self._settings = settings
 
     def configure(self) -> None:
-        """Put in force what can only be said after the import: before anything is built."""
+        """Apply the settings that need the imported framework; call this before anything is built."""
         self._module.configure(self._settings)
         if self._settings["image_layout"] is not None:
             backend.set_image_data_format(self._settings["image_layout"])
@@ -31,13 +31,13 @@ class Framework(object):
             keras.config.set_dtype_policy(self._settings["precision"])
 
     def compile_arguments(self) -> Dict[str, Any]:
-        """Return what `Model.compile` is told; nothing where Keras' own default is to stay."""
+        """Return arguments for `Model.compile`, without those that keep Keras' default."""
         if KERAS < (3, 0):
-            return {}  # Keras 2 has no such arguments; its frameworks are told by themselves
+            return {}  # Keras 2 has no such arguments; `configure` sets its frameworks directly
         return {name: self._settings[name] for name in _OF_COMPILE if self._settings[name] is not None}
 
     def examples(self, split: Split, order: Order, batch_size: int) -> Dict[str, Any]:
-        """Return what `fit` is given, so that each epoch has the order's permutation of the examples."""
+        """Return the data arguments of `fit`, which make each epoch use the order's current permutation."""
         if hasattr(self._module, "examples"):
             return {"x": self._module.examples(split, order, batch_size)}
         arrays = reordered(split, order)
@@ -45,11 +45,11 @@ class Framework(object):
         return {"x": x, "y": arrays[-1], "batch_size": batch_size, "shuffle": False}
 
     def wait(self, model: Any) -> None:
-        """Return when the device has done all that it was asked."""
+        """Return when the device has finished all its work."""
         self._module.wait(model)
 
     def in_force(self, model: Any) -> Dict[str, str]:
-        """Return the settings as the framework and Keras have them, and what else decides speed, as text."""
+        """Return the settings in force in the framework and Keras, and what else affects speed, as text."""
         found = {
             "image_layout": backend.image_data_format(),
             "precision": keras.config.dtype_policy().name if KERAS >= (3, 0) else backend.floatx(),

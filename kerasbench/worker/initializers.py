@@ -1,7 +1,7 @@
-"""Initial weights drawn in NumPy, by layer name, so that every backend can start from the same ones.
+"""Initial weights drawn in NumPy, by layer name, so that every backend can start from the same weights.
 
-The distributions are those that the Keras examples name by default, the formulas those of Keras' own initializers.
-NumPy's RandomState gives the same numbers in every release. This module needs no Keras: the driver draws from it, too.
+The distributions are the defaults of the Keras examples; the formulas are those of Keras' initializers. NumPy's
+RandomState gives the same numbers in every release. This module does not import Keras: the driver uses it, too.
 """
 
 import zlib
@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 
-Array = Any  # a NumPy array; NumPy has no types of its own under Python 3.6
+Array = Any  # a NumPy array; NumPy has no type annotations under Python 3.6
 
 
 def glorot_uniform(random: Any, shape: Sequence[int]) -> Array:
@@ -45,7 +45,7 @@ def unit_forget_bias(random: Any, shape: Sequence[int]) -> Array:
     return bias
 
 
-# The weights of each kind of layer, in the order of its get_weights(), which no Keras version changed.
+# The weights of each layer class, in the order of its get_weights(), which is the same in all Keras versions.
 _INITIALIZERS: Dict[str, List[Callable[[Any, Sequence[int]], Array]]] = {
     "Dense": [glorot_uniform, zeros],
     "Conv2D": [glorot_uniform, zeros],
@@ -57,17 +57,17 @@ _INITIALIZERS: Dict[str, List[Callable[[Any, Sequence[int]], Array]]] = {
 def draw(seed: int, layer_name: str, layer_class: str, shapes: Sequence[Sequence[int]]) -> List[Array]:
     """Return a layer's initial weights as float32, in the order of its get_weights().
 
-    They depend on the seed and the layer's name only, not on the layers before it.
+    They depend only on the seed and the layer's name, not on the layers before it.
 
     Raises:
-        ValueError: nothing is known of this class of layers, or it has another number of weights.
+        ValueError: this layer class is unknown, or has a different number of weights.
     """
     random = np.random.RandomState(zlib.crc32("{}/{}".format(seed, layer_name).encode("utf-8")))
     initializers = _INITIALIZERS.get(layer_class)
     if initializers is None:
         raise ValueError(
-            "layer {}: no shared initial weights are known of a {}; add them to kerasbench/worker/initializers.py, "
-            "or say trainer.init=native".format(layer_name, layer_class)
+            "layer {}: no shared initial weights are known of a {}; add them in kerasbench/worker/initializers.py, "
+            "or set trainer.init=native".format(layer_name, layer_class)
         )
     if len(initializers) != len(shapes):
         raise ValueError("{} has {} weights, not {}".format(layer_name, len(shapes), len(initializers)))

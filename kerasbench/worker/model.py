@@ -1,4 +1,4 @@
-"""Builds what a request describes: the data, the compiled model, its initial weights."""
+"""Prepares the backend and builds the compiled model that a request describes, with its initial weights."""
 
 import importlib
 import random
@@ -12,7 +12,7 @@ from kerasbench.worker.framework import Framework
 
 
 def prepare_backend(request: Dict[str, Any]) -> Framework:
-    """Put the settings in force and the backend's known defects right, and seed it: before anything is built."""
+    """Apply the settings and the backend's fixes, and seed it; call this before anything is built."""
     framework = Framework(request["framework"], request["settings"])
     framework.configure()
     for fix in request["fixes"]:
@@ -22,9 +22,9 @@ def prepare_backend(request: Dict[str, Any]) -> Framework:
 
 
 def seed_everything(seed: int, seed_function: str) -> None:
-    """Seed Python, NumPy, and the backend, by the function whose dotted name its configuration gives.
+    """Seed Python, NumPy and the backend, the last with the function that its configuration names (dotted).
 
-    What a framework draws by itself, dropout for one, then follows from the seed.
+    The framework's own random draws, such as dropout, then follow from the seed.
     """
     random.seed(seed)
     np.random.seed(seed)

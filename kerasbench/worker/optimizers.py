@@ -1,4 +1,4 @@
-"""Builds the same optimizer on Keras 2.2, 2.3 and 3, with nothing left to a default that differs between them."""
+"""Builds the same optimizer on Keras 2.2, 2.3 and 3, without relying on defaults that differ between them."""
 
 from typing import Any, Dict
 
@@ -11,8 +11,8 @@ def build(spec: Dict[str, Any]) -> Any:
     """Return the optimizer that a request's `optimizer` describes.
 
     `decay` is Keras 2's: the learning rate at update n (from 0) is learning_rate / (1 + decay * n).
-    RMSprop divides by sqrt(v + epsilon^2) everywhere: it has the floor of Keras 2's sqrt(v) + epsilon, from which it
-    differs only where sqrt(v) is not much larger than epsilon, and is what Keras 3 computes when given epsilon^2.
+    RMSprop divides by sqrt(v + epsilon^2) on every backend. Keras 3 computes this when given epsilon^2. It has the same
+    floor as Keras 2's sqrt(v) + epsilon, and differs from it only where sqrt(v) is not much larger than epsilon.
     """
     settings = {key: value for key, value in spec.items() if value is not None}
     name = settings.pop("class_name")

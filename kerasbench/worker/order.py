@@ -1,7 +1,7 @@
-"""One order of the examples for all backends, in one call of `fit`: a new permutation for each epoch, without a copy.
+"""Shuffles the examples alike on all backends, within one call of `fit`: a new permutation per epoch, without a copy.
 
-Every Keras would shuffle by a random generator of its framework's. Here NumPy draws the permutation of each epoch, and
-the data are read through it, batch by batch, as Keras itself does when it shuffles.
+Keras would shuffle with the framework's own random generator. Here NumPy draws each epoch's permutation, and the data
+are read through it, batch by batch, as Keras does when it shuffles.
 """
 
 from typing import Any, List
@@ -17,21 +17,21 @@ class Order(object):
     """The permutation of the current epoch.
 
     Attributes:
-        current: (examples,) positions in the data; as they lie, before the first epoch.
+        current: (examples,) positions in the data; in stored order before the first epoch.
     """
 
     def __init__(self, count: int, seed: int) -> None:
-        """Draw for so many examples; equal seeds give equal orders."""
+        """Shuffle `count` examples; equal seeds give equal orders."""
         self.current = np.arange(count)
         self.random = np.random.RandomState(seed)
 
     def advance(self) -> None:
-        """Draw the next epoch's."""
+        """Draw the next epoch's permutation."""
         self.current = self.random.permutation(len(self.current))
 
 
-class Reordered(np.ndarray):  # Keras wants an array
-    """An array that gives its examples in the current order: `fit` with `shuffle=False` reads it by batches."""
+class Reordered(np.ndarray):  # Keras expects an array
+    """An array that returns its examples in the current order; `fit` with `shuffle=False` reads it batch by batch."""
 
     order: Any = None
 
@@ -46,7 +46,7 @@ class Reordered(np.ndarray):  # Keras wants an array
         self.order = getattr(original, "order", None)
 
     def __getitem__(self, key: Any) -> Array:
-        """Return the examples at some places of the current order, as a plain array."""
+        """Return the examples at the given positions of the current order, as a plain array."""
         plain = self.view(np.ndarray)
         return plain[key] if self.order is None else plain[self.order.current[key]]
 

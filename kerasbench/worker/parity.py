@@ -1,4 +1,4 @@
-"""What shows whether a backend computes the same network: the losses of a few steps, and every layer's output."""
+"""Data that show whether a backend computes the same network: the losses of a few steps, and every layer's output."""
 
 from typing import Any, Dict
 
@@ -10,7 +10,7 @@ from kerasbench.worker.model import build, prepare_backend
 
 
 def losses(request: Dict[str, Any], channel: protocol.Channel) -> None:
-    """Train for some steps on successive batches, and send the loss of each, taken before the step's update."""
+    """Train for some steps on successive batches, and send each step's loss, computed before its update."""
     framework = prepare_backend(request)
     training, _ = dataset.load(request["data"])
     model = build(request, training, framework)
@@ -19,7 +19,7 @@ def losses(request: Dict[str, Any], channel: protocol.Channel) -> None:
     for step in range(request["steps"]):
         batch = training.part(step * size, (step + 1) * size)
         if hasattr(model, "reset_metrics"):
-            model.reset_metrics()  # Keras 3 gives the mean over all batches since the last reset
+            model.reset_metrics()  # Keras 3 returns the mean over all batches since the last reset
         found.append(float(model.train_on_batch(batch.x, batch.labels)))
     channel.send(protocol.LOSSES, losses=found)
 
@@ -31,10 +31,10 @@ def outputs(request: Dict[str, Any], channel: protocol.Channel) -> None:
     model = build(request, training, framework)
     layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
     inspected = Model(inputs=model.inputs, outputs=[layer.output for layer in layers])
-    inspected.compile(loss="mse", optimizer="sgd")  # keras-mxnet predicts only then
+    inspected.compile(loss="mse", optimizer="sgd")  # keras-mxnet predicts only with a compiled model
     batch = training.part(0, request["batch_size"])
     predictions = inspected.predict(batch.x, batch_size=request["batch_size"])
-    if request["data"]["channels_first"]:  # images are compared with their channels last
+    if request["data"]["channels_first"]:  # images are compared in channels-last layout
         predictions = [np.moveaxis(array, 1, 3) if array.ndim == 4 else array for array in predictions]
     np.savez(request["path"], **{layer.name: array for layer, array in zip(layers, predictions)})
     channel.send(protocol.OUTPUTS, layers=[layer.name for layer in layers])

@@ -1,10 +1,10 @@
-"""What the driver and the worker say to each other: JSON objects, one a line, each with the protocol's version.
+"""The messages between driver and worker: JSON objects, one per line, each with the protocol's version.
 
-The driver writes one request to the worker's standard input; its kind is the task. A worker that is to train loads and
-builds, and begins when the driver says GO, which has preparations of its own. The worker writes events to a pipe of its
-own, whose descriptor it is given, so that nothing that a framework prints can be taken for an event.
+The driver writes one request to the worker's standard input; its kind is the task. For training, the worker loads the
+data, builds the model, and begins when the driver, after its own preparations, sends GO. The worker writes events to a
+separate pipe, whose descriptor it receives, so that a framework's output cannot be mistaken for an event.
 
-Every time in a message is one of `now`.
+Every time in a message comes from `now`.
 """
 
 import json
@@ -15,24 +15,24 @@ from typing import Any, BinaryIO, Dict
 VERSION = 4
 
 TRAIN = "train"  # request: train for all epochs
-PARITY = "parity"  # request: a few steps of plain SGD without dropout, for their losses
+PARITY = "parity"  # request: the losses of a few steps of plain SGD without dropout
 GO = "go"  # after the request to train: begin
-OUTPUTS = "outputs"  # request: every layer's output for the first batch; event: they are in the file it named
+OUTPUTS = "outputs"  # request: every layer's output for the first batch; event: they are in the requested file
 
-READY = "ready"  # Keras and its backend are imported; carries what `description` in __main__.py returns
+READY = "ready"  # Keras and its backend are imported; carries what `description` in command.py returns
 BUILT = "built"  # the model is compiled; carries load_ and build_seconds, parameters, examples (of an epoch)
 PROBED = "probed"  # carries parity_probe_loss (initial weights, first examples), probe_seconds, and in_force (texts)
 EPOCH = "epoch"  # an epoch and its validation are over; carries what callbacks.py measures
-LOSSES = "losses"  # the answer to PARITY; carries losses, one for each step
-FINISHED = "finished"  # all epochs are over; carries ended_at, peak_rss_mib, idle_seconds (of waiting for the driver)
+LOSSES = "losses"  # the answer to PARITY; carries losses, one per step
+FINISHED = "finished"  # all epochs are over; carries ended_at, peak_rss_mib, idle_seconds (waiting for the driver)
 FAILED = "failed"  # the worker gives up; carries reason, one line
 
 
 def now() -> float:
-    """Return the time in seconds, from a start that means nothing: for differences only.
+    """Return a time in seconds whose zero is arbitrary: use only differences.
 
-    Nobody can set this clock, and it is the same in all processes of a machine (Python's documentation of
-    `time.monotonic`: "always available and always system-wide", since 3.5), the driver and its workers among them.
+    This clock cannot be set, and it is the same for the driver and its workers: `time.monotonic` is "always available
+    and always system-wide" since 3.5 (Python's documentation).
     """
     return time.monotonic()
 
@@ -46,7 +46,7 @@ def decode(line: bytes) -> Dict[str, Any]:
     """Return the message that a line holds.
 
     Raises:
-        ValueError: the line is no message, or one of another version.
+        ValueError: the line is no message, or has another protocol version.
     """
     message = json.loads(line.decode("utf-8"))
     if not isinstance(message, dict):
@@ -59,10 +59,10 @@ def decode(line: bytes) -> Dict[str, Any]:
 
 
 class Channel(object):
-    """The worker's end of the pipe that carries its events, and the driver's leave to begin.
+    """The worker's end of the event pipe, and the driver's signal to begin.
 
     Attributes:
-        go: set when the driver has said GO.
+        go: set when the driver has sent GO.
         idle_seconds: how long the worker has waited for the driver so far.
     """
 
@@ -72,12 +72,12 @@ class Channel(object):
         self.idle_seconds = 0.0
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Write one event; it is on its way when this returns."""
+        """Write one event and flush it."""
         self._stream.write(encode(kind, **fields))
         self._stream.flush()
 
     def await_go(self) -> None:
-        """Wait until the driver says GO."""
+        """Wait until the driver sends GO."""
         asked = now()
         self.go.wait()
         self.idle_seconds += now() - asked

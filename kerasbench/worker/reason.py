@@ -1,4 +1,4 @@
-"""Why something failed, in one line: a framework's message may have fifty, and the first of them is often a heading."""
+"""Reduces an error to one line: a framework's message may have fifty lines, and the first is often a heading."""
 
 import re
 
@@ -13,31 +13,31 @@ _AFTER_THE_MESSAGE = re.compile("^(Stack trace|Traceback|\\[CALL STACK\\]|-{10})
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception's type and the line of its message that tells most."""
+    """Return an exception's type and the most informative line of its message."""
     kind = type(error).__name__
     line = _telling_line(str(error))
     return line if line.startswith(kind + ":") else "{}: {}".format(kind, line)
 
 
 def _telling_line(message: str) -> str:
-    # Keras 3 prints the error of a layer in bold, between "Exception encountered when calling ..." and its arguments.
+    # Keras 3 prints a layer's error in bold, between "Exception encountered when calling ..." and its arguments.
     bold = _BOLD.search(message)
     if bold and bold.group(1).strip():
         return _shortened(bold.group(1))
     lines = [line.strip() for line in _COLOUR.sub("", message).splitlines() if line.strip()]
     if not lines:
         return "(no message)"
-    for pattern in (_CHECK_FAILED, _ERROR, _LOGGED):  # MXNet's and TensorFlow's; a nested traceback's last; MXNet's
+    for pattern in (_CHECK_FAILED, _ERROR, _LOGGED):  # MXNet and TensorFlow; a nested traceback's last line; MXNet
         found = [line for line in lines if pattern.search(line)]
         if found:
             return _shortened(found[0 if pattern is _CHECK_FAILED else -1])
     for place, line in enumerate(lines[1:]):
-        if line.startswith(_GRAPH_NODE):  # TensorFlow names the graph's node below the error
+        if line.startswith(_GRAPH_NODE):  # TensorFlow prints the graph node below the error
             return _shortened(lines[place])
     for line in lines:
         if _AFTER_THE_MESSAGE.match(line):
             break
-        if not line.endswith(":"):  # else a heading
+        if not line.endswith(":"):  # a heading ends with a colon
             return _shortened(line)
     return _shortened(lines[0])
 

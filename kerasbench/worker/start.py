@@ -1,7 +1,8 @@
 """Start the worker in a backend's environment: `python start.py PROJECT_FOLDER EVENTS_DESCRIPTOR`.
 
-The worker must see `kerasbench.worker` and the project's `models`, and nothing else of where this package is installed:
-beside it may be the driver's own packages, for another Python. So neither its folder nor the current one is searched.
+The worker must import `kerasbench.worker` and the project's `models`, and nothing else from where this package is
+installed: the driver's packages there may be for another Python. So neither this folder nor the current one is
+searched.
 """
 
 import os
@@ -10,7 +11,7 @@ import types
 
 
 def main() -> int:
-    """Make `kerasbench` and the project's folder importable, and run the worker."""
+    """Make `kerasbench` and the project's folder importable, then run the worker."""
     sys.path[0] = sys.argv[1]  # instead of this file's folder
     package = types.ModuleType("kerasbench")
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
@@ -24,5 +25,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: a framework's exit handlers can hang or crash after a good run, and nothing is left to save.
+    # Not sys.exit: a framework's exit handlers can hang or crash after a successful run, and nothing remains to save.
     os._exit(code)

@@ -9,14 +9,14 @@ from kerasbench.worker.memory import peak_rss_mib
 from kerasbench.worker.model import build, prepare_backend
 from kerasbench.worker.order import Order
 
-PROBE_EXAMPLES = 128  # the first of the training set, whatever the batch size: runs of several sizes can be compared
+PROBE_EXAMPLES = 128  # first examples of the training set; fixed, so that runs with different batch sizes compare
 _MOST_PROBE_BATCHES = 64
 
 
 def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
-    """Build the model, train it for all epochs, and send an event for each step.
+    """Build the model, train it for all epochs, and send an event for each stage.
 
-    It begins to train when the driver is ready, too, whose imports would disturb the clock.
+    Training begins when the driver is ready, because the driver's imports would disturb the timing.
     """
     framework = prepare_backend(request)
     watch = Stopwatch()
@@ -59,18 +59,18 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
 
 
 def spans(epochs: int, augment: bool) -> List[Tuple[int, int]]:
-    """Return which epochs each call of `fit` trains, from the first up to the last, counted from 0.
+    """Return the epochs of each call of `fit` as (first, end), counted from 0, without the end.
 
-    One call trains them all, as a user's script does, unless each epoch has images of its own.
+    One call trains all epochs, as a user's script does, unless each epoch has its own augmented images.
     """
     return [(epoch, epoch + 1) for epoch in range(epochs)] if augment else [(0, epochs)]
 
 
 def probe_loss(model: Any, training: dataset.Split, batch_size: int) -> float:
-    """Return the mean loss of the first examples, before any training, in batches of the size that training has.
+    """Return the mean loss of the first examples before any training, in batches of the training's size.
 
-    The examples are repeated until they fill whole batches, which leaves their mean as it is: a batch of another size
-    would be compiled for the probe alone. Where that takes too many batches, the last one is not whole.
+    The examples are repeated until they fill whole batches, which does not change their mean: a partial batch would be
+    compiled for the probe alone. If that takes too many batches, the last one stays partial.
     """
     probe = training.part(0, PROBE_EXAMPLES)
     times = batch_size // math.gcd(batch_size, len(probe))
@@ -81,13 +81,13 @@ def probe_loss(model: Any, training: dataset.Split, batch_size: int) -> float:
 
 
 class Stopwatch(object):
-    """Tells the seconds since it was last asked."""
+    """Measures the seconds between laps."""
 
     def __init__(self) -> None:
         self._last = protocol.now()
 
     def lap(self) -> float:
-        """Return the seconds since the last lap, or since the watch was made."""
+        """Return the seconds since the last lap, or since the watch was created."""
         now = protocol.now()
         passed, self._last = now - self._last, now
         return passed

@@ -1,4 +1,4 @@
-"""What is refused before anything starts, and what is obeyed."""
+"""The checks before a run starts: which settings are refused and which are accepted."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The colour and the marker of a backend, and the shades of its variants."""
+"""A backend's colour and marker, and the shades of its variants."""
 
 import colorsys
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""What conf/ and the command line may say."""
+"""Composing a configuration from conf/ and the command line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The studies in conf/experiment: what they sweep, and that the command line has the last word."""
+"""The studies in conf/experiment: what they sweep, and that the command line overrides them."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def _composed(*overrides: str) -> Any:
 
 
 def _jobs(study: str, *overrides: str) -> set[tuple[str, ...]]:
-    """The jobs that Hydra makes of a study and the command line's overrides, each as its sorted overrides."""
+    """Return the jobs that Hydra makes from a study and overrides, each as its sorted overrides."""
     params = _composed(study).hydra.sweeper.params
     line = [f"{key}={value}" for key, value in params.items()] + [study, *overrides]
     (batch,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(line), None)

@@ -1,6 +1,6 @@
-"""Any override of any key is obeyed or refused: never ignored, never an error that nobody documented.
+"""Any override of any key is applied or refused: never ignored, never an undocumented error.
 
-`KERASBENCH_EXAMPLES=10000` tries as many; without it, few, because composing a configuration takes long.
+`KERASBENCH_EXAMPLES=10000` tries that many; the default is few, because composing a configuration is slow.
 """
 
 import functools
@@ -47,7 +47,7 @@ def test_every_number_of_the_schema_has_a_range() -> None:
 
 
 class _Raw(str):
-    """A value in Hydra's grammar, whose meaning is Hydra's to say."""
+    """A value in Hydra's grammar, which Hydra itself interprets."""
 
 
 _text = st.text(st.characters(exclude_categories=[], exclude_characters="'\\$"), max_size=20)

@@ -1,4 +1,4 @@
-"""When two runs are the same experiment, and when they may be put in one ranking."""
+"""When two runs are the same experiment, and when they can share a ranking."""
 
 from dataclasses import replace
 

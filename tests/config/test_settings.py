@@ -1,4 +1,4 @@
-"""What decides speed: who wins, what is refused, and what the worker finds when it starts."""
+"""The settings that affect speed: their precedence, what is refused, and what the worker receives at its start."""
 
 import pytest
 

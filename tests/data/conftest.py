@@ -1,4 +1,4 @@
-"""A server of this machine in place of the data sets' own."""
+"""A local server in place of the data sets' own servers."""
 
 import threading
 from collections.abc import Iterator
@@ -13,24 +13,24 @@ from kerasbench.data.download import RemoteFile
 
 
 class Served:
-    """Serves folders, each from a server of its own, until it is closed."""
+    """Serves each folder from a server of its own, until closed."""
 
     def __init__(self) -> None:
         self._servers: list[ThreadingHTTPServer] = []
 
     def __call__(self, folder: Path) -> str:
-        """Serve the files of a folder, and return the address that their names are added to."""
+        """Serve a folder's files, and return their base address."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self._servers.append(server)
         return f"http://127.0.0.1:{server.server_port}/"
 
     def file(self, path: Path) -> RemoteFile:
-        """Serve a file, and return what a data set's module would say of it."""
+        """Serve a file, and return its description as in a data set's module."""
         return RemoteFile(path.name, f"sha256:{pooch.file_hash(str(path))}", (self(path.parent) + path.name,))
 
     def close(self) -> None:
-        """End all servers."""
+        """Stop all servers."""
         for server in self._servers:
             server.shutdown()
             server.server_close()
@@ -43,7 +43,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    """A server that ends with the test."""
+    """A server that stops at the end of the test."""
     server = Served()
     yield server
     server.close()

@@ -1,4 +1,4 @@
-"""bAbI's loader, and its stand-in, which is told by a simulation."""
+"""bAbI's loader and its stand-in, whose stories come from a simulation."""
 
 import io
 import re
@@ -70,9 +70,9 @@ def test_words_are_numbered_alphabetically_from_one_and_padded_in_front_with_zer
 
 
 def _answers(text: str) -> list[tuple[str | None, str]]:
-    """The answer that a reader of the sentences would give to each question, and the one that the file gives.
+    """Return, for each question, the answer that follows from the sentences and the answer in the file.
 
-    Written without a look at the simulation: it reads each sentence and knows who is where and who holds what.
+    It is independent of the simulation: it reads each sentence and tracks who is where and who holds what.
     """
     place: dict[str, str] = {}  # of a person, and of a thing that somebody put down
     holder: dict[str, str] = {}

@@ -31,7 +31,7 @@ def _pickled(content: object) -> bytes:
 
 
 def _batch(*first_pixel: int, label: int = 7) -> bytes:
-    """A batch of one image, black but for the pixel at row 1, column 2."""
+    """Return a batch of one image, black except for the pixel at row 1, column 2."""
     image = np.zeros((3, 32, 32), np.uint8)
     image[:, 1, 2] = first_pixel
     return _pickled({b"data": image.reshape(1, 3072), b"labels": [label]})

@@ -1,4 +1,4 @@
-"""Downloads, against a real server on this machine."""
+"""Downloads from a real local server."""
 
 import hashlib
 import threading
@@ -14,7 +14,7 @@ CONTENT = bytes(range(256)) * 4096  # 1 MiB
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT as /file, with ranges; the first `breaks` answers break off in the middle."""
+    """Serves CONTENT as /file, with ranges; the first `breaks` answers end in the middle."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

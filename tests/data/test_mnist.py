@@ -77,7 +77,7 @@ def stand_in() -> Arrays:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which the stand-in, made a second time, is kept."""
+    """A cache for the stand-in that the test makes a second time."""
     folder = tmp_path_factory.mktemp("cache")
     prepare(DataConfig(name="mnist", source=DataSource.embedded, cache=str(folder)))
     return folder

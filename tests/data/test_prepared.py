@@ -1,4 +1,4 @@
-"""Prepared data are trusted only while they, and the files that they were made from, are as they were."""
+"""Prepared data are reused only while they and their source files are unchanged."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ from kerasbench.terminal.errors import UserError
 
 
 def _write(folder: Path, level: int) -> None:
-    """Write a small set in MNIST's format, all of whose pixels have one level."""
+    """Write a small set in MNIST's format, with the same level in every pixel."""
     folder.mkdir(parents=True, exist_ok=True)
     for part, file in mnist.FILES.items():
         shape = (4, 28, 28) if part.endswith("image") else (4,)
@@ -36,7 +36,7 @@ def _fresh() -> None:
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offline: None) -> Path:
-    """A folder that holds a small set, which is the published one here."""
+    """A folder with a small set that takes the published set's place."""
     root = tmp_path / "images"
     _write(root, 7)
     _publish(root, monkeypatch)
@@ -54,14 +54,14 @@ def _config(tmp_path: Path, root: Path | None = None, source: DataSource = DataS
 
 
 def _prepared(config: DataConfig) -> PreparedData:
-    """Prepare as another process would."""
+    """Prepare the data as a separate process would."""
     prepared._prepare.cache_clear()
     return prepare(config)
 
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Every idx file that is read."""
+    """The list of idx files read so far."""
     read: list[Path] = []
     original = mnist.read_idx
 

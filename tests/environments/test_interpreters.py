@@ -15,7 +15,7 @@ BASE = Path(sys._base_executable)  # type: ignore[attr-defined]
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine without any Python, whose driver's own version is no backend's; returns its home folder."""
+    """Simulate a machine without any Python, whose driver's version suits no backend; return its home folder."""
     for name in [name for name in os.environ if name.startswith(("CONDA_", "PYENV_", "UV_", "XDG_", "VIRTUAL_ENV"))]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(platform, "python_version", lambda: "3.999.0")
@@ -26,7 +26,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def _interpreter(prefix: Path) -> Path:
-    """Put this test's own interpreter where another would be."""
+    """Link the test's interpreter to the place of another one."""
     (prefix / "bin").mkdir(parents=True)
     (prefix / "bin/python3").symlink_to(BASE)
     return BASE.resolve()

@@ -1,4 +1,4 @@
-"""Tests marked slow make environments for real, mostly Theano's, the smallest; the others leave the packages out."""
+"""Provisioning: slow tests make real environments, mostly Theano's, the smallest; the others install no packages."""
 
 import os
 import platform
@@ -44,7 +44,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 
 @pytest.fixture
 def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environments are made without packages, and always succeed."""
+    """Make environments without packages, so that they always succeed."""
 
     def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
         (place / "bin").mkdir(parents=True)

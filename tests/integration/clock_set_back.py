@@ -1,4 +1,4 @@
-"""A model during whose building somebody sets the clock of the worker's system back by an hour."""
+"""A model whose building sets the worker's system clock back by an hour."""
 
 import importlib
 import time

@@ -1,4 +1,4 @@
-"""Work whose cost is known, for what checks a clock on a CPU and on a GPU."""
+"""Work of known cost, for the checks of the clock on a CPU and on a GPU."""
 
 import json
 import os
@@ -17,7 +17,7 @@ BATCHES = 10  # of training, and as many of validation
 
 
 def assert_epochs_are_their_batches(train: Train, store: str, backend: str) -> Run:
-    """Train a layer that takes a known time, check that training and validation take that and little else."""
+    """Train a layer of known cost; check that training and validation take that time and little more."""
     done = train(
         f"backend={backend}", "model.module=tests.integration.slow_model", f"+model.build.seconds={BATCH_SECONDS}",
         "trainer.batch_size=32", "data.train_samples=320", "data.test_samples=320", "trainer.epochs=3",
@@ -29,12 +29,12 @@ def assert_epochs_are_their_batches(train: Train, store: str, backend: str) -> R
         history = MlflowClient(store).get_metric_history(run.info.run_id, metric)
         print(backend, metric, [round(point.value, 3) for point in history])
         assert all(point.value >= known for point in history), metric
-        assert all(point.value < 1.8 * known for point in history if point.step > 1), metric  # what else it does
+        assert all(point.value < 1.8 * known for point in history if point.step > 1), metric  # its overhead
     return run
 
 
 def assert_unfinished_work_is_waited_for(backend: str, size: int) -> None:
-    """Dispatch products of matrices of a size; check that `wait` takes longer by far than their dispatch."""
+    """Dispatch products of matrices of a size; check that `wait` takes far longer than their dispatch."""
     environment = environments.provision(backend_named(backend), PROJECT / ".envs", print)
     done = subprocess.run(
         [environment.python, PROJECT / "tests" / "integration" / "unfinished.py", backend, str(size)],

@@ -1,4 +1,4 @@
-"""A network that takes a known time for each batch, on eager and on asynchronous frameworks: what a clock must show."""
+"""A network that takes a known time for each batch, on eager and asynchronous frameworks; it checks the clock."""
 
 import importlib
 import time
@@ -10,7 +10,7 @@ from keras.layers import Dense, Flatten, Input, Layer
 from keras.models import Model
 
 _CALIBRATION_CYCLES = 10**9
-_LONGER = 1.05  # a GPU's clock may rise after it was calibrated
+_LONGER = 1.05  # a GPU's clock may rise after the calibration
 
 
 def build(
@@ -24,9 +24,9 @@ def build(
     """Return a linear model.
 
     Args:
-        input_shapes, classes, units, dropout: as of every model of MNIST; units and dropout change nothing.
-        seconds: so much longer takes each forward pass.
-        behind_seconds: so long the device is still at work when an epoch's metrics are known.
+        input_shapes, classes, units, dropout: as for every MNIST model; units and dropout have no effect.
+        seconds: additional time of each forward pass.
+        behind_seconds: how long the device still works after an epoch's metrics are known.
     """
     if behind_seconds:
         framework = importlib.import_module(f"kerasbench.worker.frameworks.{keras.backend.backend()}")
@@ -37,7 +37,7 @@ def build(
 
 
 class Sleep(Layer):
-    """Returns its inputs, later: the computation itself sleeps, not the code that describes or dispatches it."""
+    """Returns its inputs with a delay: the computation sleeps, not the code that describes or dispatches it."""
 
     def __init__(self, seconds: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -45,7 +45,7 @@ class Sleep(Layer):
         self._cycles_per_second: Any = None
 
     def call(self, inputs: Any) -> Any:
-        """Return the inputs plus a zero that is slow to come."""
+        """Return the inputs plus a zero that takes time to compute."""
         return inputs + {"jax": self._jax, "tensorflow": self._tensorflow, "torch": self._torch}[
             keras.backend.backend()
         ](inputs)
@@ -61,7 +61,7 @@ class Sleep(Layer):
     def _jax(self, inputs: Any) -> Any:
         import jax
 
-        total = jax.lax.stop_gradient(inputs.sum())  # an argument, lest XLA calls it once for all batches
+        total = jax.lax.stop_gradient(inputs.sum())  # an argument, so that XLA calls it for every batch
         return jax.pure_callback(self._zero, jax.ShapeDtypeStruct((), np.float32), total)
 
     def _tensorflow(self, inputs: Any) -> Any:
@@ -72,19 +72,19 @@ class Sleep(Layer):
 
     def _torch(self, inputs: Any) -> Any:
         if inputs.device.type == "meta":
-            return 0.0  # Keras only wants the shape
+            return 0.0  # Keras only infers the shape
         if inputs.device.type == "cuda":
             self._spin()
             return 0.0
         return float(self._zero(inputs))
 
     def _spin(self) -> None:
-        """Dispatch a kernel that takes the time on the GPU, and return at once."""
+        """Dispatch a kernel that runs for that time on the GPU, and return at once."""
         import torch
 
         if self._cycles_per_second is None:
             began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            for _ in range(2):  # the first wakes the GPU up
+            for _ in range(2):  # the first one wakes the GPU
                 began.record()
                 torch.cuda._sleep(_CALIBRATION_CYCLES)
                 ended.record()

@@ -1,4 +1,4 @@
-"""The clock, with a layer whose cost is known: on an eager framework, a graph and an asynchronous one."""
+"""The clock, checked with a layer of known cost on an eager, a graph-mode and an asynchronous framework."""
 
 import pytest
 from mlflow import MlflowClient
@@ -35,7 +35,7 @@ def test_an_epoch_lasts_until_the_device_has_done_what_it_was_asked_and_validati
 
 @pytest.mark.parametrize("backend", ["jax", "mxnet"])
 def test_an_asynchronous_framework_is_waited_for_until_its_last_update_is_done(backend: str) -> None:
-    """These two dispatch the work in no time on a CPU, too; where `wait` does nothing, nothing takes any."""
+    """These two dispatch work asynchronously on a CPU, too; a `wait` that does nothing would take no time."""
     assert_unfinished_work_is_waited_for(backend, size=1000)
 
 
@@ -48,7 +48,7 @@ def test_the_phases_of_a_run_add_up_to_its_whole_time(train: Train, store: str) 
     for metric in ("epoch_seconds", "validation_seconds"):
         told += sum(point.value for point in MlflowClient(store).get_metric_history(run.info.run_id, metric))
     assert told <= metrics["total_seconds"]
-    assert told > 0.8 * metrics["total_seconds"]  # the rest: seeding, messages, the end of the process
+    assert told > 0.8 * metrics["total_seconds"]  # the rest is seeding, messages and the process's end
 
 
 def test_each_worker_tells_what_was_in_force_and_obeys_what_was_asked(train: Train, store: str) -> None:

@@ -1,4 +1,4 @@
-"""A real run beside a recorded GPU: what the store keeps of it. (Beside a real one: test_nvidia.py.)"""
+"""A real run beside a recorded GPU: what the store keeps. (Beside a real GPU: test_nvidia.py.)"""
 
 from pathlib import Path
 
@@ -53,4 +53,4 @@ def test_a_run_keeps_its_gpus_name_load_memory_power_and_energy_by_epoch(
     )
     watts = recording.joules(60) / 60 - recording.joules(0) / 60
     for spent, used in zip(seconds, joules, strict=True):
-        assert used == pytest.approx(watts * spent, rel=0.15)  # an epoch is no whole number of the recording's laps
+        assert used == pytest.approx(watts * spent, rel=0.15)  # an epoch is not a whole number of the recording's laps

@@ -1,4 +1,4 @@
-"""The six models on real Keras: as many weights as the examples have, and each trains on its own data."""
+"""The six models on real Keras: each has as many weights as its Keras example, and trains on its own data."""
 
 import pytest
 from mlflow import MlflowClient
@@ -12,7 +12,7 @@ MODELS = {
     "mnist_cnn": 1_199_882,
     "mnist_hierarchical_rnn": 199_434,
     "cifar10_cnn": 1_250_858,
-    # Of the bAbI models the vocabulary decides: V = 36 words of qa2.
+    # The bAbI models' weights depend on the vocabulary: V = 36 words of qa2.
     "babi_rnn": 2 * 36 * 50 + 2 * 4 * 50 * (50 + 50 + 1) + 51 * 36,
     "babi_rnn_concat": 2 * 36 * 50 + 2 * 4 * 100 * (50 + 100 + 1) + 201 * 36,
 }
@@ -28,7 +28,7 @@ def test_every_model_has_the_weights_of_its_example_and_trains(train: Train, sto
 
 
 def test_a_convolutional_network_learns_the_stand_in_of_cifar10(train: Train, store: str) -> None:
-    """Where a linear model learns next to nothing: tests/data/test_cifar10.py."""
+    """A linear model learns almost nothing there: tests/data/test_cifar10.py."""
     done = train("backend=torch", "model=cifar10_cnn", "trainer.epochs=3", "data.train_samples=5000",
                  "data.test_samples=1000", "model.optimizer.learning_rate=1e-3", "model.build.pooling_dropout=0",
                  "model.build.dense_dropout=0")  # fmt: skip

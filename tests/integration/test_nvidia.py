@@ -1,6 +1,6 @@
-"""On a machine with an NVIDIA GPU (`make gpu`): what a run keeps of it, checked against nvidia-smi; the clock there.
+"""With an NVIDIA GPU (`make gpu`): what a run records of it, checked against nvidia-smi, and the clock.
 
-Elsewhere these fail, they are not skipped: `make test` leaves them out.
+Without a GPU these tests fail instead of being skipped; `make test` excludes them.
 """
 
 import csv
@@ -31,8 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.gpu]
 
 backends = pytest.mark.parametrize("backend", ["torch", "jax"])
 
-# What is compared over an epoch: the metric's name, nvidia-smi's, and how far the means of two samplings that are not
-# taken at the same moments may lie apart (a share, or in the unit itself).
+# Readings compared over an epoch: the metric's name, nvidia-smi's name, and the tolerance between the means of two
+# samplings taken at different moments (relative, and in the unit itself).
 READINGS = {
     "gpu_0_utilization_percent": ("utilization.gpu", 0.1, 3),
     "gpu_0_memory_mib": ("memory.used", 0.01, 8),
@@ -41,18 +41,18 @@ READINGS = {
     "system/gpu_0_sm_clock_mhz": ("clocks.sm", 0.05, 0),
     "system/gpu_0_memory_clock_mhz": ("clocks.mem", 0.05, 0),
 }
-ENERGY_SHARE = 0.1  # how far the energy counter may lie from the power's integral: that power is a mean of a second
+ENERGY_SHARE = 0.1  # tolerance between energy counter and integrated power, which is a mean over a second
 
 
 class NvidiaSmi:
-    """What nvidia-smi tells of the first GPU."""
+    """nvidia-smi's readings of the first GPU."""
 
     def __init__(self) -> None:
         self.command = shutil.which("nvidia-smi")
         assert self.command, "these tests want an NVIDIA GPU, and there is no nvidia-smi"
 
     def ask(self, *fields: str) -> list[str]:
-        """Return what it tells of some fields now."""
+        """Return the current values of some fields."""
         told = subprocess.run(self._line(fields), capture_output=True, text=True, check=True)
         return told.stdout.strip().split(", ")
 
@@ -61,7 +61,7 @@ class NvidiaSmi:
 
     @contextmanager
     def watching(self, log: Path) -> Iterator[None]:
-        """Have it write READINGS into a file, five times a second, from `with` to its end."""
+        """Write READINGS to a file five times a second, for the duration of the `with` block."""
         fields = ["timestamp", *(name for name, _, _ in READINGS.values())]
         with log.open("w") as output:
             process = subprocess.Popen([*self._line(fields), "--loop-ms=200"], stdout=output)
@@ -74,12 +74,12 @@ class NvidiaSmi:
 
 @pytest.fixture(autouse=True)
 def smi() -> NvidiaSmi:
-    """nvidia-smi, for every test: without a GPU, none of them may pass."""
+    """nvidia-smi, required by every test: without a GPU, none may pass."""
     return NvidiaSmi()
 
 
 def _readings(log: Path) -> np.ndarray:
-    """Return what was logged: a row each reading, seconds since the epoch first."""
+    """Return the logged readings, one per row; the first column is seconds since the Unix epoch."""
     rows = [row for row in csv.reader(log.read_text().splitlines()) if len(row) == len(READINGS) + 1]
     times = [datetime.strptime(row[0], "%Y/%m/%d %H:%M:%S.%f").timestamp() for row in rows]
     return np.array([[at, *map(float, row[1:])] for at, row in zip(times, rows, strict=True)])
@@ -89,7 +89,7 @@ def _readings(log: Path) -> np.ndarray:
 def test_a_run_keeps_by_epoch_what_nvidia_smi_tells(
     shrunk: list[str], store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smi: NvidiaSmi, backend: str
 ) -> None:
-    epochs: list[tuple[float, float]] = []  # by nvidia-smi's clock, the system's
+    epochs: list[tuple[float, float]] = []  # by the system clock, which nvidia-smi uses
     between = Telemetry.between
 
     def noted(telemetry: Telemetry, started_at: float, ended_at: float) -> dict[str, float]:
@@ -136,7 +136,7 @@ def test_a_run_keeps_by_epoch_what_nvidia_smi_tells(
 
 @backends
 def test_the_gpu_is_waited_for_until_its_last_update_is_done(backend: str) -> None:
-    assert_unfinished_work_is_waited_for(backend, size=4000)  # it outlasts its dispatch on a GPU, too
+    assert_unfinished_work_is_waited_for(backend, size=4000)  # on a GPU, too, the work outlasts its dispatch
 
 
 @backends

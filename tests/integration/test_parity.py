@@ -1,4 +1,4 @@
-"""The certificate on the real backends, and each fix taken out."""
+"""The parity certificate on the real backends, with and without each fix."""
 
 import pytest
 from mlflow import MlflowClient
@@ -8,7 +8,7 @@ from tests.conftest import Train, runs_in
 
 pytestmark = pytest.mark.slow
 
-# A model small enough to compile in seconds, for each kind of layer that a fix is about.
+# For each kind of layer that a fix concerns, a model small enough to compile in seconds.
 SMALL_RNN = (
     "model=mnist_hierarchical_rnn",
     "model.build.row_units=8",

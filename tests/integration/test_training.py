@@ -1,4 +1,4 @@
-"""The main job on the real backends: what is kept of a run, and of one that fails."""
+"""Training on the real backends: what is stored of a successful and of a failed run."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def test_a_sweep_trains_every_backend_for_real_and_keeps_all_of_it(train: Train,
             history = client.get_metric_history(run.info.run_id, metric)
             assert [point.step for point in history] == [1, 2], metric
             assert all(point.value > 0 for point in history), metric
-        assert run.data.metrics["val_accuracy"] > 0.3  # ten classes; it has learnt
+        assert run.data.metrics["val_accuracy"] > 0.3  # ten classes: it has learnt something
         for metric in ("import_seconds", "build_seconds", "first_epoch_seconds", "steady_epoch_seconds",
                        "compile_seconds", "total_seconds", "peak_rss_mib"):  # fmt: skip
             assert metric in run.data.metrics
@@ -84,7 +84,7 @@ def test_a_worker_that_raises_gives_a_failed_run_with_its_reason_and_the_sweep_g
 def start(
     command: Callable[..., list[str]], tmp_path: Path, store: str
 ) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
-    """Start train.py, its store made before: who opens a store while another creates it breaks it."""
+    """Start train.py with an existing store: opening a store while another process creates it corrupts it."""
     open_store(TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends"))
     started = []
 
@@ -110,7 +110,7 @@ def _worker_of(process: "subprocess.Popen[bytes]") -> psutil.Process:
 
 
 def _wait_for_an_epoch(store: str, backend: str) -> None:
-    """Wait until the store shows an epoch of a run that is still going on."""
+    """Wait until the store shows an epoch of a run that is still in progress."""
     deadline = time.time() + 120
     while time.time() < deadline:
         time.sleep(0.3)
@@ -185,7 +185,7 @@ def test_the_same_seed_trains_the_same_way_twice_dropout_included(train: Train, 
 
 
 def test_cntks_accuracy_counts_the_last_batch(train: Train, store: str) -> None:
-    """It fails without the fix cntk_metrics: a test set of one batch has an accuracy of 0 then."""
+    """Without the fix cntk_metrics, a test set of one batch has an accuracy of 0."""
     train("backend=cntk", "backend.fixes=[]", "data.test_samples=128", "trainer.batch_size=128")
     assert runs_of(store)["cntk"].data.metrics["val_accuracy"] == 0
     train("backend=cntk", "data.test_samples=128", "trainer.batch_size=128")

@@ -1,6 +1,6 @@
-"""Run by a backend's interpreter: gives the device work, then asks the framework to wait; prints what each took.
+"""Run by a backend's interpreter: dispatches work, waits for the device, and prints the time of each.
 
-No metric depends on the work, as on the last update of an epoch.
+No metric depends on the work, as none depends on the last update of an epoch.
 """
 
 import importlib
@@ -13,12 +13,12 @@ import keras
 from keras.layers import Dense
 from keras.models import Sequential
 
-SIZE = int(sys.argv[2])  # of the square matrices
+SIZE = int(sys.argv[2])  # rows of the square matrices
 PRODUCTS = 100
 
 
 def jax_work(model: Any) -> Any:
-    """Return what dispatches a chain of products, whose result becomes the model's kernel."""
+    """Return a function that dispatches a chain of products, whose result becomes the model's kernel."""
     import jax
 
     kernel = model.variables[0]
@@ -28,7 +28,7 @@ def jax_work(model: Any) -> Any:
 
 
 def torch_work(model: Any) -> Any:
-    """Return what dispatches a chain of products to a GPU: on a CPU, an operator returns when it is done."""
+    """Return a function that dispatches a chain of products to a GPU; on a CPU, operators are synchronous."""
     import torch
 
     x = torch.zeros((SIZE, SIZE), device="cuda")
@@ -43,7 +43,7 @@ def torch_work(model: Any) -> Any:
 
 
 def mxnet_work(model: Any) -> Any:
-    """Return what dispatches a chain of products."""
+    """Return a function that dispatches a chain of products."""
     import mxnet as mx
 
     x = mx.nd.zeros((SIZE, SIZE))

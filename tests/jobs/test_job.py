@@ -1,4 +1,4 @@
-"""One job of a command: how a run that fails or is interrupted ends, and the command with it."""
+"""One job of a command: how a failed or interrupted run ends, and how the command ends with it."""
 
 import signal
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is printed and kept after the last job."""
+"""The summary printed and stored after the last job."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a sweep consists of, before its first job."""
+"""The composition of a sweep, before its first job."""
 
 import tracemalloc
 from collections import Counter

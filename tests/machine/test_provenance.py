@@ -1,4 +1,4 @@
-"""Which code a run comes from: the commit, and whether files differ from it."""
+"""The code that a run comes from: the commit, and whether files differ from it."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def _checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def git(tmp_path: Path) -> Git:
-    """Ask git in a folder that stands for the project's."""
+    """Run git in a folder that stands for the project's folder."""
 
     def ask(*arguments: str, folder: Path = tmp_path) -> str:
         own = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]

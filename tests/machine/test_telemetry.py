@@ -1,4 +1,4 @@
-"""Sampling from outside, with GPUs that are played, for a machine may have none: a recorded one, and two others."""
+"""Sampling from outside, with simulated GPUs (a recorded one and two others), because a machine may have none."""
 
 import multiprocessing
 import os
@@ -27,7 +27,7 @@ _INTERVAL = 0.05
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large GPU that draws 250 W and a small one that does not tell its power."""
+    """A large GPU that draws 250 W, and a small one that does not report its power."""
 
     def only_of_the_first(answer: Callable[[], Any]) -> Callable[[int], Any]:
         return lambda gpu: answer() if gpu == 0 else unsupported()
@@ -81,7 +81,7 @@ def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def busy() -> Iterator[int]:
-    """A process that is at work; its id."""
+    """The id of a busy process."""
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     yield process.pid
     process.kill()
@@ -89,7 +89,7 @@ def busy() -> Iterator[int]:
 
 
 def _sampled(telemetry: Telemetry, started: float, least: int) -> dict[str, float]:
-    """Wait until so many samples have been taken since a time (a loaded machine samples late); return its figures."""
+    """Wait for at least so many samples (a loaded machine samples late), and return their figures."""
     while now() < started + 20:
         time.sleep(0.01)
         figures = telemetry.between(started, now())

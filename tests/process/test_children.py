@@ -1,4 +1,4 @@
-"""Child processes: nothing is left of one that is ended."""
+"""Child processes: ending one leaves nothing behind."""
 
 import signal
 import subprocess

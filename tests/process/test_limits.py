@@ -1,4 +1,4 @@
-"""How long the driver waits for a worker: one that says nothing is ended."""
+"""How long the driver waits for a worker: it ends a silent one."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The process that a worker is: what it inherits, and why it ended."""
+"""The worker's process: what it inherits, and why it ended."""
 
 import os
 import subprocess
@@ -94,7 +94,7 @@ def test_theano_reads_no_configuration_of_the_users_and_prints_in_utf_8(
 
 
 def _python(tmp_path: Path, script: str) -> Path:
-    """Return an executable that stands for a worker's interpreter; `$3` is its event channel's descriptor."""
+    """Return an executable in place of a worker's interpreter; `$3` is the descriptor of its event channel."""
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     python.chmod(0o755)

@@ -14,7 +14,7 @@ _INTERVAL_SECONDS = 0.25
 
 
 def main(path: str, *command: str) -> None:
-    """Write a line each reading: the seconds since the command's start, every figure, and who computes on the GPU."""
+    """Write a line per reading: seconds since the command's start, every figure, and the processes on the GPU."""
     with Nvml() as nvml, open(path, "w", newline="") as file:
         (gpu,) = nvml.gpus()[:1]
         file.write(f"# {gpu.name}, driver {gpu.driver}, {gpu.memory_mib} MiB: {' '.join(command)}\n")

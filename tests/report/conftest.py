@@ -14,9 +14,9 @@ from kerasbench.store.tracking import TrackedRun, open_store
 
 
 class Experiment:
-    """Runs as a sweep leaves them, with figures that a test chooses.
+    """Runs as a sweep stores them, with figures chosen by a test.
 
-    They are written to the store when it is asked for: what is only about their meaning is tested without it.
+    They are written to the store only when a test uses `uri`; tests of their meaning need no store.
     """
 
     def __init__(self, tracking: TrackingConfig) -> None:
@@ -26,7 +26,7 @@ class Experiment:
 
     @property
     def uri(self) -> str:
-        """The store, with all runs in it."""
+        """The URI of the store, with all runs written."""
         for run in self._runs[self._written :]:
             self._write(run)
         self._written = len(self._runs)
@@ -34,7 +34,7 @@ class Experiment:
 
     @property
     def report(self) -> Report:
-        """What the runs say, as if they had been read from the store."""
+        """The report of the runs, as if they had been read from the store."""
         return report_of(list(reversed(self._runs)), self.tracking.uri, self.name)
 
     def _write(self, run: Run) -> None:
@@ -124,7 +124,7 @@ class Experiment:
         return found
 
     def repeated(self, backend: str, steady: Sequence[float], **more: str) -> None:
-        """Add a run for each of some steady epochs, with the seeds 1, 2, ..."""
+        """Add one run per steady epoch, with seeds 1, 2, ..."""
         for seed, seconds in enumerate(steady, start=1):
             self.run(backend, (seconds + 1, seconds, seconds), seed=seed, **more)  # type: ignore[arg-type]
 
@@ -151,19 +151,19 @@ class Experiment:
 
 @pytest.fixture(scope="session")
 def shared_store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store for all tests of the report: MLflow takes seconds to make one."""
+    """A store shared by all tests of the report, because MLflow takes seconds to make one."""
     return f"sqlite:///{tmp_path_factory.mktemp('report')}/mlflow.db"
 
 
 @pytest.fixture
 def experiment(shared_store: str, tmp_path: Path) -> Experiment:
-    """An empty experiment of the test's own."""
+    """The test's own empty experiment."""
     return Experiment(TrackingConfig(shared_store, str(tmp_path / "artifacts"), tmp_path.name))
 
 
 @pytest.fixture(scope="session")
 def filled(shared_store: str, tmp_path_factory: pytest.TempPathFactory) -> Experiment:
-    """An experiment with something for every part of the page, for tests that only read it."""
+    """An experiment with content for every part of the page, for tests that only read it."""
     experiment = Experiment(TrackingConfig(shared_store, str(tmp_path_factory.mktemp("artifacts")), "filled"))
     experiment.repeated("jax", [2.0, 2.02, 1.98])
     experiment.repeated("torch", [3.0, 3.6, 2.7], noise="other processes used 80% of a core")
@@ -187,7 +187,7 @@ Printed = Callable[..., str]
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    """Run `python -m kerasbench.report` on an experiment, and return what it prints."""
+    """Run `python -m kerasbench.report` on an experiment, and return its output."""
 
     def run(experiment: Experiment, *arguments: str) -> str:
         main(["--uri", experiment.uri, "--experiment", experiment.name, *arguments])

@@ -15,7 +15,7 @@ WIDTHS, SCHEMES = (390, 1280), ("light", "dark")
 
 @pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=str)
 def opened(request: pytest.FixtureRequest, browser: Browser, page_file: Path) -> Iterator[tuple[Page, list[str]]]:
-    """The page at one width in one colour scheme, and what it asked for and complained of."""
+    """The page at one width in one colour scheme, with its requests and console errors."""
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
     page = context.new_page()

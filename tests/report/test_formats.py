@@ -1,4 +1,4 @@
-"""The figures for people who paste, for programs and for the terminal, and the command itself."""
+"""The report's other formats, for pasting, for programs and for the terminal, and the command itself."""
 
 import csv
 import html

@@ -1,4 +1,4 @@
-"""What is ranked with what, and what a verdict may say."""
+"""Which runs share a ranking, and which verdicts are possible."""
 
 import io
 import json

@@ -12,7 +12,7 @@ from tests.report.conftest import Experiment, Printed
 
 
 def _write(experiment: Experiment, of_seeds: Mapping[str, Sequence[float]], **tags: str) -> None:
-    """Write runs of three epochs, a list's numbers being the last losses with the seeds 1, 2, ..."""
+    """Write runs of three epochs; a list holds the last losses with seeds 1, 2, ..."""
     for backend, last in of_seeds.items():
         for seed, loss in enumerate(last, start=1):
             experiment.run(backend, seed=seed, losses=(0.5, 0.2, loss), **tags)  # type: ignore[arg-type]

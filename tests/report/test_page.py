@@ -1,4 +1,4 @@
-"""The page: every number is the store's, and it needs nothing but itself."""
+"""The page: every number comes from the store, and the page is self-contained."""
 
 import os
 import re
@@ -65,7 +65,7 @@ def _history(client: MlflowClient, run: Run, metric: str) -> list[float]:
 
 
 def _expected(client: MlflowClient, runs: list[Run], fastest: list[Run]) -> Iterator[tuple[str, float]]:
-    """Yield what the page must show of one cell, straight from the store."""
+    """Yield the expected content of each cell, directly from the store."""
 
     def figures(metric: str, of: list[Run] = runs) -> list[float]:
         return [run.data.metrics[metric] for run in of]
@@ -121,7 +121,7 @@ def test_every_number_is_the_stores(filled: Experiment, page_file: Path, fingerp
 
 
 def _read(text: str) -> tuple[float, float]:
-    """Return the number that a reader sees, and how much its last digit counts."""
+    """Return the number that a reader sees, and the value of one unit in its last digit."""
     digits = re.sub(r"[^0-9.]", "", text.partition(" of ")[0])
     whole, _, decimals = digits.partition(".")
     zeros = 0 if decimals else len(whole) - len(whole.rstrip("0"))
@@ -245,7 +245,7 @@ _ODD = (
 
 
 def _texts_of(svg: Path) -> str:
-    """Return what a plot says, in one line."""
+    """Return a plot's texts in one line."""
     return " ".join(" ".join(ElementTree.parse(svg).getroot().itertext()).split())
 
 

@@ -11,7 +11,7 @@ _SECONDS = st.floats(1e-9, 1e9)
 
 
 def _read(printed: str) -> Decimal:
-    """Return a printed number, exactly as a reader reads it."""
+    """Return a printed number, exactly as written."""
     text = printed.replace("\N{NARROW NO-BREAK SPACE}", "").replace("\N{INFINITY}", "Infinity")
     return Decimal(text)
 

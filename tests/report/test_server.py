@@ -1,4 +1,4 @@
-"""The report of a store is the same, whether it is read through MLflow's server or from the database itself."""
+"""A store's report is the same whether read through MLflow's server or directly from the database."""
 
 import math
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def server(filled: Experiment) -> Iterator[str]:
-    """The address of an MLflow server of the filled experiment's store."""
+    """The address of an MLflow server for the filled experiment's store."""
     client = MlflowClient(filled.uri)
     known = client.get_experiment_by_name(filled.name)
     assert known is not None

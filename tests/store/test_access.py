@@ -51,7 +51,7 @@ def _tracking(uri: str, folder: Path, **changed: str) -> TrackingConfig:
 
 
 def _opening(config: TrackingConfig) -> str:
-    """Return the error of a store, and check that it is one line."""
+    """Open a store, check that its error is one line, and return it."""
     with pytest.raises(UserError) as raised:
         open_store(config)
     (line,) = one_line(raised.value).splitlines()
@@ -66,7 +66,7 @@ def _nothing_on_the_terminal(capfd: pytest.CaptureFixture[str]) -> Iterator[None
 
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
-    """A folder of the test's own, and no right to write where the permissions forbid it, even for root."""
+    """The test's own folder, where file permissions also bind root."""
     folder = Path(tempfile.mkdtemp())
     is_root = os.geteuid() == 0
     if is_root:
@@ -259,7 +259,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[int, str, str], str]]:
-    """Start a server that gives every request one answer, and return its address, with a password."""
+    """Start a server that gives every request the same answer, and return its address, with a password."""
     servers: list[ThreadingHTTPServer] = []
 
     def start(status: int, kind: str, content: str) -> str:

@@ -1,4 +1,4 @@
-"""MLflow's pages in a real browser: what the printed link and the other links show after a sweep."""
+"""MLflow's pages in a real browser: what the printed link and other links show after a sweep."""
 
 import json
 import os
@@ -30,7 +30,7 @@ PATIENCE = 60_000  # milliseconds for a page on a busy machine
 
 @dataclass
 class Served:
-    """A served store: the link that was printed, its server, and what the store holds."""
+    """A served store: the printed link, its server, and the store's contents."""
 
     link: str
     server: str
@@ -41,7 +41,7 @@ class Served:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
-    """A page of a laptop's size, and the addresses that it asks for."""
+    """A page of laptop size, and the addresses that it requests."""
     with browser.new_page(viewport={"width": 1440, "height": 900}) as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
@@ -146,7 +146,7 @@ class Line(NamedTuple):
 
 
 def _traces(chart: Locator) -> list[Line]:
-    """Return the lines of a chart; MLflow draws each twice, the second time for its legend."""
+    """Return a chart's lines; MLflow draws each twice, the second time for the legend."""
     drawn = chart.locator(".js-plotly-plot").evaluate(
         "plot => plot.data.filter(trace => trace.mode === 'lines+markers')"
         ".map(trace => [trace.name, trace.x.length, trace.marker.color])"

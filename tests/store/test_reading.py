@@ -1,4 +1,4 @@
-"""What the report reads from a store: one that an earlier version of this project made, and values of every kind."""
+"""What the report reads from a store: one of an earlier version of this project, and values of every kind."""
 
 import gzip
 import math
@@ -124,7 +124,7 @@ def test_of_two_values_of_an_epoch_the_newer_counts(ready_store: str, tmp_path: 
 def test_a_thousand_runs_and_more_are_read_whole(
     ready_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Queries for many runs are split; here after two runs."""
+    """Queries for many runs are split; here after every two runs."""
     monkeypatch.setattr("kerasbench.store.reading._RUNS_PER_QUERY", 2)
     opened = open_store(TrackingConfig(ready_store, str(tmp_path / "artifacts"), "tests"))
     for number in range(5):

@@ -35,7 +35,7 @@ def opened(tracking: TrackingConfig) -> ui.Store:
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port at which something listens, and never answers."""
+    """A port where something listens but never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

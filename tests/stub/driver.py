@@ -1,4 +1,4 @@
-"""Runs the whole driver against stub workers: in this process, which saves it MLflow's import, or in one of its own."""
+"""Runs the whole driver against stub workers: in this process, which saves importing MLflow, or in a new one."""
 
 import contextlib
 import gc
@@ -27,20 +27,20 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stub:
-    """A folder with a store of its own, and train.py to fill it."""
+    """A folder with its own store, and train.py to fill it."""
 
     def __init__(self, folder: Path, environments: Path, data: Path, empty_store: Path) -> None:
-        """Keep everything in `folder`; the environments, the data cache and the database to begin with are shared."""
+        """Keep everything in `folder`; the environments, the data cache and the initial database are shared."""
         (folder / "mlruns").mkdir(parents=True)
         shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
         self.folder = folder
         self.store = f"sqlite:///{folder}/mlruns/mlflow.db"
         self._shared = [f"environments.folder={environments}", f"data.cache={data}"]
         self._numbers = itertools.count()
-        self.outputs = folder  # of the last command
+        self.outputs = folder  # outputs of the last command
 
     def overrides(self) -> list[str]:
-        """Return what points a run at the stub and shrinks it; Hydra's folders are new every time."""
+        """Return overrides that direct a run to the stub and shrink it; Hydra's folders are new for every run."""
         self.outputs = self.folder / f"outputs-{next(self._numbers)}"
         return [
             *self._shared, f"tracking.uri={self.store}", f"tracking.artifacts={self.folder}/artifacts",
@@ -50,12 +50,12 @@ class Stub:
         ]  # fmt: skip
 
     def command(self, *arguments: str) -> list[str]:
-        """Return train.py and its arguments: flags, then overrides, of which the given ones win."""
+        """Return train.py and its arguments: flags, then overrides, where the given ones take precedence."""
         flags = [argument for argument in arguments if argument.startswith("-")]
         return [str(PROJECT / "train.py"), *flags, *self.overrides(), *arguments[len(flags) :]]
 
     def run(self, *overrides: str) -> Outcome:
-        """Do what train.py does, but for its command line: a run as `kerasbench.jobs.run` does it, in this process."""
+        """Run as train.py does, but without its command line: call `kerasbench.jobs.run` in this process."""
         config = composition.compose([*self.overrides(), *overrides])
         self.outputs.mkdir()
         job = running.Job("a sweep")  # type: ignore[attr-defined]  # wherever it is defined
@@ -63,7 +63,7 @@ class Stub:
             return running.run(config, self.outputs, job, Progress(quiet=True))
 
     def train(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run train.py in this process, and return how it ended."""
+        """Run train.py in this process, and return the completed process."""
         command = self.command(*arguments)
         output, errors = io.StringIO(), io.StringIO()
         status: object = 0
@@ -77,19 +77,19 @@ class Stub:
         return subprocess.CompletedProcess(command, status, output.getvalue(), errors.getvalue())
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start train.py in a process of its own."""
+        """Start train.py in a new process."""
         command = [sys.executable, *self.command(*arguments)]
         return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def failing(self, fault: str, after: int = 0, on: str = "") -> list[str]:
-        """Return overrides for a model with faults (several, by commas, are swept); see model.py."""
+        """Return overrides for a model with a fault, or a sweep over faults separated by commas; see model.py."""
         return [
             "model.module=tests.stub.model", "model.float64_reference=null",
             f"+model.build.fault={fault}", f"+model.build.after={after}", f"+model.build.on={on}",
         ]  # fmt: skip
 
     def runs(self) -> list[Run]:
-        """Return the runs in the store, the oldest first."""
+        """Return the store's runs, oldest first."""
         client = MlflowClient(self.store)
         experiment = client.get_experiment_by_name("keras-backends")
         return list(client.search_runs([experiment.experiment_id], order_by=["start_time"])) if experiment else []
@@ -107,7 +107,7 @@ class Stub:
 
 @contextlib.contextmanager
 def _untouched() -> Iterator[None]:
-    """Undo what train.py does to its process, which is used to be its own."""
+    """Undo the changes that train.py makes to its process, because it expects a process of its own."""
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     with mock.patch.dict(os.environ):
         try:

@@ -1,4 +1,4 @@
-"""Writes what a stub run finds in place of a backend's environment and of a real data set."""
+"""Writes the files that replace a backend's environment and a real data set in a stub run."""
 
 import json
 import os
@@ -15,15 +15,15 @@ from kerasbench.data import mnist, prepare
 from kerasbench.data.arrays import Arrays
 from kerasbench.environments.provisioning import folder_of
 
-BACKENDS = ("tensorflow", "theano", "torch")  # those that `doubles/` has a framework for, and what their fixes change
+BACKENDS = ("tensorflow", "theano", "torch")  # the backends whose framework `doubles/` has, and what their fixes change
 TRAIN_EXAMPLES, TEST_EXAMPLES = 128, 64
 DOUBLES = Path(__file__).parent / "doubles"
-# A worker is given few variables: coverage's, where it measures, goes along here.
+# A worker gets few variables: this passes coverage's on, when it measures.
 _COVERAGE = "COVERAGE_PROCESS_CONFIG"
 
 
 def write_environments(folder: Path) -> None:
-    """Write an environment for each backend: its interpreter is this one, which finds the doubles."""
+    """Write an environment for each backend: it runs this interpreter, which imports the doubles."""
     variables = {"PYTHONPATH": str(DOUBLES)}
     if _COVERAGE in os.environ:
         variables[_COVERAGE] = os.environ[_COVERAGE]
@@ -47,7 +47,7 @@ def write_data(cache: Path) -> None:
 
 
 def _images() -> Arrays:
-    """Return images that are easy to tell apart: each class has three bright rows of its own under the noise."""
+    """Return images that are easy to classify: each class has its own three bright rows under the noise."""
     random = np.random.RandomState(1)
     parts = {}
     for part, count in (("train", TRAIN_EXAMPLES), ("test", TEST_EXAMPLES)):

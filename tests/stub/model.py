@@ -1,4 +1,4 @@
-"""A small perceptron that fails on request while it trains, as `+model.build.fault=KIND` says."""
+"""A small perceptron that fails during training in the way that `+model.build.fault=KIND` names."""
 
 import gc
 import os
@@ -27,10 +27,10 @@ def build(
     """Return the model.
 
     Args:
-        input_shapes, classes, units, dropout: as of every model of MNIST; there is no dropout.
+        input_shapes, classes, units, dropout: as for every MNIST model; there is no dropout.
         fault: a key of `FAULTS`.
-        after: so many batches are trained on without it.
-        on: the only backend that has it; without one, all have.
+        after: number of training batches before the fault.
+        on: the only backend with the fault; by default, all backends.
     """
     kind = fault if on in ("", keras.backend.backend()) else "none"
     image = Input(shape=input_shapes[0], name="image")
@@ -40,7 +40,7 @@ def build(
 
 
 class Fault(Layer):
-    """Passes everything on, and does to it what a fault does: in training, and in what parity compares."""
+    """Returns its inputs, changed by the fault: in training, and in the outputs that parity compares."""
 
     def __init__(self, kind: str, after: int, name: str) -> None:
         super().__init__(name)
@@ -88,7 +88,7 @@ def _print(x: Any) -> Any:
 
 
 def _garbage(x: Any) -> Any:
-    """Write to the pipe of events, which only the worker's channel knows."""
+    """Write to the event pipe, which only the worker's channel knows."""
     (channel,) = (found for found in gc.get_objects() if isinstance(found, Channel))
     channel._stream.write(b"no event\n")
     channel._stream.flush()
@@ -96,7 +96,7 @@ def _garbage(x: Any) -> Any:
 
 
 def _event(x: Any) -> Any:
-    """Send an event that has no place in training."""
+    """Send an event that training never sends."""
     (channel,) = (found for found in gc.get_objects() if isinstance(found, Channel))
     channel.send("losses", losses=[])
     return x
@@ -111,7 +111,7 @@ def _deviate(x: Any) -> Any:
 
 
 def _interrupt(x: Any) -> Any:
-    """Send the driver a Ctrl-C, and go on, SIGTERM or not; the log names the process."""
+    """Send the driver a Ctrl-C and continue, ignoring SIGTERM; the log names the process."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print(os.getpid(), flush=True)
     os.kill(os.getppid(), signal.SIGINT)

@@ -1,4 +1,4 @@
-"""How a run ended, for sweepers and for the sum at the end."""
+"""How a run ended, for sweepers and for the final summary."""
 
 import math
 from pathlib import Path

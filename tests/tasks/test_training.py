@@ -1,4 +1,4 @@
-"""What is kept of a run that trains."""
+"""What is stored of a training run."""
 
 import json
 import math

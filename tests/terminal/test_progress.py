@@ -1,4 +1,4 @@
-"""What the user sees while jobs run: lines where the output is no terminal, a live display on one."""
+"""What the user sees while jobs run: a live display on a terminal, lines elsewhere."""
 
 import io
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Show = Callable[..., tuple[Progress, io.StringIO]]
 
 @pytest.fixture
 def show(monkeypatch: pytest.MonkeyPatch) -> Show:
-    """Make a display of so many jobs, on a terminal or not, and what it writes to."""
+    """Return a function that makes a display of so many jobs, on a terminal or not, with its output stream."""
 
     def make(jobs: int = 2, terminal: bool = False, quiet: bool = False) -> tuple[Progress, io.StringIO]:
         written = io.StringIO()

@@ -1,4 +1,4 @@
-"""Standard output and error that survive their reader."""
+"""Standard output and error survive the end of their reader."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""How long the jobs of a command will still take."""
+"""The estimated time left for a command's jobs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the worker is asked in these tests, and what it answers."""
+"""The requests to the worker in these tests, and its answers."""
 
 import io
 from typing import Any

@@ -19,7 +19,7 @@ def test_every_image_is_itself_shifted_by_at_most_three_pixels_and_perhaps_mirro
     changed = shift_and_flip(images, np.random.RandomState(1))
     found = set()
     for image, result in zip(images, changed, strict=True):
-        middle = result[4:-4, 4:-4]  # no shift brings the repeated edge in here
+        middle = result[4:-4, 4:-4]  # no shift brings the repeated edge here
         matches = [
             (down, right, mirrored)
             for mirrored in (False, True)

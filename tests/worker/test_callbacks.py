@@ -20,7 +20,7 @@ def test_it_has_no_batch_hooks_for_they_would_make_keras_3_wait_after_every_batc
 
 
 class _Clock:
-    """All of Python's clocks; time passes only where a test says so."""
+    """Replaces all of Python's clocks; time passes only where a test says so."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -29,7 +29,7 @@ class _Clock:
             monkeypatch.setattr(time, name, lambda: self.now)
 
     def passes_in(self, place: Any, name: str, seconds: float) -> None:
-        """Let a function take so long before it does its work."""
+        """Make a function take so long before it does its work."""
         function = getattr(place, name)
 
         def slow(*arguments: Any, **more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the modules of the frameworks say without their frameworks."""
+"""The framework modules, without their frameworks."""
 
 import pytest
 

@@ -13,7 +13,7 @@ def _split(count: int) -> Split:
 def test_batches_are_read_in_the_current_order_by_a_slice_an_array_or_a_list() -> None:
     order = Order(10, seed=3)
     inputs, labels = reordered(_split(10), order)
-    assert (labels[2:5] == [2, 3, 4]).all()  # before the first epoch, as they lie
+    assert (labels[2:5] == [2, 3, 4]).all()  # stored order before the first epoch
     order.advance()
     expected = np.random.RandomState(3).permutation(10)
     for places in (slice(2, 5), np.array([2, 3, 4]), [2, 3, 4]):

@@ -1,4 +1,4 @@
-"""What the worker computes for a certificate."""
+"""The worker's computations for a parity certificate."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The one line that is kept of an error: messages as the frameworks write them."""
+"""Reducing an error to one line, with messages as the frameworks write them."""
 
 import pytest
 

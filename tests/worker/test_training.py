@@ -13,7 +13,7 @@ from tests.worker.requests import RMSPROP, asked, events_in, trained
 
 
 class _Driver:
-    """Gives the worker leave to begin, after a moment, and keeps what it has heard by then."""
+    """Lets the worker begin after a moment, and keeps the events received by then."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         self._stream = stream

@@ -1,5 +1,5 @@
-"""Defects of released Keras backends that make them compute something else, put right: one module each.
+"""Fixes for defects in released Keras backends that change what they compute: one module for each defect.
 
-A backend's YAML names those it needs; `apply()` is called after Keras is imported and before a model is built. Each
-module says what is wrong in which release, and how it shows.
+A backend's YAML lists the fixes it needs; `apply()` is called after Keras is imported and before a model is built. Each
+module names the defect, the releases that have it, and its symptom.
 """

@@ -1,11 +1,11 @@
 """CNTK under Keras 2.2.4 to 2.3.1: an LSTM outputs its cell state instead of its hidden state.
 
-`rnn` in keras/backend/cntk_backend.py takes the last of the new states for the layer's output (`new_output = n_s[-1]`);
-Keras' contract is that the first state is the output. An LSTM's states are (hidden, cell): what comes out lacks the
-output gate and the last tanh, and may leave [-1, 1]. Found by comparing the losses of both LSTM models, which differ
-from the first step. (SimpleRNN and GRU have one state, and are right.)
+`rnn` in keras/backend/cntk_backend.py returns the last of the new states as the layer's output (`new_output =
+n_s[-1]`); Keras' contract is that the first state is the output. An LSTM's states are (hidden, cell): the output lacks
+the output gate and the last tanh, and can leave [-1, 1]. Found by comparing the losses of both LSTM models, which
+differ from the first step. (SimpleRNN and GRU have one state and are correct.)
 
-Here `rnn` is given the states in reverse order, and they are taken back reversed: its last is then Keras' first.
+The fix passes the states to `rnn` in reverse order and reverses the result: the last state is then Keras' first.
 """
 
 from typing import Any, List, Sequence, Tuple

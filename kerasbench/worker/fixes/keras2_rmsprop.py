@@ -1,8 +1,8 @@
-"""Keras 2: RMSprop divides by sqrt(v) + epsilon, where Keras 3, and MXNet's own, divide by sqrt(v + epsilon).
+"""Keras 2: RMSprop divides by sqrt(v) + epsilon; Keras 3 and MXNet's own RMSprop divide by sqrt(v + epsilon).
 
-With the usual epsilon of 1e-7 these are two algorithms for every weight whose gradients are below 3e-4, and the
-perceptron's losses differ by 7e-3 after eight steps from the same weights. Whichever Keras it is, the project's
-epsilon (see optimizers.py) is put where Keras 3 has it: the others' optimizers are fused, and are best left alone.
+With the usual epsilon of 1e-7 the two algorithms differ for every weight whose gradients are below 3e-4: the
+perceptron's losses differ by 7e-3 after eight steps from the same weights. The fix moves the project's epsilon (see
+optimizers.py) to where Keras 3 has it, because the other backends' optimizers are fused and best left unchanged.
 """
 
 from typing import Any, List
@@ -12,12 +12,12 @@ from keras import optimizers
 
 
 def apply() -> None:
-    """Replace what RMSprop computes."""
+    """Replace RMSprop's update rule."""
     optimizers.RMSprop.get_updates = _get_updates
 
 
 def _get_updates(self: Any, loss: Any, params: List[Any]) -> List[Any]:
-    """Return what Keras 2.3.1's does, with epsilon in the root; an update costs the same operations."""
+    """Return the updates as in Keras 2.3.1, but with epsilon under the root; the number of operations is the same."""
     gradients = self.get_gradients(loss, params)
     averages = [K.zeros(K.int_shape(param), dtype=K.dtype(param)) for param in params]
     self.weights = [self.iterations, *averages]

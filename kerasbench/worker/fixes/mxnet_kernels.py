@@ -1,8 +1,8 @@
-"""keras-mxnet 2.2.4.3: where images have their channels first, so has a convolution's kernel.
+"""keras-mxnet 2.2.4.3: with channels-first images, convolution kernels are channels-first, too.
 
-It is kept as (channels out, channels in, height, width), where all other backends keep (height, width, channels in,
-channels out) in either layout. Weights from elsewhere do not fit, and Glorot's limits, reckoned from a shape, are
-others. Found by the parity of mnist_cnn with `settings.image_layout=channels_first`: 6e-3 at the first step.
+It stores a kernel as (channels out, channels in, height, width); all other backends store (height, width, channels in,
+channels out) in either layout. Shared weights do not fit, and Glorot's limits, computed from the shape, differ. Found
+by the parity check of mnist_cnn with `settings.image_layout=channels_first`: 6e-3 at the first step.
 """
 
 from typing import Any, List
@@ -13,7 +13,7 @@ from kerasbench.worker import weights
 
 
 def apply() -> None:
-    """Turn the kernels of weights that are shared between backends."""
+    """Transpose the kernels of weights that are shared between backends."""
     if backend.image_data_format() == "channels_first":
         weights.conversions.append((_common_shapes, _own))
 

@@ -1,9 +1,9 @@
 """keras-mxnet 2.2.4.3: Adadelta ignores its learning rate, and `decay` is one update ahead.
 
-MXNet's AdaDelta has no learning rate: what Keras multiplies its step by is taken, and never used. Of every optimizer,
-the rate at update n, counted from 0, is learning_rate / (1 + decay * n) in Keras; MXNet counts from 1. Found by reading
-the two, and shown by the parity of the perceptron with `parity.optimizer=own` and Adadelta, whose learning rate is 0.1
-and whose decay 0.5: its losses differ from the second step on.
+MXNet's AdaDelta accepts a learning rate and never uses it; Keras multiplies the step by it. In Keras, every optimizer's
+rate at update n, counted from 0, is learning_rate / (1 + decay * n); MXNet counts from 1. Found by reading both
+sources, and confirmed by the parity check of the perceptron with `parity.optimizer=own` and Adadelta with a learning
+rate of 0.1 and a decay of 0.5: its losses differ from the second step on.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from keras import optimizers
 
 
 def apply() -> None:
-    """Give Adadelta its rate, and every optimizer the rate of its update."""
+    """Make Adadelta use its learning rate, and every optimizer the rate of the current update."""
     adadelta = optimizers.Adadelta
     (wrapper,) = (parent for parent in adadelta.__mro__ if parent.__name__ == "MXOptimizer")
     wrapper._get_lr = _rate
@@ -28,7 +28,7 @@ def apply() -> None:
 
 
 def _rate(self: Any, _: Any) -> Any:
-    """Return the learning rate of the update that is being made, which MXNet has counted already."""
+    """Return the learning rate of the current update, which MXNet has already counted."""
     return self.lr.tensor.asscalar() / (1.0 + self.decay.tensor.asscalar() * (self.num_update - 1))
 
 

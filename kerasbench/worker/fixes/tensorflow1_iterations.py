@@ -1,9 +1,9 @@
-"""Keras 2 on TensorFlow 1: an optimizer may read its count of updates after it was raised, instead of before.
+"""Keras 2 on TensorFlow 1: an optimizer may read its update counter after the increment instead of before it.
 
-Keras 2.3.1's optimizers ask for `iterations + 1` first, and read `iterations` for the decay of the learning rate and
-for Adam's bias correction. In TensorFlow 1's graph nothing orders the two, and the count, which depends on nothing, is
-raised first: Adam's first step is corrected as if it were its second. Theano and CNTK read all old values before they
-write new ones. Found by the parity of the perceptron with `parity.optimizer=own` and Adam: 8e-2 after eight steps.
+Keras 2.3.1's optimizers first add the update `iterations + 1`, then read `iterations` for the decay of the learning
+rate and for Adam's bias correction. TensorFlow 1's graph does not order the two. The increment depends on nothing and
+runs first: Adam corrects its first step as if it were its second. Theano and CNTK read all old values before they write
+new ones. Found by the parity check of the perceptron with `parity.optimizer=own` and Adam: 8e-2 after eight steps.
 """
 
 from typing import Any, List
@@ -14,7 +14,7 @@ from keras import optimizers
 
 
 def apply() -> None:
-    """Make every optimizer count an update when it has been made."""
+    """Make every optimizer count an update only after making it."""
     for optimizer in optimizers.Optimizer.__subclasses__():
         optimizer.get_updates = _counting_last(optimizer.get_updates)
 

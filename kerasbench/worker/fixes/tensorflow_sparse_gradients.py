@@ -1,10 +1,10 @@
-"""Keras 3 on TensorFlow: an embedding's gradient is squared word by word, before the words of a batch are summed.
+"""Keras 3 on TensorFlow: an embedding's gradient is squared slice by slice, before a word's slices are summed.
 
-TensorFlow gives the gradient of a lookup as one slice for each word of the batch, a word's slices to be summed. Keras
-3.15.1 squares the slices (`ops.square`, in Adam, RMSprop, Adadelta and whatever else keeps a second moment) without
-summing them first, so that a word that occurs twice has the sum of squares where all other backends have the square of
-the sum. Found by the parity of babi_rnn with `parity.optimizer=own`: TensorFlow was 1.7e-2 apart from five backends
-that agreed with each other.
+TensorFlow returns the gradient of a lookup as one slice for each word of the batch; a word's slices must be summed.
+Keras 3.15.1 squares the slices (`ops.square`, in Adam, RMSprop, Adadelta and every other optimizer with a second
+moment) without summing them first. A word that occurs twice gets the sum of squares; on all other backends it gets the
+square of the sum. Found by the parity check of babi_rnn with `parity.optimizer=own`: TensorFlow deviated by 1.7e-2 from
+five backends that agreed with each other.
 """
 
 from typing import Any, List
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 
 def apply() -> None:
-    """Give every optimizer dense gradients, in which the slices are summed; its moments are dense in any case."""
+    """Pass dense gradients, with the slices summed, to every optimizer; its moments are dense in any case."""
     optimizer = keras.optimizers.Optimizer
     whole_apply = optimizer.apply
 

@@ -1,8 +1,9 @@
-"""Theano, every Keras: a convolution's kernel is kept rotated by half a turn.
+"""Theano, every Keras version: convolution kernels are rotated by 180 degrees.
 
-Theano's conv2d convolves in the mathematical sense, with a flipped kernel; all other backends correlate. The same
-array is then another network (losses of mnist_cnn from the same weights differ from the first step; rotated, they
-agree to 1e-6). Training is as good either way: only weights that come from outside are turned here.
+Theano's conv2d computes a mathematical convolution, with a flipped kernel; all other backends compute the
+cross-correlation. The same array thus defines a different network (losses of mnist_cnn from the same weights differ
+from the first step; with rotated kernels they agree to 1e-6). Both conventions train equally well, so the fix rotates
+only weights that come from outside.
 """
 
 from typing import Any, List
@@ -11,7 +12,7 @@ from kerasbench.worker import weights
 
 
 def apply() -> None:
-    """Turn the kernels of weights that are shared between backends."""
+    """Rotate the kernels of weights that are shared between backends."""
     weights.conversions.append((lambda layer_class, shapes: shapes, _rotate_kernels))
 
 

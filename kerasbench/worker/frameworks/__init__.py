@@ -1,15 +1,15 @@
-"""What must be said to each framework in its own words, one small module each; a backend's YAML names its own.
+"""Framework-specific code, one small module for each framework; a backend's YAML names its module.
 
 Each has:
 
-- `SETTINGS`: those of conf/config.yaml's `settings` that the framework has.
-- `variables(settings)`: the environment variables that put settings in force, for the driver to set before the start.
-- `configure(settings)`: what can only be said to the imported framework, before a model is built.
-- `wait(model)`: return when the device has done all that it was asked: the boundary at which a clock is read.
-- `examples(split, order, batch_size)`, optional: the batches of an epoch in the current order, where arrays of the kind
-  that `order.py` makes are not read by batches.
-- `in_force()`: the settings, and what else decides speed, as the running framework gives them.
+- `SETTINGS`: the names in conf/config.yaml's `settings` that the framework supports.
+- `variables(settings)`: environment variables that apply settings; the driver sets them before it starts the worker.
+- `configure(settings)`: apply settings that need the imported framework, before a model is built.
+- `wait(model)`: return when the device has finished all its work, so that a clock can be read.
+- `examples(split, order, batch_size)`, optional: the batches of an epoch in the current order, for a framework that
+  does not read the arrays of `order.py` batch by batch.
+- `in_force()`: the settings, and what else affects speed, as the running framework reports them.
 
-`settings` maps every name in `SETTINGS` to its value, None where the framework's own default is to stay. The driver
-imports these modules, too: they import their framework only inside their functions.
+`settings` maps every name in `SETTINGS` to its value, or to None to keep the framework's default. The driver imports
+these modules, too, so they import their framework only inside their functions.
 """

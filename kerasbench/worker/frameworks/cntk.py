@@ -18,11 +18,11 @@ def configure(settings: Dict[str, Any]) -> None:
 
 
 def wait(model: Any) -> None:
-    """Return at once: a minibatch's training ends when its loss is there, on the device that updates the weights."""
+    """Return at once: a minibatch's training returns when its loss is there, on the device that updates the weights."""
 
 
 def in_force() -> Dict[str, Any]:
-    """Return what CNTK says of itself."""
+    """Return what CNTK reports about itself."""
     import cntk
 
     device = cntk.device.use_default_device()

@@ -1,4 +1,4 @@
-"""JAX under Keras 3. XLA's own thread pool is as large as NPROC says, else as the machine has cores."""
+"""JAX under Keras 3. XLA's thread pool has NPROC threads, by default one for each core of the machine."""
 
 import glob
 from typing import Any, Dict, List
@@ -7,16 +7,16 @@ SETTINGS = ("threads", "jit_compile", "steps_per_execution", "matmul_precision",
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:
-    """Return the environment variables that XLA reads when its CPU client is made."""
+    """Return the environment variables that XLA reads when it creates its CPU client."""
     return {"NPROC": str(settings["threads"])}
 
 
 def configure(settings: Dict[str, Any]) -> None:
-    """Set the precision of float32 products on devices that have several."""
+    """Set the precision of float32 products on devices that offer several."""
     import jax
 
     if settings["matmul_precision"] is not None:
-        names = {"medium": "bfloat16"}  # PyTorch's word, JAX's word
+        names = {"medium": "bfloat16"}  # PyTorch's name: JAX's name
         chosen = settings["matmul_precision"]
         jax.config.update("jax_default_matmul_precision", names.get(chosen, chosen))
 
@@ -29,7 +29,7 @@ def wait(model: Any) -> None:
 
 
 def _names_of_threads() -> List[str]:
-    """Return the names of this process's threads; one that ends meanwhile has none."""
+    """Return the names of this process's threads, without threads that end meanwhile."""
     names = []
     for path in glob.glob("/proc/self/task/*/comm"):
         try:
@@ -41,7 +41,7 @@ def _names_of_threads() -> List[str]:
 
 
 def in_force() -> Dict[str, Any]:
-    """Return what JAX says of itself; of its threads it says nothing, but they carry a name."""
+    """Return what JAX reports about itself. It does not report its threads: they are counted by name."""
     import jax
 
     devices = jax.devices()

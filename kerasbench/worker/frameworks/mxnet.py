@@ -23,7 +23,7 @@ def wait(model: Any) -> None:
 
 
 def in_force() -> Dict[str, Any]:
-    """Return what MXNet says of itself."""
+    """Return what MXNet reports about itself."""
     import mxnet as mx
 
     features = mx.runtime.Features()

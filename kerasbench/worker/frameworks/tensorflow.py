@@ -17,7 +17,7 @@ def variables(settings: Dict[str, Any]) -> Dict[str, str]:
 
 
 def configure(settings: Dict[str, Any]) -> None:
-    """Set threads, within and between operators, and whether float32 products may be taken in TF32."""
+    """Set the threads within and between operators, and whether float32 products may use TF32."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
@@ -27,9 +27,9 @@ def configure(settings: Dict[str, Any]) -> None:
 
 
 def examples(split: Split, order: Order, batch_size: int) -> Any:
-    """Return the batches of an epoch in the current order: the pipeline that Keras 3 makes of arrays it shuffles.
+    """Return the batches of an epoch in the current order, by the pipeline that Keras 3 uses to shuffle arrays.
 
-    Keras would copy an array into TensorFlow before it asks for a batch, and so never see that the order has changed.
+    Keras would copy an array into TensorFlow before it reads a batch, and would miss every change of the order.
     Source: `get_tf_dataset` in keras/src/trainers/data_adapters/array_data_adapter.py, Keras 3.15.1.
     """
     import tensorflow as tf
@@ -63,7 +63,7 @@ def wait(model: Any) -> None:
 
 
 def in_force() -> Dict[str, Any]:
-    """Return what TensorFlow says of itself."""
+    """Return what TensorFlow reports about itself."""
     import tensorflow as tf
     from tensorflow.python.util import _pywrap_util_port
 

@@ -6,13 +6,13 @@ SETTINGS = ("threads", "image_layout", "jit_compile")
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:
-    """Return the environment variables; without XLA's, it leaves the CPU alone."""
+    """Return the environment variables; without TF_XLA_FLAGS, XLA does not compile for the CPU."""
     threads = {"TF_NUM_INTRAOP_THREADS": str(settings["threads"])}
     return dict(threads, TF_XLA_FLAGS="--tf_xla_cpu_global_jit") if settings["jit_compile"] else threads
 
 
 def configure(settings: Dict[str, Any]) -> None:
-    """Give Keras a session with this many threads, and XLA's compiler where it is asked for."""
+    """Give Keras a session with this many threads, and with XLA if requested."""
     import tensorflow as tf
     from keras import backend
 
@@ -26,11 +26,11 @@ def configure(settings: Dict[str, Any]) -> None:
 
 
 def wait(model: Any) -> None:
-    """Return at once: a session's run ends when its values are there, and its updates are among them."""
+    """Return at once: a session's run returns only when its values are computed, the updates included."""
 
 
 def in_force() -> Dict[str, Any]:
-    """Return what the session says of itself."""
+    """Return what the session reports about itself."""
     import tensorflow as tf
     from keras import backend
 

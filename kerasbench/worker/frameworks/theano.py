@@ -1,4 +1,4 @@
-"""Theano under Keras 2.3. What else can be set are its flags: `backend.variables.THEANO_FLAGS`."""
+"""Theano under Keras 2.3. Set its other options by its flags: `backend.variables.THEANO_FLAGS`."""
 
 import os
 from typing import Any, Dict
@@ -7,14 +7,15 @@ SETTINGS = ("threads", "image_layout")
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:
-    """Return the environment variables: none but those that every worker gets; OpenMP's threads are Theano's, too."""
+    """Return no variables: every worker gets OMP_NUM_THREADS, and Theano uses OpenMP's threads."""
     return {}
 
 
 def configure(settings: Dict[str, Any]) -> None:
-    """Raise RuntimeError where Theano has no compiler: it would compute in Python, by other gradients of max pooling.
+    """Check for a C++ compiler; there is nothing to set, because Theano reads OMP_NUM_THREADS when it is imported.
 
-    There is nothing else to do: Theano reads OMP_NUM_THREADS when it is imported.
+    Raises:
+        RuntimeError: there is none; Theano would compute in Python, with different gradients of max pooling.
     """
     from theano import config
 
@@ -27,7 +28,7 @@ def wait(model: Any) -> None:
 
 
 def in_force() -> Dict[str, Any]:
-    """Return what Theano says of itself."""
+    """Return what Theano reports about itself."""
     from theano import config
 
     return {

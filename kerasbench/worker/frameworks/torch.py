@@ -24,7 +24,7 @@ def configure(settings: Dict[str, Any]) -> None:
 
 
 def wait(model: Any) -> None:
-    """Wait for the GPU's streams; on a CPU, an operator returns when it is done."""
+    """Wait for the GPU's streams; on a CPU, operators are synchronous."""
     import torch
 
     if torch.cuda.is_available():
@@ -32,7 +32,7 @@ def wait(model: Any) -> None:
 
 
 def in_force() -> Dict[str, Any]:
-    """Return what PyTorch says of itself."""
+    """Return what PyTorch reports about itself."""
     import torch
 
     blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())

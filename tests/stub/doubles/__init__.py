@@ -1,1 +1,1 @@
-"""The packages that a stub worker finds in place of Keras and its frameworks: this folder is on its PYTHONPATH."""
+"""The packages that replace Keras and its frameworks: this folder is on a stub worker's PYTHONPATH."""

@@ -1,4 +1,4 @@
-"""What the worker asks of MXNet."""
+"""The part of MXNet that the worker uses."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What the worker asks of PyTorch."""
+"""The part of PyTorch that the worker uses."""
 
 from types import SimpleNamespace
 

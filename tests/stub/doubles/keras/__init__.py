@@ -1,4 +1,4 @@
-"""As much of Keras as the worker and `models/mnist_mlp.py` use, in NumPy: 2.2 on MXNet, 2.3 on Theano, 3 elsewhere.
+"""The part of Keras that the worker and `models/mnist_mlp.py` use, in NumPy: 2.2 on MXNet, 2.3 on Theano, else 3.
 
 Networks are chains of layers; the loss is the categorical cross-entropy of a softmax.
 """

@@ -21,4 +21,4 @@ def set_image_data_format(layout: str) -> None:
 
 
 def relu() -> None:
-    """What the fix theano_relu replaces."""
+    """The function that the fix theano_relu replaces."""

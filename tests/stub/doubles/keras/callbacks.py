@@ -13,7 +13,7 @@ class Callback:
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None: ...
 
-    if backend() != "mxnet":  # Keras 2.2 has no hooks of validation
+    if backend() != "mxnet":  # Keras 2.2 has no validation hooks
 
         def on_test_begin(self, logs: dict[str, Any] | None = None) -> None: ...
 

@@ -6,7 +6,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Tensor:
-    """What a layer makes of another tensor; shape without the batch."""
+    """A layer applied to another tensor; its shape excludes the batch."""
 
     shape: tuple[int, ...]
     layer: "Layer"
@@ -34,7 +34,7 @@ class Layer:
         return x
 
     def backward(self, gradient: Any) -> Any:
-        """Return the gradient of the input from that of the output, and keep those of the weights."""
+        """Return the input's gradient from the output's, and keep the gradients of the weights."""
         return gradient
 
     def get_weights(self) -> list[Any]:
@@ -102,7 +102,7 @@ class Dense(Layer):
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
     def backward(self, gradient: Any) -> Any:
-        """As above; a softmax, which is the last, is given the gradient of its logits."""
+        """As above; the last layer, a softmax, receives the gradient of its logits."""
         if self._activation == "relu":
             gradient = gradient * self._active
         self.gradients = [self._x.T @ gradient, gradient.sum(axis=0)]

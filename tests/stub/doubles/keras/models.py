@@ -6,11 +6,11 @@ from .backend import backend
 from .callbacks import Callback
 from .layers import Layer, Tensor
 
-_FLOOR = np.float32(1e-7)  # of a probability whose logarithm is taken
+_FLOOR = np.float32(1e-7)  # lower limit of a probability before its logarithm
 
 
 class Model:
-    """A chain of layers from one input to the last of the outputs."""
+    """A chain of layers from one input to the last output."""
 
     def __init__(self, inputs: Any, outputs: Any, name: str = "model") -> None:
         self.name = name
@@ -34,7 +34,7 @@ class Model:
         initial_epoch: int, epochs: int, validation_data: Any = None,
     ) -> None:  # fmt: skip
         assert not shuffle, "the double does not shuffle"
-        accuracy = "acc" if backend() == "mxnet" else "accuracy"  # as Keras 2.2 calls it
+        accuracy = "acc" if backend() == "mxnet" else "accuracy"  # Keras 2.2's name
         for callback in callbacks:
             callback.set_model(self)
         for epoch in range(initial_epoch, epochs):
@@ -79,7 +79,7 @@ class Model:
 
     def _train(self, x: Any, y: Any) -> Any:
         probabilities = self._forward(x, training=True)[self.layers[-1]]
-        gradient = (probabilities - y) / np.float32(len(y))  # of the softmax's logits
+        gradient = (probabilities - y) / np.float32(len(y))  # with respect to the softmax's logits
         for layer in reversed(self.layers):
             gradient = layer.backward(gradient)
         self._optimizer.apply(

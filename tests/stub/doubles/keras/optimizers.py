@@ -6,7 +6,7 @@ from .backend import backend
 
 
 class Optimizer:
-    """Changes variables in place, by gradients."""
+    """Updates variables in place from their gradients."""
 
     def __init__(self, decay: float = 0.0, **rate: float) -> None:
         assert not decay, "the double knows no decay"

@@ -1,4 +1,4 @@
-"""What the worker and the backend's fix ask of TensorFlow 2."""
+"""The part of TensorFlow 2 that the worker and the backend's fix use."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +26,7 @@ class _Threading:
 
 
 class IndexedSlices:
-    """What a gradient of the double never is."""
+    """A class of which the double's gradients are never instances."""
 
 
 def _no_gpus(kind: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What the worker and the backend's fixes ask of Theano."""
+"""The part of Theano that the worker and the backend's fixes use."""
 
 from types import SimpleNamespace
 

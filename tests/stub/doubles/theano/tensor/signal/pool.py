@@ -1,5 +1,5 @@
 class MaxPoolGrad:
-    """What the fix theano_pooling changes."""
+    """The class that the fix theano_pooling changes."""
 
     def c_code(self) -> str:
         return ""
