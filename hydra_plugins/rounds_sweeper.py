@@ -1,7 +1,7 @@
-"""Hydra's sweeper, with rounds: every cell once, then every cell again, each round with a seed of its own.
+"""Hydra's basic sweeper in rounds: each round runs every cell once, with its own seed.
 
-A machine that grows slow for a while (another user, heat, a battery) then slows a round, not a backend; and no backend
-is always the first of a round, or the last, or comes always after the same, for each round has another order.
+A machine that is slow for a while (another user, heat, a battery) then slows a round, not a backend. Each round has
+another order, so no backend is always first, last, or after the same other one.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from kerasbench.jobs.rounds import in_turn
 
 
 class Rounds(BasicSweeper):
-    """Runs the product of all choices, `repeats` times over; round n, from 0, has the seed `seed` + n."""
+    """Runs the product of all choices `repeats` times; round n, counted from 0, has the seed `seed` + n."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Sweep; with repeats, `seed` is not a choice but where they start."""
+        """Run the sweep; with repeats, `seed` is the first seed instead of a choice."""
         if self._repeats > 1:
             arguments = [argument for argument in arguments if not _is_seed(argument)]
         return super().sweep(arguments)
 
     def _parse_config(self) -> list[str]:
-        """Return the choices that the configuration makes, the seeds before all others: what is first changes last."""
+        """Return the configuration's choices, the seeds first, because the first choice changes last."""
         chosen: list[str] = super()._parse_config()
         if self._repeats == 1:
             return chosen
@@ -32,7 +32,7 @@ class Rounds(BasicSweeper):
         return [f"seed={seeds}", *chosen]
 
     def get_job_batch(self) -> Sequence[Sequence[str]]:
-        """Return all jobs, each round in an order of its own; where batches are asked for, each batch as it comes."""
+        """Return all jobs, each round in its own order; with `max_batch_size`, return Hydra's batches unchanged."""
         jobs: Sequence[Sequence[str]] = super().get_job_batch()
         if self.max_batch_size is not None:
             return jobs
@@ -41,7 +41,7 @@ class Rounds(BasicSweeper):
         return [job for number, one in enumerate(rounds) for job in in_turn(one, number)]
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose every job beforehand, but not once for each seed: they are all alike in what can be wrong."""
+        """Compose every job in advance, but only once for all seeds: the seed causes no errors."""
         distinct = {tuple(one for one in job if not _is_seed(one)): job for job in batch}
         super().validate_batch_is_legal(list(distinct.values()))
 
@@ -55,7 +55,7 @@ def _is_seed(override: str) -> bool:
     return override.partition("=")[0].lstrip("+") == "seed"
 
 
-# Hydra finds this module by the folder's name, in which it wants all plugins.
+# Hydra imports every module in a package named hydra_plugins.
 ConfigStore.instance().store(
     group="hydra/sweeper",
     name="rounds",
