@@ -20,7 +20,7 @@ help: ## list the targets
 
 setup: $(BIN)/.ready ## create .venv with the driver's pinned packages and this checkout
 
-# uv installs within seconds; pip_settings hands pip's configuration (a mirror, a folder of wheels) on to it.
+# uv installs within seconds; pip_settings passes pip's configuration (a mirror, a folder of wheels) to it.
 UV := $(BIN)/python kerasbench/environments/pip_settings.py
 
 $(BIN)/.ready: requirements/driver.txt pyproject.toml
@@ -39,32 +39,32 @@ $(BIN)/.ready-dev: $(BIN)/.ready requirements/dev.txt
 sweep: setup ## train mnist_mlp for 5 epochs on TensorFlow, CNTK and Theano, and compare (more: ARGS="...")
 	$(BIN)/python train.py -m $(SWEEP) $(ARGS)
 
-parity: setup ## prove that all seven backends compute the same networks: all models, before speed counts
+parity: setup ## check that all seven backends compute the same networks, for all models
 	$(BIN)/python train.py -m task=parity backend=$(BACKENDS) model=$(MODELS) $(ARGS)
 
 report: setup ## draw the comparison of all runs in the store as one page (outputs/report)
 	$(BIN)/kerasbench report $(ARGS)
 
-reference: setup ## put the figures published in 2017 into the store, beside today's
+reference: setup ## import the figures published in 2017 into the store
 	$(BIN)/kerasbench reference import $(ARGS)
 
 test: $(BIN)/.ready-dev ## set up and run all tests: the fast ones on all cores, then those that train, install or serve
 	$(BIN)/python -m pytest -m "not slow and not gpu" -n auto $(ARGS) || [ $$? -eq 5 ] # 5: ARGS names no fast test
 	$(BIN)/python -m pytest -m "slow and not gpu" $(ARGS) || [ $$? -eq 5 ]
 
-fast: $(BIN)/.ready-dev ## run the tests that train, install and serve nothing, on all cores: a minute or two
+fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or serving) on all cores: a minute or two
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
-gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check what runs keep of it against nvidia-smi, and the clock
+gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check the runs' GPU figures against nvidia-smi, and the clock
 	$(BIN)/python -m pytest -m gpu $(ARGS)
 
-check: $(BIN)/.ready-dev ## lint and types
+check: $(BIN)/.ready-dev ## check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(BIN)/.ready-dev ## measure what the tool itself costs (about half an hour; nothing else should run)
+bench: $(BIN)/.ready-dev ## measure the tool's overhead (about half an hour; nothing else should run)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens it
@@ -81,13 +81,13 @@ pictures: $(BIN)/.ready-dev ## draw the README's table and pictures from the las
 docs: setup ## generate docs/reference.md from the code and its comments
 	$(BIN)/python -m docs.make_reference
 
-lock: setup ## pin all requirements anew, from pyproject.toml and requirements/*.in
+lock: setup ## update all pinned requirements from pyproject.toml and requirements/*.in
 	$(UV_LOCK) --universal --python-version 3.11 pyproject.toml --output-file requirements/driver.txt
 	$(UV_LOCK) --universal --python-version 3.11 --group dev --constraint requirements/driver.txt \
 		--output-file requirements/dev.txt
 	for name in $(MODERN); do \
 		$(UV_LOCK) --universal --python-version 3.11 requirements/$$name.in --output-file requirements/$$name.txt; done
-	# torch itself is pinned without its CUDA packages, which a CPU build does not want and a CUDA build brings along.
+	# torch itself is pinned without its CUDA packages, which a CPU build does not need and a CUDA build installs itself.
 	$(UV_LOCK) --universal --python-version 3.11 requirements/torch.in | \
 		sed '/^cuda-/d; /^nvidia-/d; /^triton/d; s/^torch==\([0-9.]*\).*/torch==\1/' | sort -u > requirements/torch.txt
 	for name in $(HISTORICAL); do \

@@ -24,7 +24,7 @@ _Job = tuple[str, ...]  # its overrides
 
 
 class Rounds(BasicSweeper):
-    """Runs the product of all choices, `repeats` times over; round n, from 0, has the seed `seed` + n."""
+    """Runs the product of all choices `repeats` times; round n, counted from 0, has the seed `seed` + n."""
 
     _rounds: list[list[_Job]] | None = None  # those that have not begun; None before the first
     _begun: tuple[_Job, ...] = ()  # every job so far, by its number
@@ -45,7 +45,7 @@ class Rounds(BasicSweeper):
             raise
 
     def _parse_config(self) -> list[str]:
-        """Return the choices that the configuration makes, the seeds before all others: what is first changes last."""
+        """Return the configuration's choices, the seeds first, because the first choice changes last."""
         chosen: list[str] = super()._parse_config()
         if self._repeats == 1:
             return chosen
@@ -116,7 +116,7 @@ def _is_seed(override: str) -> bool:
     return override.partition("=")[0].lstrip("+") == "seed"
 
 
-# Hydra finds this module by the folder's name, in which it wants all plugins.
+# Hydra imports every module in a package named hydra_plugins.
 ConfigStore.instance().store(
     group="hydra/sweeper",
     name="rounds",

@@ -1,4 +1,4 @@
-"""Keeps passwords and access tokens out of everything that others can read: messages, log records, runs."""
+"""Removes passwords and access tokens from messages, log records and runs."""
 
 import contextlib
 import logging
@@ -14,12 +14,12 @@ _Error = TypeVar("_Error", bound=BaseException)
 
 
 def without_credentials(text: str) -> str:
-    """Return a text without the user and the password of any address in it (`https://user:password@host`)."""
+    """Return a text without the users and passwords of its addresses (`https://user:password@host`)."""
     return _OPTION.sub(r"\1=...", _USER.sub("", text))
 
 
 def redact(error: _Error) -> _Error:
-    """Remove passwords from the messages of an error and of its causes, and return it; a traceback prints them all."""
+    """Remove passwords from the messages of an error and of its causes, which a traceback prints; return the error."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -39,14 +39,14 @@ def _redacted(argument: Any) -> Any:
 
 
 def redact_logs() -> None:
-    """Remove passwords from every log record of this process, whichever library writes it; again does no harm."""
+    """Remove passwords from every log record of this process, from any library; may be called repeatedly."""
     make = logging.getLogRecordFactory()
     if getattr(make, "redacts", False):
         return
 
     def redacting(*arguments: Any, **named: Any) -> logging.LogRecord:
         record = make(*arguments, **named)
-        with contextlib.suppress(TypeError, ValueError):  # a message that does not fit its arguments; logging tells
+        with contextlib.suppress(TypeError, ValueError):  # the message does not match its arguments; logging reports it
             text = record.getMessage()
             if without_credentials(text) != text:
                 record.msg, record.args = without_credentials(text), None

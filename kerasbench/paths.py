@@ -1,4 +1,4 @@
-"""Where things are: in a checkout beside its code, else in the current folder and the user's cache folder."""
+"""The project's paths: in a checkout beside its code, else in the current folder and the user's cache folder."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED = _PACKAGE / "shipped"  # a wheel puts conf/, models/ and requirements/ there
 
 CHECKOUT = None if _SHIPPED.is_dir() else _PACKAGE.parent
-PROJECT = CHECKOUT or _SHIPPED  # holds conf/, models/ and requirements/; only read
+PROJECT = CHECKOUT or _SHIPPED  # contains conf/, models/ and requirements/; read-only
 CONF = PROJECT / "conf"
 REQUIREMENTS = PROJECT / "requirements"
 IMPORTED_FROM = _PACKAGE.parent  # for PYTHONPATH, where the package may not be installed
@@ -38,8 +38,8 @@ def absolute(path: str) -> str:
 def sqlite_uri(file: Path | str) -> str:
     """Return the address of a SQLite store in a file, whatever characters its path has.
 
-    SQLAlchemy takes a `?` for the beginning of options and decodes `%2F`. All other characters stand for themselves:
-    MLflow takes an encoded folder literally when it creates a database's folder.
+    SQLAlchemy reads options after a `?` and decodes `%2F`. All other characters stay unencoded, because MLflow does
+    not decode the path when it creates a database's folder.
     """
     path = re.sub(r"%(?=[0-9A-Fa-f]{2})", "%25", str(file)).replace("?", "%3F")
     return f"sqlite:///{path}"

@@ -1,7 +1,7 @@
-"""What `mlflow run .` starts: the sweep, apart from the run that mlflow keeps for the project itself.
+"""Starts the sweep for `mlflow run .`, independent of the run that mlflow creates for the project itself.
 
-It imports nothing but the standard library and runs on any Python 3, for with `--env-manager local` the interpreter is
-whichever `python` is first on the PATH.
+It imports only the standard library and runs on any Python 3, because with `--env-manager local` the interpreter is
+the first `python` on the PATH.
 """
 
 import argparse
@@ -13,11 +13,11 @@ from typing import Dict
 
 from kerasbench.paths import PROJECT
 
-_MLFLOW_DEFAULT_URI = "sqlite:///mlflow.db"  # what mlflow exports where the user has named no store
+_MLFLOW_DEFAULT_URI = "sqlite:///mlflow.db"  # what mlflow exports if the user names no store
 
 
 def main() -> None:
-    """Become `train.py -m` with the project's parameters."""
+    """Replace this process with `train.py -m` and the project's parameters."""
     parser = argparse.ArgumentParser(prog="python -m kerasbench.project", description=__doc__)
     parser.add_argument("--backend", required=True, help="backends, separated by commas")
     parser.add_argument("--model", required=True, help="models, separated by commas")
@@ -30,9 +30,10 @@ def main() -> None:
 
 
 def environment(variables: Dict[str, str]) -> Dict[str, str]:
-    """Return the variables without mlflow's own run, which our runs would else take over and fail.
+    """Return the variables without mlflow's own run, which our runs would take over and fail.
 
-    Nor is mlflow's default store kept, so that the runs are where `train.py` puts them; a store that the user names is.
+    MLflow's default store is dropped, too, so that runs go where `train.py` puts them; a store that the user names is
+    kept.
     """
     dropped = {"MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"}
     if variables.get("MLFLOW_TRACKING_URI") == _MLFLOW_DEFAULT_URI:

@@ -1,1 +1,1 @@
-"""The configuration: its types, how it is composed and checked, and what follows from it."""
+"""The configuration: its schema, composition and checks, and values derived from it."""

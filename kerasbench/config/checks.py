@@ -1,4 +1,4 @@
-"""What a configuration may hold beyond its types: numbers in their ranges, names of what is there, usable folders."""
+"""Checks values beyond their types: numeric ranges, known names, usable folders."""
 
 import functools
 import math
@@ -20,19 +20,19 @@ from kerasbench.paths import CONF, IMPORTED_FROM, PROJECT, REQUIREMENTS
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Metric
 
-# What a run may return to Hydra's sweepers: the last epoch's figures, and those of the whole run.
+# The metrics that a run can return to Hydra's sweepers: of the last epoch, and of the whole run.
 OBJECTIVES = (*Metric.OF_EPOCH, *Metric.OF_RUN)
-MOST_JOBS = 10_000  # of one command
+MOST_JOBS = 10_000  # per command
 
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a setting may have.
+    """The allowed range of a numeric setting.
 
     Attributes:
         least, most: the bounds.
-        above, below: the bound itself is not allowed.
-        why: the reason for the bounds, where it is not plain.
+        above, below: whether the bound itself is excluded.
+        why: the reason for the bounds, if it is not obvious.
     """
 
     least: float
@@ -62,7 +62,7 @@ _THREADS = Range(1, 4096, why="no machine has more")
 _RATE = Range(0, 1000, above=True)
 _SHARE = Range(0, 1, below=True)
 
-# Every number of the schema by its dotted key; a setting that is null is not checked.
+# The range of every number in the schema, by dotted key; null is not checked.
 _SECONDS = Range(0, 1e8, above=True)
 RANGES: dict[str, Range] = {
     "seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
@@ -95,7 +95,7 @@ RANGES: dict[str, Range] = {
 }
 
 _PACKAGE = IMPORTED_FROM / "kerasbench"
-_LONGEST = 4096  # characters; Linux takes no longer path, MLflow no longer param than 6000
+_LONGEST = 4096  # characters: Linux' limit of a path; MLflow's limit of a param is 6000
 _LENGTHS = {"label": 200, "tracking.experiment": 500}
 _BLANK = ("data.root", "backend.variables.", "backend.tuned.variables.", "model.build.", "data.options.")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # of a folder, a file, a tag
@@ -106,20 +106,20 @@ _MARKERS = "o v ^ < > 8 s p P * h H + x X D d . ,".split()  # Matplotlib's
 
 
 def values(config: Config) -> None:
-    """Raise UserError for a value that its type allows and a run cannot use."""
+    """Raise UserError for a value of the right type that a run cannot use."""
     for key, value in _leaves(asdict(config), ""):
         _text(key, key)
         if isinstance(value, str):
             _text(key, value)
         if isinstance(value, float) and key not in RANGES and not math.isfinite(value):
-            raise UserError(f"{key}={value} is no finite number")
+            raise UserError(f"{key}={value} is not a finite number")
     for key, bounds in RANGES.items():
         value = _at(config, key)
         if value is not None and not bounds.holds(value):
             raise UserError(f"{key}={value} must be {bounds}")
     if not signatures.is_file(REQUIREMENTS / config.backend.requirements):
         raise UserError(
-            f"backend.requirements={_shown(config.backend.requirements)}: {REQUIREMENTS} holds no such file"
+            f"backend.requirements={_shown(config.backend.requirements)}: {REQUIREMENTS} contains no such file"
         )
     _names(config)
     _modules(config)
@@ -146,9 +146,9 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 def _text(key: str, text: str) -> None:
     most = _LENGTHS.get(key, _LONGEST)
     if len(text) > most:
-        raise UserError(f"{_shown(key)}={_shown(text)} has {len(text)} characters, and {most} are the most")
+        raise UserError(f"{_shown(key)}={_shown(text)} has {len(text)} characters; at most {most} are allowed")
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-        raise UserError(f"{_shown(key)}={_shown(text)} holds control characters or what is no text")
+        raise UserError(f"{_shown(key)}={_shown(text)} contains control characters or invalid text")
     if not text.strip() and not key.startswith(_BLANK):
         raise UserError(f"{key} is empty: give it a value, or leave it out")
 
@@ -161,7 +161,7 @@ def _shown(text: str) -> str:
 
 
 def _names(config: Config) -> None:
-    """Check what must be the name of something that is there, or be written in a certain way."""
+    """Check names of things that must exist, and values that must match a pattern."""
     backend = config.backend
     known = {
         "backend.adapter": ([backend.adapter], _stems(_PACKAGE / "worker/frameworks", "py")),
@@ -195,7 +195,7 @@ def _names(config: Config) -> None:
         fitting = []
     if not fitting:
         raise UserError(
-            f"backend.python={_shown(backend.python)} fits no minor version of Python, as '>=3.11,<3.14' does"
+            f"backend.python={_shown(backend.python)} fits no minor version of Python; an example is '>=3.11,<3.14'"
         )
 
 
@@ -216,7 +216,7 @@ def _frameworks() -> list[str]:
 
 
 def _modules(config: Config) -> None:
-    """Check the files of the model and the data set, and the options that they are given."""
+    """Check that the files of the model and the data set exist, and accept their options."""
     model, data = config.model, config.data
     for key, module, function, given, options in (
         ("model.module", model.module, "build", 2, model.build),
@@ -226,7 +226,7 @@ def _modules(config: Config) -> None:
             continue
         file = signatures.module_file(module)
         if file is None:
-            raise UserError(f"{key}={_shown(module)}: {PROJECT} holds no such module")
+            raise UserError(f"{key}={_shown(module)}: {PROJECT} contains no such module")
         takes = signatures.parameters(file, function, given, f"{key}={module}")
         if takes is not None and options is not None:
             signatures.check(options, takes, "model.build", f"{module}.{function}")
@@ -251,17 +251,17 @@ def _relations(config: Config) -> None:
     uri = config.tracking.uri
     if without_credentials(uri) != uri != os.environ.get("MLFLOW_TRACKING_URI"):
         raise UserError(
-            "tracking.uri holds a password, and Hydra writes what a command says into files: "
+            "tracking.uri contains a password, and Hydra writes the command line to files: "
             "put the address into the variable MLFLOW_TRACKING_URI"
         )
 
 
 def folders(config: Config) -> None:
-    """Raise UserError for a folder that cannot be used or made; all paths are absolute already."""
+    """Raise UserError for a folder that cannot be used or made; all paths must be absolute."""
     root, source = config.data.root, config.data.source
     if root and source is not DataSource.embedded and not _try(f"data.root={root}", Path(root).is_dir):
         raise UserError(
-            f"data.root={root} is no folder. Name the folder that holds the real data "
+            f"data.root={root} is not a folder. Name the folder that contains the real data "
             "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
         )
     for key in ("data.cache", "environments.folder", "tracking.artifacts"):
@@ -269,10 +269,10 @@ def folders(config: Config) -> None:
 
 
 def folder(named: str, path: Path) -> None:
-    """Raise UserError for a folder that is none or cannot be made; an error calls it `named`."""
+    """Raise UserError if a path is not a folder and cannot be made one; the message calls it `named`."""
     there = next(one for one in (path, *path.parents) if _try(named, one.exists))
     if not there.is_dir():
-        raise UserError(f"{named} is no folder: {there} is a file")
+        raise UserError(f"{named} is not a folder: {there} is a file")
     if there != path and not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f"{named} cannot be made: {there} is not writable")
 
@@ -282,4 +282,4 @@ def _try(named: str, ask: Callable[[], bool]) -> bool:
         return ask()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"{_shown(named)} is no path: {reason}") from error
+        raise UserError(f"{_shown(named)} is not a valid path: {reason}") from error

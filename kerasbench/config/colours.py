@@ -12,17 +12,17 @@ from omegaconf import OmegaConf
 
 from kerasbench.paths import CONF
 
-# For backends whose file sets none, or that only the store knows; the colours are from Paul Tol's `muted`.
+# For backends without colours in their file, or without a file; the colours are from Paul Tol's `muted`.
 _OTHERS = ("#aa4499", "#999933", "#44aa99", "#882255", "#6f63bb")
 _OTHER_MARKERS = ("<", ">", "p", "h", "*")
 _GOLDEN_RATIO = 0.6180339887498949
-_MOST = 0.45  # of white or black in a shade: with more, orange turns brown and grey turns black
+_MOST = 0.45  # the largest share of white or black in a shade; with more, orange turns brown and grey turns black
 
 
 def colour(backend: str, variant: str = "") -> str:
-    """Return a backend's colour, `#rrggbb`, or for one of its variants a shade of it: lighter or darker, in equal hue.
+    """Return a backend's colour, `#rrggbb`; for a variant, a lighter or darker shade of the same hue.
 
-    Both follow from the names alone, so that a colour stays the same whatever else a sweep runs.
+    Both depend only on the names, so a colour is the same in every sweep.
     """
     plain = _look(backend).get("colour") or _OTHERS[zlib.crc32(backend.encode()) % len(_OTHERS)]
     return shade(plain, variant)
@@ -40,7 +40,7 @@ def marker(backend: str) -> str:
 
 
 def shade(plain: str, variant: str) -> str:
-    """Return a colour, `#rrggbb`, as it is for no variant; for a variant, a shade between dark and light.
+    """Return a variant's shade of a colour, `#rrggbb`; without a variant, the colour itself.
 
     Names that differ in one character (`label=a` and `label=b`, two and four threads) have neighbouring sums, and
     multiples of the golden ratio spread neighbours over the range (Knuth, The Art of Computer Programming 3, 6.4).

@@ -1,4 +1,4 @@
-"""Checks overrides as they are written, where Hydra would lose what was meant or end in an error of its own."""
+"""Checks overrides as written, where Hydra would misread them or fail with an unclear error."""
 
 import functools
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from kerasbench.config.schema import Config
 from kerasbench.paths import CONF
 from kerasbench.terminal.errors import UserError
 
-_CHOSEN = ("backend", "model", "data")  # groups of which each run needs one
+_CHOSEN = ("backend", "model", "data")  # config groups from which each run needs one choice
 _TEXTS = ("backend.variables.", "backend.tuned.variables.")
 _DEEPEST = 50  # brackets in one override; Hydra's parser is recursive
 _FREE = ("model.build", "data.options", "backend.variables", "backend.tuned.variables")
 
 
 def check(arguments: Sequence[str]) -> None:
-    """Raise UserError for an override that would not mean what it says.
+    """Raise UserError for an override that Hydra would misread.
 
     Args:
-        arguments: of the command line, flags among them; what Hydra cannot read is left to Hydra.
+        arguments: the command line's, including flags; those that Hydra cannot parse are left to Hydra.
     """
     for argument in arguments:
         if argument.startswith("-") or ("=" not in argument and not argument.startswith("~")):
@@ -65,7 +65,7 @@ def _choice(override: Override, group: str) -> None:
 
 
 def _is_group(key: str) -> bool:
-    """Return whether Hydra chooses a file by the key."""
+    """Return whether the key names a config group."""
     return "/" in key or (CONF / PurePosixPath(key).name).is_dir()
 
 
@@ -79,7 +79,7 @@ def _values(override: Override) -> list[Any]:
 
 
 def _written(override: Override) -> list[str]:
-    """Return the values as they were written."""
+    """Return the values as written."""
     text = str(override.input_line).partition("=")[2]
     return [one.strip() for one in text.replace("(", ",").replace(")", ",").split(",")]
 
@@ -91,7 +91,7 @@ def _schema() -> DictConfig:
 
 
 def _field(key: str) -> type | None:
-    """Return the type of a setting; None if it is none of the schema's, or has several values."""
+    """Return the type of a setting; None if the schema has no such setting."""
     node: Any = _schema()
     for part in key.split("."):
         fields = getattr(OmegaConf.get_type(node), "__dataclass_fields__", ())

@@ -1,4 +1,4 @@
-"""Composes the configuration, checked, with absolute paths."""
+"""Composes and checks the configuration, and makes its paths absolute."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from kerasbench.terminal.errors import UserError, one_line
 
 
 def register() -> None:
-    """Make the schema and the resolvers that conf/ uses known to Hydra and OmegaConf; again does no harm."""
+    """Register the schema and the resolvers of conf/ with Hydra and OmegaConf; may be called repeatedly."""
     for resolver in (work_path, cache_path):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
     OmegaConf.register_new_resolver("tracking_uri", _tracking_uri, replace=True)
@@ -27,12 +27,12 @@ def register() -> None:
 
 
 def _tracking_uri() -> str:
-    """Return the user's MLflow store, or one SQLite file in mlruns/; like MLflow, an empty variable is none."""
+    """Return MLFLOW_TRACKING_URI; if it is unset or, as in MLflow, empty, a SQLite file in mlruns/."""
     return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or sqlite_uri(work_path("mlruns/mlflow.db"))
 
 
 def typed(node: DictConfig) -> Config:
-    """Return what Hydra composed, resolved and checked, its folders absolute.
+    """Return the configuration that Hydra composed, resolved and checked, with absolute folders.
 
     Raises:
         UserError: a key is unknown, a value is out of its range, or a path that must exist does not.
@@ -48,7 +48,7 @@ def typed(node: DictConfig) -> Config:
 
 
 def _make_absolute(config: Config) -> None:
-    """Make every path mean the folder that the command started in: `hydra.job.chdir` changes the current one."""
+    """Resolve paths against the folder in which the command started: `hydra.job.chdir` changes the current one."""
     config.data.root = _absolute("data.root", config.data.root) if config.data.root else None
     config.data.cache = _absolute("data.cache", config.data.cache)
     config.environments.folder = _absolute("environments.folder", config.environments.folder)
@@ -56,16 +56,16 @@ def _make_absolute(config: Config) -> None:
 
 
 def absolute_store(tracking: TrackingConfig) -> TrackingConfig:
-    """Return where runs are kept, a SQLite file and a folder of artifacts by their absolute paths.
+    """Return the store's configuration with absolute paths of the SQLite file and the artifacts' folder.
 
     Raises:
-        UserError: there is no address, or the store is in memory: it would be gone with the process.
+        UserError: the address is empty, or the store is in memory and would be lost with the process.
     """
     uri, artifacts = tracking.uri, tracking.artifacts
     if not uri.strip():
         raise UserError("tracking.uri is empty: name a store, or unset the variable MLFLOW_TRACKING_URI")
     if uri in ("sqlite:", "sqlite://", "sqlite:///", "sqlite:///:memory:"):
-        raise UserError(f"tracking.uri={uri} is a store in memory, and no run would be left: name a file")
+        raise UserError(f"tracking.uri={uri} is a store in memory, which the process loses when it ends: name a file")
     if uri.startswith("sqlite:///"):
         uri = "sqlite:///" + _absolute("tracking.uri", uri.removeprefix("sqlite:///"))
     if "://" not in artifacts:
@@ -81,7 +81,7 @@ def _absolute(key: str, path: str) -> str:
 
 
 def unchecked(node: DictConfig) -> Config:
-    """Return what Hydra composed for a sweep as a whole, where its choices are not made yet."""
+    """Return the unchecked configuration of a whole sweep, whose choices are still open."""
     config = OmegaConf.to_object(node)
     assert isinstance(config, Config)
     return config
@@ -104,20 +104,20 @@ def _composed(overrides: list[str]) -> DictConfig:
             return hydra_compose("config", overrides)
         except (HydraException, OmegaConfBaseException):
             raise
-        except Exception as error:  # what Hydra did not foresee in an override
+        except Exception as error:  # an override that Hydra does not handle
             raise UserError(one_line(error)) from error
 
 
 def store(uri: str | None, experiment: str | None) -> TrackingConfig:
-    """Return where runs are kept, as configured; another store or experiment where it is named."""
-    configured = unchecked(_composed([])).tracking  # whoever only reads a store needs no data and no caches
+    """Return the configured store, with another address or experiment if given."""
+    configured = unchecked(_composed([])).tracking  # unchecked: reading a store needs no data and no caches
     return absolute_store(
         replace(configured, uri=uri or configured.uri, experiment=experiment or configured.experiment)
     )
 
 
 def backend_named(name: str) -> BackendConfig:
-    """Return a backend's configuration as its file gives it."""
+    """Return a backend's configuration from its file."""
     register()
     merged = OmegaConf.merge(OmegaConf.structured(BackendConfig), OmegaConf.load(CONF / "backend" / f"{name}.yaml"))
     backend = OmegaConf.to_object(merged)

@@ -1,4 +1,4 @@
-"""When two runs are the same experiment, and when they may be compared."""
+"""Determines whether two runs are the same experiment, and whether they are comparable."""
 
 import copy
 import hashlib
@@ -12,11 +12,11 @@ from kerasbench.config.schema import BackendConfig, Config, Task
 from kerasbench.credentials import without_credentials
 from kerasbench.paths import PROJECT, cache_path
 
-# The version of what is measured, and how, as asv's `benchmark.version`. Raise it by hand, by 1, with every change that
-# moves a figure or what it means: the clock, the request's defaults, a fix, a framework's module, the stand-in data.
+# The version of the measurement, like asv's `benchmark.version`. Increase it by 1 with every change that affects a
+# figure or its meaning: the clock, the request's defaults, a fix, a framework's module, the stand-in data.
 MEASUREMENT = 1
 
-# Settings, and groups of them, that decide nothing which is computed or measured.
+# Settings and groups of settings that do not affect what is computed or measured.
 _INDIFFERENT = (
     "tracking",
     "environments",
@@ -37,13 +37,13 @@ _INDIFFERENT = (
     "trainer.timeout_seconds",
 )
 _LOOKS = ("colour", "marker")  # of a backend
-# What runs of one ranking need not have in common: backend and seed tell competitors and rounds apart, and the digest
-# tells the data apart, wherever they come from.
+# Settings that may differ within one ranking: backend and seed distinguish competitors and rounds, and the digest
+# identifies the data, whatever their source.
 NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source")
 
 
 def plain(config: Config) -> dict[str, Any]:
-    """Return the configuration as dicts, lists, strings and numbers, for all to read: without credentials."""
+    """Return the configuration as dicts, lists, strings and numbers, without credentials."""
     return {key: _simple(value) for key, value in asdict(config).items()}
 
 
@@ -70,35 +70,35 @@ def flat(config: Config) -> dict[str, str]:
 
 
 def digest(config: Config) -> str:
-    """Return a short hash of all that decides what is computed: equal for two runs of the same experiment."""
+    """Return a short hash of everything that affects the computation: equal for two runs of the same experiment."""
     return _hash(plain(config), [*_INDIFFERENT, *([] if config.task is Task.parity else ["parity"])])
 
 
 def comparison(config: Config, variant: Sequence[str]) -> str:
-    """Return a short hash that is equal for two runs that may be put in one ranking, on equal data and hardware.
+    """Return a short hash that is equal for two runs that are comparable, given equal data and hardware.
 
-    The version of the measurement is part of it. The backend is not, since a ranking holds several: what else tells
-    two runs of one backend apart is in `environment`.
+    It covers the version of the measurement, but not the backend, since a ranking compares several: `environment`
+    covers the differences between runs of one backend.
 
     Args:
         config: the run's.
-        variant: the overrides, KEY=VALUE, that its sweep varied on purpose, besides the backend: they tell competitors
-            apart, not rankings.
+        variant: the overrides, KEY=VALUE, that its sweep varied besides the backend: they distinguish competitors, not
+            rankings.
     """
     varied = [override.partition("=")[0].lstrip("+") for override in variant]
     return _hash(plain(config) | {"measurement": MEASUREMENT}, [*NOT_COMPARED, *varied])
 
 
 def environment(backend: BackendConfig, proof: Mapping[str, Any], packages: str) -> str:
-    """Return a short hash that is equal for two runs of one backend in the same software, configured alike.
+    """Return a short hash that is equal for two runs of one backend with the same software and configuration.
 
-    Two runs that differ here are no repetitions of each other, whatever else is equal: another interpreter, another
-    version of any package, other environment variables, fixes or advice.
+    Two runs that differ here are not repetitions of each other: their interpreter, a package's version, environment
+    variables, fixes or tuning advice differ.
 
     Args:
-        backend: as its file and the command line give it.
-        proof: the versions that the environment told of itself: of Keras, the backend, Python.
-        packages: every installed package with its version, one a line.
+        backend: as configured by its file and the command line.
+        proof: the versions of Keras, the backend and Python that the environment reported.
+        packages: every installed package with its version, one per line.
     """
     settings = {name: value for name, value in asdict(backend).items() if name not in _LOOKS}
     content = {"backend": _simple(settings), "proof": dict(proof), "packages": sorted(packages.split("\n"))}
@@ -114,6 +114,6 @@ def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
             node = node.get(parent, {})
         node.pop(name, None)
     text = json.dumps(kept, sort_keys=True)
-    for folder in (cache_path(""), str(PROJECT)):  # where things are kept decides nothing
+    for folder in (cache_path(""), str(PROJECT)):  # locations do not matter
         text = text.replace(folder, "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The optimizers and losses that Keras has by name, and what each optimizer takes of the schema's hyper-parameters."""
+"""The names of Keras' optimizers and losses, and the hyper-parameters that each optimizer takes."""
 
 import re
 
@@ -23,11 +23,11 @@ OPTIMIZERS: dict[str, tuple[str, ...]] = {
     "Lamb": ("beta_1", "beta_2", "epsilon"),
     "Muon": ("momentum", "epsilon"),
 }
-# Keras 2.2 and 2.3: their Nadam takes no `decay`, which a worker gives to every optimizer.
+# Keras 2.2 and 2.3: their Nadam takes no `decay`, which a worker passes to every optimizer.
 _OF_KERAS_2 = {"SGD", "RMSprop", "Adam", "Adadelta", "Adagrad", "Adamax"}
 _NOT_IN_KERAS_2 = {("RMSprop", "momentum")}
 
-# Of one-hot labels; the names that Keras 2 and 3 share, then those of only one.
+# Losses for one-hot labels: the names in both Keras 2 and 3, then those in only one of them.
 LOSSES = (
     "categorical_crossentropy", "binary_crossentropy", "categorical_hinge", "hinge", "squared_hinge",
     "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",

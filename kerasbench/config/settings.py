@@ -1,4 +1,4 @@
-"""What decides speed: from what was asked, the variant and the framework's own words to what a worker is told."""
+"""Performance settings: combines the user's choices, the variant and the framework's defaults for a worker."""
 
 import importlib
 from dataclasses import asdict, dataclass
@@ -15,8 +15,8 @@ class Resolved:
     """The settings of one worker.
 
     Attributes:
-        values: of every setting that the framework has, None where its own default stays.
-        variables: the backend's environment variables, those that put settings in force among them.
+        values: the value of every setting that the framework has; None keeps its default.
+        variables: the backend's environment variables, including those that apply settings.
     """
 
     values: dict[str, Any]
@@ -24,12 +24,12 @@ class Resolved:
 
     @property
     def threads(self) -> int:
-        """The CPU threads of every numerical library in the worker."""
+        """The number of CPU threads of every numerical library in the worker."""
         return int(self.values["threads"])
 
 
 def check(backend: BackendConfig, asked: SettingsConfig) -> None:
-    """Raise UserError where something is asked of a framework that it does not have."""
+    """Raise UserError for a setting that the framework does not have."""
     has = _framework(backend).SETTINGS
     for name, value in _chosen(asked).items():
         if value is not None and name not in has:
@@ -37,10 +37,10 @@ def check(backend: BackendConfig, asked: SettingsConfig) -> None:
 
 
 def resolve(backend: BackendConfig, asked: SettingsConfig, convolutional: bool) -> Resolved:
-    """Return what a worker of this backend is told.
+    """Return the settings of a worker of this backend.
 
-    What was asked for wins over the `tuned` variant's advice, and both over the framework's own default. The layout of
-    images is left alone where no layer is a convolution: no other has two ways.
+    The user's choice overrides the `tuned` variant's advice, and both override the framework's default. Without a
+    convolution, the image layout keeps its default: no other layer supports two.
     """
     framework = _framework(backend)
     tuned = asked.variant is Variant.tuned

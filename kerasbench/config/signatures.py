@@ -1,4 +1,4 @@
-"""What a function of a Python file takes, read from its source: the driver must not import Keras to know it."""
+"""Reads the parameters of a function from its source, so that the driver need not import Keras."""
 
 import ast
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Parameter:
 
     Attributes:
         required: it has no default.
-        types: what its annotation allows, empty where it says nothing that is understood here.
+        types: the types that its annotation allows; empty if there is no annotation, or none that is supported here.
         choices: the values of its annotation `Literal[...]`.
     """
 
@@ -27,7 +27,7 @@ class Parameter:
     choices: tuple[Any, ...] = ()
 
     def refuses(self, value: Any) -> str | None:
-        """Return what a value should have been, None if it will do."""
+        """Return what a value should be; None if it is valid."""
         if self.choices and value not in self.choices:
             return f"one of {', '.join(map(str, self.choices))}"
         fits = isinstance(value, self.types) and (not isinstance(value, bool) or bool in self.types)
@@ -43,7 +43,7 @@ def module_file(module: str) -> Path | None:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is such a file; a path that no system takes (a name of 300 characters) is none."""
+    """Return whether the file exists; False for a path that the system rejects (a name of 300 characters)."""
     try:
         return path.is_file()
     except OSError:
@@ -51,21 +51,21 @@ def is_file(path: Path) -> bool:
 
 
 def parameters(file: Path, function: str, given: int, named: str) -> dict[str, Parameter] | None:
-    """Return the parameters that a user may set of a top-level function; None if it takes any.
+    """Return the parameters of a top-level function that a user may set; None if it accepts any.
 
     Args:
         file: a Python file.
         function: the function's name.
-        given: how many of its first parameters the caller supplies.
-        named: what an error calls the file: the setting and its value.
+        given: the number of leading parameters that the caller supplies.
+        named: the file's name in error messages: the setting and its value.
 
     Raises:
-        UserError: the file is no Python, or has no such function.
+        UserError: the file is not valid Python, or has no such function.
     """
     try:
         body = ast.parse(file.read_bytes()).body
     except (SyntaxError, ValueError, OSError) as error:
-        raise UserError(f"{named}: {file} is no Python file: {error}") from error
+        raise UserError(f"{named}: {file} is not a Python file: {error}") from error
     for statement in reversed(body):  # the last definition counts
         if isinstance(statement, ast.FunctionDef) and statement.name == function:
             return None if statement.decorator_list or statement.args.kwarg else _of(statement.args, given)
@@ -75,13 +75,13 @@ def parameters(file: Path, function: str, given: int, named: str) -> dict[str, P
 
 
 def check(values: Mapping[str, Any], takes: Mapping[str, Parameter], key: str, owner: str) -> None:
-    """Raise UserError where values are not what a function takes.
+    """Raise UserError if a function does not accept these values.
 
     Args:
         values: by parameter.
         takes: as `parameters` returns it.
         key: the dotted key that holds the values.
-        owner: what an error calls the function.
+        owner: the function's name in error messages.
     """
     for name, value in values.items():
         if name not in takes:

@@ -1,4 +1,4 @@
-"""Whether a configuration has the schema's structure, where OmegaConf does not hold to it."""
+"""Checks that a configuration has the schema's structure, where OmegaConf does not check it."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -10,11 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from kerasbench.config.schema import Config
 from kerasbench.terminal.errors import UserError
 
-_OF_HYDRA = ("hydra", "hydra.env")  # which Hydra adds itself
+_OF_HYDRA = ("hydra", "hydra.env")  # added by Hydra itself
 
 
 def known_keys(node: DictConfig) -> None:
-    """Raise UserError for a key that was added (`+key=`, `++key=`) and that nothing would read."""
+    """Raise UserError for an added key (`+key=`, `++key=`) that nothing reads."""
     for key in _unknown(node, ""):
         near = get_close_matches(key, [*_keys(OmegaConf.structured(Config), "")], n=1)
         raise UserError(f"there is no setting {key}{f'; did you mean {near[0]}?' if near else ''}")
@@ -23,7 +23,7 @@ def known_keys(node: DictConfig) -> None:
 def _unknown(node: DictConfig, prefix: str) -> Iterator[str]:
     kind = OmegaConf.get_type(node)
     if not is_dataclass(kind):
-        return  # a dict of the user's own
+        return  # a free-form dict
     for key in map(str, node):
         if key not in kind.__dataclass_fields__ and f"{prefix}{key}" not in _OF_HYDRA:
             yield f"{prefix}{key}"
@@ -38,7 +38,7 @@ def _keys(node: DictConfig, prefix: str) -> Iterator[str]:
 
 
 def containers(node: Any, prefix: str = "") -> None:
-    """Raise UserError for a section, list or dict that is another thing: OmegaConf checks no interpolation of these."""
+    """Raise UserError for a section, list or dict of another type: OmegaConf does not check their interpolations."""
     hints = get_type_hints(type(node))
     for field in fields(node):
         key, value, hint = f"{prefix}{field.name}", getattr(node, field.name), hints[field.name]
@@ -49,6 +49,6 @@ def containers(node: Any, prefix: str = "") -> None:
         items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
         of = get_args(hint)[-1:]
         if not isinstance(value, kind) or (of == (str,) and not all(isinstance(item, str) for item in items)):
-            raise UserError(f"{key} is no {kind.__name__}{' of texts' if of == (str,) else ''}")
+            raise UserError(f"{key} is not a {kind.__name__}{' of strings' if of == (str,) else ''}")
         if is_dataclass(kind):
             containers(value, f"{key}.")

@@ -1,4 +1,4 @@
-"""Data sets: the real ones where they can be had, embedded stand-ins otherwise; one prepared file for all backends."""
+"""Data sets: real data if available, embedded stand-ins otherwise; one prepared file serves all backends."""
 
 from kerasbench.data.prepared import PreparedData, prepare
 

@@ -1,4 +1,4 @@
-"""Finds a data set's published files, each checked: in a folder, in an archive, or in one that is downloaded now."""
+"""Finds and verifies a data set's published files: in a folder, a local archive or a downloaded archive."""
 
 import hashlib
 import tarfile
@@ -13,7 +13,7 @@ from kerasbench.terminal.errors import UserError
 
 
 class Content(NamedTuple):
-    """What one file holds, and where that was found, in the words of an error message."""
+    """The content of one file, and its location as error messages give it."""
 
     member: str
     where: str
@@ -22,13 +22,13 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True)
 class Published:
-    """The files of a data set as they are published: packed into one archive.
+    """The files of a data set, published in one archive.
 
     Attributes:
-        archive: the archive, whence it is downloaded.
-        names: what the archive may be called where somebody else has put it.
-        members: the digest ("md5:..." or "sha256:...") of each file that is wanted, by its path in the archive; all
-            paths begin with the same folder.
+        archive: the archive and its download addresses.
+        names: the file names that a local copy of the archive may have.
+        members: the digest ("md5:..." or "sha256:...") of each required file, by its path in the archive; all paths
+            start with the same folder.
     """
 
     archive: RemoteFile
@@ -36,15 +36,15 @@ class Published:
     members: Mapping[str, str]
 
     def contents(self, root: Path | None, cache: Path) -> Iterator[Content]:
-        """Yield every file once, in any order, each with its digest checked.
+        """Yield every file once, in any order, with its digest verified.
 
-        The files are taken from their folder in `root`, `root` itself or the folder in `cache`, else from an archive
-        in `root` or `cache`, else from one that is downloaded into `cache`. An archive found here may be packed
-        differently from the published one (Keras' own copies are), so that only the files in it are checked.
+        Unpacked files in `root` or `cache` come first, then an archive in `root` or `cache`, then a download into
+        `cache`. A local archive may be packed differently from the published one (Keras' own copies are), so only the
+        files in it are verified.
 
         Raises:
-            UserError: a file is damaged, or missing beside others of the data set.
-            DownloadError: none is here, and the archive cannot be fetched.
+            UserError: a file is damaged, or missing although others of the data set exist.
+            DownloadError: there is no local copy, and the archive cannot be downloaded.
         """
         for content in self._found(root, cache):
             algorithm, _, expected = self.members[content.member].partition(":")
@@ -56,12 +56,12 @@ class Published:
             yield content
 
     def files(self, place: Path) -> list[Path]:
-        """Return the files that `contents` reads if this is its root or its cache: an archive, or those wanted."""
+        """Return the files that `contents` would read from `place`: the unpacked files, or else one archive."""
         unpacked = self._unpacked(place)
         return [path for path in unpacked.values() if path.is_file()] or self._archives(place)[:1]
 
     def __str__(self) -> str:
-        """Return what a folder must hold, for an error message."""
+        """Return what a folder must contain, for error messages."""
         return f"{self._folder()}/ or {self.names[0]}"
 
     def _found(self, root: Path | None, cache: Path) -> Iterator[Content]:
@@ -74,7 +74,7 @@ class Published:
         return read_members(archives[0] if archives else fetch(self.archive, cache), self.members)
 
     def _unpacked(self, place: Path) -> dict[str, Path]:
-        """Return the path of each member in the folder that holds any; empty if none does."""
+        """Return the path of each member in the first folder that contains any of them; empty if none does."""
         for folder in (place / self._folder(), place):
             paths = {member: folder / PurePosixPath(member).relative_to(self._folder()) for member in self.members}
             if any(path.is_file() for path in paths.values()):
@@ -94,10 +94,9 @@ def _read_files(paths: Mapping[str, Path]) -> Iterator[Content]:
 
 
 def read_members(path: Path, members: Collection[str]) -> Iterator[Content]:
-    """Yield these members of a tar archive, in the archive's order, without unpacking anything to disk.
+    """Yield these members of a tar archive, in the archive's order, without unpacking to disk.
 
-    A member counts only under its exact name and as a regular file, so that neither paths that lead out of the
-    archive nor links do any harm.
+    Only regular files with exactly these names are read, so links and paths outside the archive are harmless.
 
     Raises:
         UserError: the archive is damaged, or lacks a member.

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Arrays:
-    """A data set as every backend will see it.
+    """A data set as every backend receives it.
 
     Attributes:
-        name: what it is called in tags: the data set's name, or the stand-in's.
-        inputs: the inputs' names, in the order in which a model takes them.
+        name: the name in tags: the data set's, or the stand-in's.
+        inputs: the names of the inputs, in the order in which a model takes them.
         classes: the number of classes; labels are 0 .. classes - 1.
         parts: `train_<input>`, `test_<input>` (images uint8, tokens int32), `train_labels`, `test_labels`.
     """
@@ -25,7 +25,7 @@ class Arrays:
     parts: dict[str, NDArray[Any]]
 
     def digest(self) -> str:
-        """Return a SHA-256 of all arrays: their names, types, shapes and bytes."""
+        """Return the SHA-256 of all arrays: names, dtypes, shapes and bytes."""
         content = hashlib.sha256()
         for name, array in sorted(self.parts.items()):
             content.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())

@@ -18,7 +18,7 @@ _TASKS = {"qa1": "qa1_single-supporting-fact", "qa2": "qa2_two-supporting-facts"
 _TRAIN_QUESTIONS = {"en": 1_000, "en-10k": 10_000}
 _TEST_QUESTIONS = 1_000
 
-# Keras' mirror (s3.amazonaws.com/text-datasets) packs the same files into another archive, with another digest.
+# Keras' mirror (s3.amazonaws.com/text-datasets) packs the same files into another archive with another digest.
 _ARCHIVE = RemoteFile(
     "tasks_1-20_v1-2.tar.gz",
     "sha256:0364ebde659f14d11bc21744516c5ec49d3d06cb692733f66680771244998898",
@@ -38,7 +38,7 @@ _DIGESTS = {  # of release 1.2; both folders hold the same test questions
 
 
 class Question(NamedTuple):
-    """A question, the story up to it, both as words and punctuation marks, and the one word that answers it."""
+    """A question and the story before it, both as words and punctuation marks, and the one-word answer."""
 
     story: Sequence[str]
     question: Sequence[str]
@@ -49,14 +49,14 @@ def real(root: Path | None, cache: Path, task: Literal["qa1", "qa2"], subset: Li
     """Return a task of bAbI 1.2.
 
     Args:
-        root: a folder that holds tasks_1-20_v1-2/, what is in it, or its archive.
-        cache: where the archive is downloaded to.
+        root: a folder with tasks_1-20_v1-2/, its content, or its archive.
+        cache: the folder for downloads.
         task: "qa1" (single supporting fact) or "qa2" (two supporting facts).
         subset: "en" (1,000 training questions) or "en-10k" (10,000); 1,000 test questions in both.
 
     Raises:
         UserError: a file is damaged, or there is no such task or subset.
-        DownloadError: it is neither in `root` nor in the cache, and cannot be fetched.
+        DownloadError: the files are neither in `root` nor in the cache, and cannot be downloaded.
     """
     name = _name(task, subset)
     found = {content.member: content for content in _published(task, subset).contents(root, cache)}
@@ -65,7 +65,7 @@ def real(root: Path | None, cache: Path, task: Literal["qa1", "qa2"], subset: Li
 
 
 def files(place: Path, task: str, subset: str) -> list[Path]:
-    """Return the files that `real` reads if this is its root or its cache."""
+    """Return the files that `real` would read from `place`, as its root or its cache."""
     return _published(task, subset).files(place)
 
 
@@ -73,7 +73,7 @@ HOLDS = "tasks_1-20_v1-2/ or tasks_1-20_v1-2.tar.gz"
 
 
 def _members(task: str, subset: str) -> list[str]:
-    """Return where the archive has a task's training and test questions."""
+    """Return the paths of a task's training and test questions in the archive."""
     return [f"tasks_1-20_v1-2/{subset}/{_TASKS[task]}_{part}.txt" for part in ("train", "test")]
 
 
@@ -83,7 +83,7 @@ def _published(task: str, subset: str) -> Published:
 
 
 def embedded(task: str, subset: str) -> Arrays:
-    """Return a task's stand-in, told by a simulation, in the counts of the real one; the same on every call."""
+    """Return a task's simulated stand-in, as large as the real data set and identical on every call."""
     name = _name(task, subset)
     train = stories.told(task, "train", _TRAIN_QUESTIONS[subset])
     test = stories.told(task, "test", _TEST_QUESTIONS)
@@ -100,22 +100,22 @@ def _name(task: str, subset: str) -> str:
 def tokenized(sentence: str) -> list[str]:
     """Return a sentence's words and punctuation marks.
 
-    As in Keras' examples/babi_rnn.py; the pattern there, an optional group, splits otherwise since Python 3.7.
+    Follows Keras' examples/babi_rnn.py, whose own pattern splits differently since Python 3.7.
     """
     return [token.strip() for token in re.split(r"(\W+)", sentence) if token.strip()]
 
 
 def parse(text: str, where: str) -> list[Question]:
-    r"""Return the questions of a file in bAbI's format, each with all of its story before it.
+    r"""Return the questions of a file in bAbI's format, each with the story before it.
 
-    A line is "NUMBER SENTENCE" or "NUMBER QUESTION\tANSWER\tNUMBERS OF SUPPORTING SENTENCES"; number 1 begins a story.
+    A line is "NUMBER SENTENCE" or "NUMBER QUESTION\tANSWER\tNUMBERS OF SUPPORTING SENTENCES"; number 1 starts a story.
 
     Args:
         text: the file's content.
-        where: what an error calls the file.
+        where: the file's name in error messages.
 
     Raises:
-        UserError: a line is neither.
+        UserError: a line has neither form.
     """
     questions = []
     story: list[str] = []
@@ -134,11 +134,10 @@ def parse(text: str, where: str) -> list[Question]:
 
 
 def vectorised(name: str, train: list[Question], test: list[Question]) -> Arrays:
-    """Return the questions as numbers.
+    """Encode the questions as arrays of integers.
 
-    A word's number is its place, from 1, among all words of both parts in alphabetical order. Stories (n, longest
-    story) and questions (n, longest question) are int32, with zeros before the first word; labels are the answers'
-    numbers, so that class 0, which is no word, never occurs.
+    Words are numbered from 1, in alphabetical order over both parts. Stories (n, longest story) and questions
+    (n, longest question) are int32, left-padded with zeros. Labels are the answers' numbers, so class 0 never occurs.
     """
     both = train + test
     words = sorted({word for story, question, answer in both for word in (*story, *question, answer)})

@@ -24,7 +24,7 @@ FILES = Published(
         "md5:c58f30108f718f92721af3b95e74349a",
         ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
     ),
-    names=("cifar-10-python.tar.gz", "cifar-10-batches-py.tar.gz"),  # the second is what Keras calls its copy
+    names=("cifar-10-python.tar.gz", "cifar-10-batches-py.tar.gz"),  # the second is the name of Keras' copy
     members={
         _TRAIN[0]: "md5:c99cafc152244af753f735de768cd75f",
         _TRAIN[1]: "md5:d4bba439e000b95fd0a9bffe97cbabec",
@@ -41,7 +41,7 @@ def real(root: Path | None, cache: Path) -> Arrays:
 
     Raises:
         UserError: a file is damaged.
-        DownloadError: it is neither in `root` nor in the cache, and cannot be fetched.
+        DownloadError: the files are neither in `root` nor in the cache, and cannot be downloaded.
     """
     images = np.empty((len(FILES.members) * _BATCH, 32, 32, 3), np.uint8)
     labels = np.empty(len(images), np.uint8)
@@ -61,23 +61,23 @@ def real(root: Path | None, cache: Path) -> Arrays:
 
 
 def files(place: Path) -> list[Path]:
-    """Return the files that `real` reads if this is its root or its cache."""
+    """Return the files that `real` would read from `place`, as its root or its cache."""
     return FILES.files(place)
 
 
 def read_batch(content: bytes, where: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return a batch's images (count, 32, 32, 3) and labels (count,), both bytes.
 
-    A batch is a pickled dict: b"data" (count, 3072) bytes, an image a row, its red plane first, then green and blue;
-    b"labels" a list of 0..9.
+    A batch is a pickled dict. b"data": (count, 3072) bytes, one image per row, its red, green and blue planes in that
+    order. b"labels": a list of 0..9.
 
     Args:
         content: the pickle.
-        where: what an error calls it.
-        count: how many images it must hold.
+        where: its name in error messages.
+        count: the number of images that it must contain.
 
     Raises:
-        UserError: it holds something else, or anything but NumPy arrays and plain values.
+        UserError: the content is something else, or contains more than NumPy arrays and plain values.
     """
     try:
         batch = _Unpickler(content, where).load()
@@ -93,7 +93,7 @@ def read_batch(content: bytes, where: str, count: int) -> tuple[NDArray[np.uint8
     return images.reshape(count, 3, 32, 32).transpose(0, 2, 3, 1), labels.astype(np.uint8)
 
 
-# Asked of an array, for NumPy 2 keeps it elsewhere than NumPy 1, which wrote the published files.
+# Taken from an array, because NumPy 2 has moved it since NumPy 1 wrote the published files.
 _RECONSTRUCT = np.empty(0).__reduce__()[0]
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
@@ -104,7 +104,7 @@ _ALLOWED = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads NumPy arrays and plain values. A pickle may otherwise name any function, and have it called."""
+    """Reads only NumPy arrays and plain values: the standard unpickler calls any function that a pickle names."""
 
     def __init__(self, content: bytes, where: str) -> None:
         super().__init__(io.BytesIO(content), encoding="bytes")  # Python 2 wrote them
@@ -115,7 +115,7 @@ class _Unpickler(pickle.Unpickler):
             return _ALLOWED[module, name]
         except KeyError:
             raise UserError(
-                f"{self._where} is not read: it asks for {module}.{name}, and CIFAR-10 needs only NumPy's arrays. "
+                f"{self._where} is not read: it asks for {module}.{name}, but CIFAR-10 needs only NumPy arrays. "
                 "Delete or replace it."
             ) from None
 

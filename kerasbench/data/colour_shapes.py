@@ -1,4 +1,4 @@
-"""CIFAR-10's stand-in: ten drawn shapes of any colour, size and place, before any background."""
+"""CIFAR-10's stand-in: ten drawn shapes in random colours, sizes and positions on random backgrounds."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from kerasbench.data.arrays import Arrays
 
 TRAIN_EXAMPLES, TEST_EXAMPLES = 50_000, 10_000
 _SIDE = 32  # pixels
-_RADIUS = (6.0, 11.0)  # pixels, from a shape's middle to its edge
-_MAX_TURN = np.deg2rad(15)  # beyond 22 degrees a plus and a saltire would be taken for each other
-_CONTRAST = (70, 186)  # levels between shape and background in each channel, going round at 256
-_GRADIENT = 30.0  # levels by which the background changes from its middle to its edge
+_RADIUS = (6.0, 11.0)  # pixels, from a shape's centre to its edge
+_MAX_TURN = np.deg2rad(15)  # beyond 22 degrees, a plus and a saltire would be confused
+_CONTRAST = (70, 186)  # levels between shape and background in each channel, modulo 256
+_GRADIENT = 30.0  # levels between the background's centre and its edge
 _NOISE = 18.0  # levels, standard deviation
-_BLOCK = 500  # images at a time, for memory's sake
+_BLOCK = 500  # images at a time, to limit memory
 
 Plane = NDArray[np.float32]
 
@@ -43,8 +43,8 @@ def _saltire(u: Plane, v: Plane) -> Plane:
     return _plus((u + v) * half, (u - v) * half)
 
 
-# A shape is the points (u right, v down) at which its function is negative; there, and near its edge, the value is the
-# distance to the edge. The origin is its middle, and only corners lie farther from it than 1.
+# A shape is the set of points (u right, v down) where its function is negative. Inside and near the edge, the value is
+# the signed distance to the edge. The origin is the centre; only corners lie farther from it than 1.
 SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {
     "disc": lambda u, v: _disc(u, v, 0.95),
     "ring": lambda u, v: np.abs(_disc(u, v, 0.75)) - np.float32(0.2),
@@ -60,11 +60,11 @@ SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {
 
 
 def embedded() -> Arrays:
-    """Return the stand-in, the same on every call: (n, 32, 32, 3) bytes, and a label 0..9 for the shape in each.
+    """Return the stand-in, identical on every call: (n, 32, 32, 3) bytes, and labels 0..9 for the shapes.
 
-    A shape is as often darker than its background as lighter, in each channel by itself, and it is anywhere in the
-    image. No pixel's level says anything about the class, then: a linear model learns next to nothing of it, and a
-    convolutional network most.
+    In each channel, a shape is equally often darker and lighter than its background, and its position is random. A
+    pixel's level therefore says nothing about the class: a linear model learns next to nothing, a convolutional
+    network learns most of it.
     """
     parts = {}
     for part, count, seed in (("train", TRAIN_EXAMPLES, 20170902), ("test", TEST_EXAMPLES, 20170903)):
@@ -80,12 +80,12 @@ def embedded() -> Arrays:
 def _drawn(labels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
     """Return an image (n, 32, 32, 3) of each label's shape."""
     count = len(labels)
-    # The background: a random colour, changing evenly in a random direction.
+    # The background: a random colour with a linear gradient in a random direction.
     colour = random.integers(256, size=(count, 1, 1, 3), dtype=np.int64)
     across, down = random.uniform(-_GRADIENT, _GRADIENT, (2, count, 1, 1)).astype(np.float32)
     row, column = np.mgrid[-1 : 1 : _SIDE * 1j, -1 : 1 : _SIDE * 1j].astype(np.float32)
     background = colour.astype(np.float32) + (across * column + down * row)[..., np.newaxis]
-    # The shape: going round at 256 keeps its channels apart from the background's, and all levels as frequent.
+    # The shape: modulo 256, its channels differ from the background's, and all levels are equally frequent.
     contrast = random.integers(*_CONTRAST, size=colour.shape)
     difference = ((colour + contrast) % 256).astype(np.float32) - background
     image = background + difference * _coverage(labels, random)[..., np.newaxis]
@@ -97,10 +97,10 @@ def _drawn(labels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np
 
 
 def _coverage(labels: NDArray[np.uint8], random: np.random.Generator) -> Plane:
-    """Return what part of each pixel (n, 32, 32) the shape covers, 0..1; its place, size and turn are random."""
+    """Return the fraction of each pixel (n, 32, 32) that a shape with random position, size and rotation covers."""
     count = len(labels)
     radius = random.uniform(*_RADIUS, (count, 1, 1)).astype(np.float32)
-    # All of the shape but its corners is in the image.
+    # The whole shape except its corners is in the image.
     middle_row, middle_column = random.uniform(-1, 1, (2, count, 1, 1)).astype(np.float32) * ((_SIDE - 1) / 2 - radius)
     turn = random.uniform(-_MAX_TURN, _MAX_TURN, (count, 1, 1)).astype(np.float32)
     row, column = (np.mgrid[:_SIDE, :_SIDE] - (_SIDE - 1) / 2).astype(np.float32)
@@ -111,5 +111,5 @@ def _coverage(labels: NDArray[np.uint8], random: np.random.Generator) -> Plane:
     for label, shape in enumerate(SHAPES.values()):
         chosen = labels == label
         inside[chosen] = shape(u[chosen], v[chosen])
-    coverage: Plane = np.clip(np.float32(0.5) - inside * radius, 0, 1)  # an edge fades over a pixel
+    coverage: Plane = np.clip(np.float32(0.5) - inside * radius, 0, 1)  # anti-aliased over one pixel
     return coverage

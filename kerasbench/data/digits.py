@@ -1,4 +1,4 @@
-"""MNIST's stand-in: scikit-learn's 1,797 real handwritten digits, enlarged, shifted and turned to MNIST's counts."""
+"""MNIST's stand-in: 70,000 variations (enlarged, shifted, rotated) of scikit-learn's 1,797 handwritten digits."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +9,16 @@ TRAIN_EXAMPLES, TEST_EXAMPLES = 60_000, 10_000
 _SIDE = 28  # pixels
 _MAX_SHIFT = 2.0  # pixels
 _MAX_TURN = np.deg2rad(12)
-_BLOCK = 5_000  # images at a time, for memory's sake
+_BLOCK = 5_000  # images at a time, to limit memory
 
 
 def embedded() -> Arrays:
-    """Return the stand-in, the same on every call.
+    """Return the stand-in, identical on every call.
 
-    A sixth of the source images (https://archive.ics.uci.edu/dataset/80, 8 x 8 pixels, 17 grey levels) is set aside
-    for the test set, so that no digit is in both, however it was turned.
+    A sixth of the source images (https://archive.ics.uci.edu/dataset/80, 8 x 8 pixels, 17 grey levels) is reserved
+    for the test set, so no digit is in both sets.
     """
-    from sklearn.datasets import load_digits  # slow to import, and rarely wanted
+    from sklearn.datasets import load_digits  # slow to import, and rarely needed
 
     sources = load_digits()
     images, labels = sources.images, sources.target.astype(np.uint8)
@@ -36,7 +36,7 @@ def embedded() -> Arrays:
 
 
 def _varied(images: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Return (n, 8, 8) images of 0..16 as (n, 28, 28) bytes, each enlarged, turned and shifted by its own little."""
+    """Return (n, 8, 8) images of 0..16 as (n, 28, 28) bytes, enlarged, and randomly rotated and shifted a little."""
     from scipy.ndimage import map_coordinates
 
     count, side = len(images), images.shape[1]

@@ -1,4 +1,4 @@
-"""Fetches the files of a data set: checked by their digest, continued where an earlier attempt broke off."""
+"""Downloads the files of a data set, verifies their digests, and resumes interrupted downloads."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ _BLOCK = 1 << 18  # bytes
 
 
 class DownloadError(Exception):
-    """A file could not be fetched; the message says which, whence, and why."""
+    """A file could not be downloaded; the message gives the file, the addresses and the reasons."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class RemoteFile:
     Attributes:
         name: its name in the data set's folder.
         digest: "md5:..." or "sha256:...".
-        urls: where it is published, the first choice first.
+        urls: its addresses, in order of preference.
     """
 
     name: str
@@ -35,21 +35,21 @@ class RemoteFile:
 
 
 def present(path: Path) -> Path:
-    """Return the path of one of several files of a data set, some of which are there.
+    """Return `path`, one of several files of a data set, if the file exists.
 
     Raises:
-        UserError: this one is not.
+        UserError: it does not.
     """
     if not path.is_file():
-        raise UserError(f"{path} is missing, though other files of the data set are there. Add it.")
+        raise UserError(f"{path} is missing, but other files of the data set exist. Add it.")
     return path
 
 
 def verified(path: Path, digest: str) -> Path:
-    """Return `path` if its content has this digest.
+    """Return `path` if the file has this digest.
 
     Raises:
-        UserError: it has not: the file is damaged, or another; or it is missing.
+        UserError: the file is missing, damaged or a different one.
     """
     algorithm, _, expected = digest.partition(":")
     found = pooch.file_hash(str(present(path)), alg=algorithm)
@@ -59,15 +59,15 @@ def verified(path: Path, digest: str) -> Path:
 
 
 def fetch(file: RemoteFile, folder: Path) -> Path:
-    """Return the file in `folder`, fetched if it is not there yet.
+    """Return the file in `folder`; download it if it is missing.
 
     Raises:
-        DownloadError: no address gave the file, or what came has another digest.
+        DownloadError: no address provided the file with its digest.
     """
     failures = []
     target = folder / file.name
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{file.name}.lock"):  # another process may want it, too, and would write to the same part
+    with FileLock(folder / f".{file.name}.lock"):  # another process may write to the same part
         for url in file.urls:
             try:
                 return Path(
@@ -89,7 +89,7 @@ def _short(error: Exception) -> str:
 
 
 class _Resuming:
-    """A pooch downloader that keeps what came in NAME.part, and asks only for the rest of it."""
+    """A pooch downloader that keeps a partial download in NAME.part, and requests only the rest."""
 
     def __init__(self, target: Path) -> None:
         self._part = target.with_name(target.name + ".part")
@@ -99,8 +99,8 @@ class _Resuming:
         headers = {"Range": f"bytes={have}-"} if have else {}
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
-                self._part.unlink()  # all of it came before, and its digest was wrong
-                raise OSError("what an earlier attempt left is not this file; try again")
+                self._part.unlink()  # it was complete, and its digest was wrong
+                raise OSError("the partial download was not this file and is deleted; try again")
             response.raise_for_status()
             if response.status_code != requests.codes.partial_content:
                 have = 0  # the server sends the whole file
@@ -116,4 +116,4 @@ class _Resuming:
                 part.write(block)
                 progress.advance(task, len(block))
         if rest and self._part.stat().st_size < have + rest:
-            raise OSError("the connection broke off; what came is kept, and the next attempt continues")
+            raise OSError("the connection was lost; the partial download is kept, and the next attempt resumes it")

@@ -27,11 +27,11 @@ FILES = {
 
 
 def real(root: Path | None, cache: Path) -> Arrays:
-    """Return MNIST from `root`, its folder mnist/, or the cache, into which it is downloaded if it is in none.
+    """Return MNIST from `root`, its folder mnist/ or the cache; download it into the cache if necessary.
 
     Raises:
-        UserError: a file is damaged, or missing beside others of the set.
-        DownloadError: it is not here, and cannot be fetched.
+        UserError: a file is damaged, or missing although others exist.
+        DownloadError: there is no local copy, and the download fails.
     """
     folder = _folder(root) if root else None
     paths = {
@@ -45,25 +45,25 @@ def real(root: Path | None, cache: Path) -> Arrays:
 
 
 def files(place: Path) -> list[Path]:
-    """Return the files that `real` reads if this is its root or its cache."""
+    """Return the files that `real` would read from `place`, as its root or its cache."""
     folder = _folder(place)
     return [folder / file.name for file in FILES.values() if (folder / file.name).is_file()] if folder else []
 
 
 def _folder(place: Path) -> Path | None:
-    """Return the folder that holds any of the files: `place`, or mnist/ in it."""
+    """Return the folder that contains any of the files: mnist/ in `place`, or `place` itself."""
     folders = (place / "mnist", place)
     return next((one for one in folders if any((one / file.name).is_file() for file in FILES.values())), None)
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Return the bytes of a gzipped idx file in the shape that its header gives.
+    """Return the bytes of a gzipped idx file, in the shape given by its header.
 
     The header is two zero bytes, the type (8: unsigned byte), the number of dimensions, and each as a big-endian
     32-bit integer (http://yann.lecun.com/exdb/mnist/).
 
     Raises:
-        ValueError: the file holds something else.
+        ValueError: the file has another format.
     """
     content = gzip.decompress(path.read_bytes())
     zeros, kind, dimensions = struct.unpack_from(">HBB", content)

@@ -1,4 +1,4 @@
-"""Finds a data set (folder, cache, network, stand-in), and keeps it prepared in one file that all backends read."""
+"""Finds a data set (folder, cache, network, stand-in), and prepares it as one file that all backends read."""
 
 import contextlib
 import dataclasses
@@ -35,8 +35,8 @@ class PreparedData:
         digest: SHA-256 of the arrays.
         inputs: the names of the model's inputs, in order.
         classes: the number of classes.
-        train_examples, test_examples: how many there are in all.
-        note: what its user should know: that it is a stand-in or comes from elsewhere, and why; empty if nothing.
+        train_examples, test_examples: the total numbers of examples.
+        note: a warning for the user, such as the reason for a stand-in; may be empty.
     """
 
     path: str
@@ -51,13 +51,13 @@ class PreparedData:
 
 
 def prepare(config: DataConfig) -> PreparedData:
-    """Return the data set that the configuration asks for, prepared; a later call in this process costs nothing.
+    """Return the configured data set, prepared; the result is cached in this process.
 
-    Real data are looked for in `data.root`, then in the cache, then on the network.
+    Real data are searched for in `data.root`, then in the cache, then on the network.
 
     Raises:
-        UserError: the files are damaged, `data.source=real` and they are not in `data.root` or cannot be had, or the
-            cache cannot be written.
+        UserError: the files are damaged; `data.source=real` and they are not in `data.root` or cannot be downloaded;
+            or the cache is not writable.
     """
     options = json.dumps(config.options, sort_keys=True)
     try:
@@ -80,7 +80,7 @@ def prepare(config: DataConfig) -> PreparedData:
 def _prepare(name: str, module: str, options: str, source: DataSource, root: str | None, cache: Path) -> PreparedData:
     loader = importlib.import_module(f"kerasbench.data.{module}")
     chosen: dict[str, Any] = json.loads(options)
-    # With the options, lest one changed on the command line finds what was prepared with another.
+    # The name contains the options: other options are another file.
     kept = "-".join([name, *map(str, chosen.values())])
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f".{kept}.lock"):
@@ -104,7 +104,7 @@ def _prepare(name: str, module: str, options: str, source: DataSource, root: str
         except DownloadError as error:
             if source is DataSource.real:
                 raise UserError(
-                    f"data.source=real, and {name} is neither in {cache} nor to be had: {error}. "
+                    f"data.source=real, and {name} is neither in {cache} nor downloadable: {error}. "
                     "Name the folder that holds it (data.root=FOLDER or KERASBENCH_DATA)."
                 ) from error
             data = stand_in()
@@ -115,17 +115,16 @@ def _prepare(name: str, module: str, options: str, source: DataSource, root: str
 def _kept(
     name: str, source: str, cache: Path, files: Callable[[], list[Path]], load: Callable[[], Arrays]
 ) -> PreparedData:
-    """Return the prepared file of this data set and source; make it if it is not there, or not from these files.
+    """Return the prepared file of this data set and source; make it if it is missing or out of date.
 
-    Its description holds the size and the time of the prepared file, and of each source file whose digest was verified
-    with the same content. Where any of them differs now, the content is read and verified again; the prepared file is
-    written only if its content is another.
+    Its description records the size and time of the prepared file and of each verified source file. If any of them
+    differs, the content is read and verified again; the prepared file is rewritten only if its content differs.
 
     Args:
-        name: of the data set with its options.
+        name: the data set's name with its options.
         source: "real" or "embedded".
         cache: the folder of the prepared file.
-        files: returns what `load` would read on this machine, nothing before it is downloaded.
+        files: returns the local files that `load` would read; none before a download.
         load: returns the verified arrays.
     """
     description = cache / f"{name}-{source}-{_code()}.json"
@@ -135,7 +134,7 @@ def _kept(
     states = {str(file): _state(file) for file in files()}
     if known is None or not intact or not states.items() <= known["sources"].items():
         arrays = load()
-        read = {str(file): _state(file) for file in files()}  # with what was downloaded
+        read = {str(file): _state(file) for file in files()}  # includes downloaded files
         verified = {file: state for file, state in read.items() if states.get(file, state) == state}
         digest = arrays.digest()
         if known is None or not intact or known["digest"] != digest:
@@ -161,7 +160,7 @@ def _kept(
 
 
 def _described(description: Path) -> dict[str, Any] | None:
-    """Return what is known of a prepared file; None where the description is missing or damaged."""
+    """Return the description of a prepared file; None if it is missing or damaged."""
     try:
         known = json.loads(description.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -173,7 +172,7 @@ def _described(description: Path) -> dict[str, Any] | None:
 
 
 def _intact(path: Path, known: dict[str, Any]) -> bool:
-    """Return whether a prepared file is as it was written: by its size and time, or else by its content."""
+    """Return whether a prepared file is unchanged: by its size and time, or else by its content."""
     if not path.is_file():
         return False
     if known["prepared"] == _state(path):
@@ -187,22 +186,22 @@ def _intact(path: Path, known: dict[str, Any]) -> bool:
 
 
 def _state(path: Path) -> list[int]:
-    """Return a file's size in bytes and the time of its last change in nanoseconds."""
+    """Return a file's size in bytes and its modification time in nanoseconds."""
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
 
 
 @functools.cache
 def _code() -> str:
-    """Return a digest of the loaders: what another version of one has prepared is not this one's."""
+    """Return a digest of the loaders' source, so that files prepared by another version are not reused."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
 @contextlib.contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that takes its place when all is written; else nothing of it is left."""
-    # Not by tempfile, which makes what only its user can read: the umask decides who shares prepared data.
+    """Yield a file that replaces `path` once it is completely written, and is deleted on any error."""
+    # Not tempfile, whose files only their owner can read: the umask decides who shares prepared data.
     part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         with part.open("xb") as file:

@@ -1,7 +1,7 @@
-"""bAbI's stand-in: a small world in which people walk about and carry things, told in bAbI's sentences.
+"""bAbI's stand-in: a simulation of people who walk about and carry things, written in bAbI's sentences.
 
-The people, places, things and sentences are those of tasks 1 and 2 (Weston et al., https://arxiv.org/abs/1502.05698);
-how often each is told, and when a question is asked, was counted in the published files.
+The people, places, things and sentences are those of tasks 1 and 2 (Weston et al., https://arxiv.org/abs/1502.05698).
+The frequencies of sentences and questions were counted in the published files.
 """
 
 from collections.abc import Callable
@@ -10,28 +10,28 @@ from random import Random
 ACTORS = ("Mary", "John", "Daniel", "Sandra")
 PLACES = ("bathroom", "bedroom", "garden", "hallway", "kitchen", "office")
 THINGS = ("apple", "football", "milk")
-QUESTIONS = 5  # in a story
+QUESTIONS = 5  # per story
 _MOVED = ("moved to", "journeyed to", "went back to", "travelled to", "went to")
 _GOT = ("picked up", "got", "grabbed", "took")
 _DROPPED = ("left", "discarded", "dropped", "put down")
-_MOVES = 0.63  # how often somebody walks where somebody could get or drop something instead
-_DROPPED_THERE = 0.2  # how often "dropped the milk" goes on with "there"
-_ASKED_LYING, _ASKED_CARRIED = 0.8, 0.65  # how often a thing is asked about, whose place is known
+_MOVES = 0.63  # probability of a walk where somebody could get or drop something instead
+_DROPPED_THERE = 0.2  # probability that "dropped the milk" ends in "there"
+_ASKED_LYING, _ASKED_CARRIED = 0.8, 0.65  # probability of a question about a thing whose place is known
 
 
 class _Story:
-    """A story's lines, and what a reader of them knows by now.
+    """A story's lines, and what a reader knows so far.
 
     Attributes:
         lines: numbered from 1, as in the published files.
-        seen_at: the last line that tells of a person's walk, and whither.
+        seen_at: for each person, the line of the last known walk and its destination.
     """
 
     def __init__(self, random: Random) -> None:
         self.random = random
         self.lines: list[str] = []
         self.seen_at: dict[str, tuple[int, str]] = {}
-        self._at = {actor: random.choice(PLACES) for actor in ACTORS}  # nobody is told where they start
+        self._at = {actor: random.choice(PLACES) for actor in ACTORS}  # the reader does not know it
 
     def tell(self, sentence: str) -> int:
         """Add a sentence or a question, and return its number."""
@@ -42,11 +42,11 @@ class _Story:
         self.tell(f"Where is {what}? \t{answer}\t{' '.join(map(str, supporting))}")
 
     def at(self, actor: str) -> str:
-        """Return where the actor is in truth, known to the reader or not."""
+        """Return the actor's actual place, which the reader may not know."""
         return self._at[actor]
 
     def walk(self) -> str:
-        """Let somebody walk to another place, and return who."""
+        """Move a random person to another place, and return the person."""
         actor = self.random.choice(ACTORS)
         place = self.random.choice([place for place in PLACES if place != self._at[actor]])
         self._at[actor] = place
@@ -55,7 +55,7 @@ class _Story:
 
 
 def _where_is_actor(random: Random) -> list[str]:
-    """Return the lines of a story of task 1: two walks, a question after a person, five times."""
+    """Return the lines of a story of task 1: two walks and a question about a person, five times."""
     story = _Story(random)
     for _ in range(QUESTIONS):
         story.walk()
@@ -70,18 +70,18 @@ class _ThingsStory(_Story):
     """A story with things in it.
 
     Attributes:
-        answers: the place and the two supporting lines of each thing that may be asked about: one that was put down by
-            somebody whose walk thither was told, or is carried by somebody who was told to walk since.
+        answers: the place and the two supporting lines of each thing that may be asked about. Somebody whose walk to
+            that place is known dropped it there, or somebody has carried it on a known walk.
     """
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)
         self.answers: dict[str, tuple[str, int, int]] = {}
         self._lying = {thing: random.choice(PLACES) for thing in THINGS}
-        self._carried: dict[str, tuple[str, int]] = {}  # by whom, and the line that told of it
+        self._carried: dict[str, tuple[str, int]] = {}  # the carrier, and the line that says so
 
     def go_on(self) -> None:
-        """Tell of one more thing that somebody does."""
+        """Add one action of a random person."""
         gets = [(actor, thing) for actor in ACTORS for thing, place in self._lying.items() if place == self.at(actor)]
         drops = [(actor, thing) for thing, (actor, _) in self._carried.items()]
         if self.random.random() < _MOVES or not gets + drops:
@@ -103,7 +103,7 @@ class _ThingsStory(_Story):
     def _get(self, actor: str, thing: str) -> None:
         del self._lying[thing]
         self._carried[thing] = actor, self.tell(f"{actor} {self.random.choice(_GOT)} the {thing} there.")
-        self.answers.pop(thing, None)  # one fact would do for an answer, until the actor walks on
+        self.answers.pop(thing, None)  # a single line would give the answer, until the actor walks on
 
     def _drop(self, actor: str, thing: str) -> None:
         del self._carried[thing]
@@ -115,7 +115,7 @@ class _ThingsStory(_Story):
             self.answers[thing] = place, line, walked
 
     def askable(self) -> list[str]:
-        """Return the things that are asked about now, if any is."""
+        """Return a random selection of the things that may be asked about; may be empty."""
         return [
             thing
             for thing in self.answers
@@ -146,8 +146,8 @@ def told(task: str, part: str, questions: int) -> str:
 
     Args:
         task: "qa1" or "qa2".
-        part: "train" or "test"; each has a random stream of its own.
-        questions: how many there are, a multiple of five.
+        part: "train" or "test"; each has its own random stream.
+        questions: the number of questions, a multiple of five.
     """
     random = Random(f"{task} {part} {questions}")
     lines = [line for _ in range(questions // QUESTIONS) for line in _STORY[task](random)]

@@ -1,4 +1,4 @@
-"""One virtual environment per backend, made once; it counts as ready when the backend has been imported in it."""
+"""One virtual environment per backend, made once; it is ready when the backend has been imported in it."""
 
 from kerasbench.environments.provisioning import Environment, check, provision, provision_all, ready, remove
 

@@ -1,4 +1,4 @@
-"""Ends the child processes that threads wait for: an interruption reaches the main thread alone."""
+"""Ends the child processes that threads wait for: an interruption reaches only the main thread."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 
 class _Child(Protocol):
-    """A process that leads a process group of its own."""
+    """A process that leads its own process group."""
 
     @property
     def pid(self) -> int: ...
@@ -21,7 +21,7 @@ _AnyChild = TypeVar("_AnyChild", bound=_Child)
 
 
 class Interrupted(Exception):
-    """The command is being ended: no further process is started."""
+    """The command is ending: it starts no more processes."""
 
 
 class ChildProcesses:
@@ -34,10 +34,10 @@ class ChildProcesses:
 
     @contextlib.contextmanager
     def started(self, start: Callable[[], _AnyChild]) -> Iterator[_AnyChild]:
-        """Start a child, which `end` ends until the block is left.
+        """Start a child, which `end` kills while the block runs.
 
         Args:
-            start: starts the process, in a session of its own.
+            start: starts the process, in its own session.
 
         Raises:
             Interrupted: `end` was called before.
@@ -54,13 +54,13 @@ class ChildProcesses:
                 self._groups.remove(child.pid)
 
     def run(self, command: Sequence[str | Path], **how: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, as `subprocess.run` does."""
+        """Run a command as `subprocess.run` does."""
         with self.started(lambda: subprocess.Popen(command, start_new_session=True, text=True, **how)) as process:
             output, errors = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def end(self) -> None:
-        """Kill every child with its own children, and let no other start: the threads that wait for them go on."""
+        """Kill every child with its own children, and start no more; the threads that wait for them continue."""
         with self._lock:
             self.ended = True
             for group in self._groups:

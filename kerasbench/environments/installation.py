@@ -1,4 +1,4 @@
-"""Makes one virtual environment: pinned packages, what they lack, and the proof that the backend imports."""
+"""Makes one virtual environment: installs pinned packages and additions, and proves that the backend imports."""
 
 import importlib
 import json
@@ -25,15 +25,15 @@ PACKAGES = "packages.txt"
 
 @dataclass(frozen=True)
 class Installation:
-    """The making of one environment.
+    """The installation of one environment.
 
     Attributes:
-        backend: whose environment it is.
+        backend: the environment's backend.
         requirements: the file of its pinned packages.
-        interpreter: the Python that it is made from.
+        interpreter: the Python interpreter of the environment.
         variables: uv's environment variables.
-        announce: shows the step that begins.
-        processes: where the child processes are started.
+        announce: shows the current step.
+        processes: starts the child processes.
     """
 
     backend: BackendConfig
@@ -44,9 +44,9 @@ class Installation:
     processes: ChildProcesses
 
     def make(self, folder: Path) -> dict[str, Any]:
-        """Make the environment beside its folder, move it there when it is proven, and return the proof.
+        """Make the environment in a temporary folder, move it into place once it is proven, and return the proof.
 
-        What fails or is interrupted leaves a log (NAME.log) and nothing else.
+        A failed or interrupted installation leaves only a log (NAME.log).
 
         Raises:
             UserError: the installation or the proof fails.
@@ -54,13 +54,13 @@ class Installation:
         backend = self.backend
         for leftover in folder.parent.glob(f".{backend.name}.tmp-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        # Not by tempfile, which makes what only its user can read: the umask decides who shares an environment.
+        # Not tempfile, whose folders only their owner can read: the umask decides who shares an environment.
         place = folder.parent / f".{backend.name}.tmp-{secrets.token_hex(4)}"
         try:
             proof = self._install(place, folder.parent / f"{backend.name}.log")
             (place / PROOF).write_text(json.dumps(proof, indent=2))
             if folder.exists():
-                shutil.rmtree(folder)  # made with an interpreter that is gone
+                shutil.rmtree(folder)  # its interpreter is gone
             place.rename(folder)
         finally:
             shutil.rmtree(place, ignore_errors=True)
@@ -76,20 +76,19 @@ class Installation:
         self.announce("creating a virtual environment")
         self._uv(log, "venv", "--no-project", "--python", self.interpreter, place)
         self.announce(f"installing the packages of {self.requirements.name}")
-        # Copies, not uv's hard links into its cache: through a link, a file that is damaged in one environment is
-        # damaged in all that are made later. For TensorFlow, copies take 2.8 s instead of 0.7 s, and 1.4 GiB.
+        # Copies instead of uv's hard links into its cache: damage to a linked file would spread to all later
+        # environments. For TensorFlow, copies take 2.8 s instead of 0.7 s, and 1.4 GiB.
         self._uv(log, "pip", "install", "--link-mode", "copy", "--python", python, "--requirement", self.requirements)
         (place / PACKAGES).write_text(self._uv(log, "pip", "freeze", "--python", python))
         for name in self.backend.post_install:
             importlib.import_module(f"kerasbench.environments.post_install.{name}").apply(place)
-        # The first import compiles to bytecode what it needs, and nothing else is compiled before: on two cores,
-        # TensorFlow's takes 8.1 s; compiling all takes 9.5 s, and the import 2.6 s after that. The first training
-        # compiles six modules more.
+        # The first import compiles only the modules that it needs. On two cores, TensorFlow's takes 8.1 s; compiling
+        # all modules first takes 9.5 s, and the import another 2.6 s. The first training compiles six more modules.
         self.announce(f"importing Keras on {self.backend.framework}")
         return self._prove(place, log)
 
     def _uv(self, log: Path, *arguments: str | Path) -> str:
-        """Run uv, its messages going to the log, and return what it prints."""
+        """Run uv with its messages in the log, and return its output."""
         with log.open("a") as messages:
             done = self.processes.run(
                 [uv.find_uv_bin(), "--no-config", *arguments],

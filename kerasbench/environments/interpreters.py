@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from kerasbench.terminal.errors import UserError
 
-_OLDEST_OF_UV = Version("3.8")  # of the versions that `uv python install` can download
+_OLDEST_OF_UV = Version("3.8")  # the oldest version that `uv python install` can download
 
 
 def find(specifier: str, explicit: str | None, backend: str) -> Path:
@@ -23,7 +23,7 @@ def find(specifier: str, explicit: str | None, backend: str) -> Path:
 
     Args:
         specifier: a version specifier, such as ">=3.6,<3.7".
-        explicit: the interpreter to take, whatever else there is.
+        explicit: the only interpreter to consider, if given.
         backend: the name of the backend that needs it, for the message.
 
     Raises:
@@ -54,7 +54,7 @@ def _ways_to_install(specifier: str) -> str:
 
 
 def _ask_uv(option: str, request: str) -> str | None:
-    """Return what `uv python find` prints, None where it finds nothing; no file of the user's changes the answer."""
+    """Return the output of `uv python find`, None if it finds nothing; the user's files do not affect it."""
     command = ["python", "find", "--no-config", "--no-project", "--no-python-downloads", option, request]
     searched = os.pathsep.join([*map(str, _folders()), os.environ.get("PATH", os.defpath)])
     answer = subprocess.run(
@@ -65,8 +65,8 @@ def _ask_uv(option: str, request: str) -> str | None:
 
 
 def _folders() -> list[Path]:
-    """Return where pyenv and conda keep interpreters: pyenv's shims do not run, and conda activates one at most."""
+    """Return pyenv's and conda's folders of interpreters: pyenv's shims do not run, and conda activates at most one."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    listed = Path.home() / ".conda" / "environments.txt"  # conda lists all the environments that it makes
+    listed = Path.home() / ".conda" / "environments.txt"  # conda's list of all its environments
     conda = listed.read_text().split("\n") if listed.exists() else []
     return [*sorted(pyenv.glob("versions/*/bin"), reverse=True), *(Path(line) / "bin" for line in conda if line)]

@@ -1,7 +1,7 @@
-"""Where uv gets packages from: the sources that the user's pip and uv are configured with, and nothing else of either.
+"""Configures uv with the package sources of the user's pip and uv, and with no other of their settings.
 
-A company's mirror or a folder of wheels must work here, too. Anything that would change what is installed (constraints,
-overrides, dates) must not, since environments are shared and their packages are pinned: so uv runs with `--no-config`.
+A company's mirror or a folder of wheels must work. Settings that change what is installed (constraints, overrides,
+dates) must not apply, because environments are shared and their packages are pinned: uv runs with `--no-config`.
 """
 
 import os
@@ -28,7 +28,7 @@ def for_uv() -> dict[str, str]:
 
     pip's variables win over its files, uv's file over pip, and uv's variables over all.
     """
-    environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # pip's way: the best version of all indexes
+    environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # as in pip: the best version of all indexes
     for key, values in [*_of_pip(), *_of_uv()]:
         name = _UV_NAMES.get(key)
         if name:

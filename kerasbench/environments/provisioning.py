@@ -1,4 +1,4 @@
-"""The backends' virtual environments: where they are, whether they are ready, and making those that are missing."""
+"""Finds the backends' virtual environments, and makes the missing ones."""
 
 import contextlib
 import hashlib
@@ -49,7 +49,7 @@ class Environment:
 
 
 def folder_of(backend: BackendConfig, cache: Path) -> Path:
-    """Return the environment's folder, whose name holds a digest of everything that decides its content."""
+    """Return the environment's folder, whose name contains a digest of everything that determines its content."""
     parts = [backend.python, str(backend.interpreter), this_platform(), _requirements(backend).read_text()]
     for name in backend.post_install:
         parts += [path.read_text() for path in sorted(Path(__file__).parent.glob(f"post_install/{name}.*"))]
@@ -74,7 +74,7 @@ def _requirements(backend: BackendConfig) -> Path:
 
 
 def ready(backend: BackendConfig, cache: Path) -> Environment | None:
-    """Return the backend's environment if it exists and its interpreter does, else None; nothing is written."""
+    """Return the backend's environment if it and its interpreter exist, else None; write nothing."""
     folder = folder_of(backend, cache)
     try:
         proof = json.loads((folder / PROOF).read_text(encoding="utf-8"))
@@ -87,7 +87,7 @@ def ready(backend: BackendConfig, cache: Path) -> Environment | None:
 
 
 def check(backends: Mapping[str, tuple[BackendConfig, Path]]) -> None:
-    """Check, before anything is made or downloaded, that the missing environments can be made.
+    """Check, before any installation or download, that the missing environments can be made.
 
     Raises:
         UserError: a backend has no build for this platform, an interpreter is missing, or a folder cannot be written.
@@ -120,18 +120,18 @@ def provision(backend: BackendConfig, cache: Path, announce: Announce) -> Enviro
 
 
 def provision_all(backends: Mapping[str, tuple[BackendConfig, Path]], announcing: Callable[[str], Announce]) -> None:
-    """Make the environments that are missing, side by side.
+    """Make the missing environments in parallel.
 
-    Each is made under a lock of its own: two processes that ask at once make it once. An interruption ends all, and
-    leaves nothing of what was not ready.
+    Each has its own lock, so concurrent processes make it only once. An interruption ends all installations, and
+    removes incomplete environments.
 
     Args:
-        backends: under each name, the backend and the folder that holds the environments.
-        announcing: returns what shows the steps of the named environment. It is called once for each that is missing.
+        backends: by name, the backend and the folder that contains the environments.
+        announcing: returns a function that shows the named environment's steps; called once per missing environment.
 
     Raises:
-        UserError: an environment cannot be made. What all need (a platform, an interpreter) is checked before anything
-            is downloaded. The first installation that fails is raised after the others have ended.
+        UserError: an environment cannot be made. Platforms and interpreters are checked before any download. The first
+            failed installation is raised after the others have ended.
     """
     missing = _missing(backends)
     if not missing:
@@ -204,7 +204,7 @@ def remove(backend: BackendConfig, cache: Path) -> list[Path]:
     Raises:
         UserError: the folder cannot be written.
     """
-    own = re.compile(re.escape(backend.name) + r"-[0-9a-f]{12}")  # and no other backend's, whose name goes on
+    own = re.compile(re.escape(backend.name) + r"-[0-9a-f]{12}")  # not those of a backend with a longer name
     if not cache.is_dir():
         return []
     with _locked(backend, cache):

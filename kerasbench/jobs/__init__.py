@@ -1,1 +1,1 @@
-"""What happens around runs: one job of a command, the order of a sweep's, what is printed when all have ended."""
+"""Runs the jobs of a command: each job, the order of a sweep's jobs, and the summary."""

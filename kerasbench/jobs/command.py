@@ -33,7 +33,7 @@ def _train(composed: DictConfig) -> float:
 
 @contextlib.contextmanager
 def _running() -> Iterator[None]:
-    """Report errors in one line, and let SIGTERM end a run as Ctrl-C does: its worker ended, the run KILLED."""
+    """Report errors in one line; SIGTERM, like Ctrl-C, ends the worker and marks the run KILLED."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
     with interruptible(), collected_later(), reporting():
         try:

@@ -15,20 +15,20 @@ from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, one_line, reporting
 
-composition.register()  # a launcher's other process imports this module, and no command line
+composition.register()  # a launcher's other processes import this module, not the command line
 
 
 def perform(composed: DictConfig) -> float:
     """Perform the run that Hydra composed, and return its objective.
 
-    In a sweep, an error is kept in the job's outcome and the sweep goes on. A single run exits with status 1.
+    In a sweep, an error is stored in the job's outcome and the sweep continues. A single run exits with status 1.
     """
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     job = this_job(composed)
     if job.in_sweep:
         file = outcome_file(hydra.sweep.dir, job.sweep, hydra.job.num)
-        _outcome(composed, job).save(file)  # KILLED, should this process end before the run does
+        _outcome(composed, job).save(file)  # KILLED, in case this process dies
         outcome = _outcome_in_sweep(composed, folder, job)
         outcome.save(file)
         progress.current(composed.quiet).job_ended()
@@ -44,7 +44,7 @@ def perform(composed: DictConfig) -> float:
 
 
 def _outcome_in_sweep(composed: DictConfig, folder: Path, job: Job) -> Outcome:
-    """Perform the run; return any error as its outcome, because the other jobs must have their turn."""
+    """Perform the run; return any error as its outcome, so that the sweep continues."""
     shown = progress.current(composed.quiet)
     try:
         return run(composition.typed(composed), folder, job, shown)

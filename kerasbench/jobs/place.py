@@ -1,6 +1,6 @@
 """A job's place in its sweep.
 
-It travels to the jobs as data, in overrides of `sweep.id` and `sweep.varied`, so that a launcher may run them in other
+It is passed to the jobs in overrides of `sweep.id` and `sweep.varied`, so that a launcher may run them in other
 processes or on other machines.
 """
 
@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from kerasbench.paths import absolute
 
 _OUTCOMES = ".outcomes"
-_NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task"}  # these have tags of their own
+_NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task"}  # these have their own tags
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Job:
     """A run's place in its sweep.
 
     Attributes:
-        sweep: an id that all runs of one command share.
-        variant: what makes it another competitor than its plain backend: the overrides, KEY=VALUE, that the sweep
-            varies besides backend, model, data and seed, those of the backend itself, and a label.
-        in_sweep: whether other jobs belong to the command, and its store has been opened before them.
+        sweep: the id that all runs of one command share.
+        variant: the overrides, KEY=VALUE, that make it another competitor than its plain backend: those that the sweep
+            varies (except backend, model, data and seed), those of the backend, and a label.
+        in_sweep: whether it is a job of a sweep, which has already opened its store.
     """
 
     sweep: str
@@ -37,7 +37,7 @@ class Job:
 
 
 def new_sweep_id() -> str:
-    """Return an id that sorts by time and that no other command has."""
+    """Return a unique id that sorts by time."""
     return f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
 
 
@@ -71,10 +71,10 @@ def variant(overrides: Iterable[str], varied: Iterable[str]) -> tuple[str, ...]:
 
 
 def outcome_file(sweep_folder: str, sweep: str, number: int) -> Path:
-    """Return the file for the outcome of a sweep's job, wherever the job itself writes its files."""
+    """Return the file for the outcome of a sweep's job, which is outside the job's own folder."""
     return Path(absolute(sweep_folder)) / _OUTCOMES / sweep / f"{number}.json"
 
 
 def outcome_files(sweep_folder: str, sweep: str) -> list[Path]:
-    """Return the files of all jobs that have begun, in their order."""
+    """Return the outcome files of all started jobs, in order."""
     return sorted((Path(absolute(sweep_folder)) / _OUTCOMES / sweep).glob("*.json"), key=lambda file: int(file.stem))

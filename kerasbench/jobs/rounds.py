@@ -1,4 +1,4 @@
-"""In which order the cells of a round have their turn."""
+"""The order of the cells in each round."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -7,12 +7,12 @@ _Item = TypeVar("_Item")
 
 
 def in_turn(items: Sequence[_Item], number: int) -> list[_Item]:
-    """Return the order of a round, counted from 0; the first is as given.
+    """Return the items in the order of round `number`, counted from 0; round 0 keeps the given order.
 
-    Over as many rounds as there are items, or twice as many if their number is odd, each has every place equally often,
-    and comes equally often after every other of its round, whose heat or full cache it may inherit. Source: Williams,
-    'Experimental designs balanced for the estimation of residual effects of treatments', Australian Journal of
-    Scientific Research A2, 1949. Of more than two, none is the last of a round and the first of the next.
+    Over n rounds of n items (2n if n is odd), each item takes every place equally often and follows every other item
+    equally often, because it may inherit heat or a full cache from its predecessor. Source: Williams, 'Experimental
+    designs balanced for the estimation of residual effects of treatments', Australian Journal of Scientific Research
+    A2, 1949. With more than two items, the last of a round is never the first of the next.
     """
     count = len(items)
     zigzag = [place // 2 if place % 2 == 0 else count - 1 - place // 2 for place in range(count)]  # 0, n-1, 1, n-2, ...

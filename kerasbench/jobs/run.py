@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 
 def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
-    """Do what the configuration says, and keep it in MLflow; a run that fails is recorded and returned as failed.
+    """Perform the configured run and record it in MLflow; a run that fails is recorded and returned as failed.
 
     Args:
         config: the run.
-        folder: where this job's files, the worker's log first, are written.
+        folder: the folder for this job's files, such as the worker's log.
         job: its place in its sweep.
-        progress: where its steps are shown.
+        progress: shows its steps.
 
     Raises:
-        UserError: no run can be recorded: a missing interpreter, an unusable store or data set.
+        UserError: no run can be recorded: an interpreter is missing, or the store or the data set is unusable.
     """
     outcome = Outcome(config.backend.name, config.model.name, config.seed, config.task.value, list(job.variant))
     announce = progress.announcing(f"{outcome.competitor} · {config.model.name}")
@@ -51,7 +51,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
         announce(f"importing Keras on {config.backend.framework}")
         limits = Limits(config.trainer.stall_seconds, config.trainer.timeout_seconds)
         with start(environment.folder, config.backend, chosen, log, limits) as worker:
-            # The worker imports, loads and builds while NumPy and then MLflow, which takes seconds, are imported here.
+            # Import NumPy and MLflow, which takes seconds, while the worker imports Keras, loads the data and builds.
             from kerasbench.data import prepare
             from kerasbench.tasks import request
 
@@ -67,7 +67,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             from kerasbench.tasks.session import Session
             from kerasbench.tasks.training import train
 
-            # A sweep has opened its store before; that it is gone since must not stop the training of this job.
+            # A sweep has already opened its store. If it is unavailable now, this job must train all the same.
             store = None if job.in_sweep else open_store(config.tracking)
             if store:
                 end_lost_runs(store)
@@ -91,7 +91,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                     Task.parity: partial(certify, comparison=Comparison(chosen, data, folder, job.sweep)),
                 }
                 _perform(session, tasks[config.task], log)
-                if config.task is Task.train:  # parity's reference, another worker, would be noise
+                if config.task is Task.train:  # the worker of parity's reference would count as noise
                     _report_noise(session, telemetry, others_on_gpus)
                     _report_clock(session, telemetry)
                 if outcome.failure:
@@ -101,7 +101,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
 
 
 def _perform(session: "Session", task: Callable[["Session"], None], log: Path) -> None:
-    """Perform the task, and keep how it ended, and the worker's log, whatever happens."""
+    """Perform the task, and always record its outcome and the worker's log."""
     try:
         task(session)
         session.outcome.status = "FINISHED"
@@ -120,14 +120,14 @@ def _report_noise(session: "Session", telemetry: Telemetry, others_at_its_start:
     if noise:
         session.outcome.noise = noise
         session.tracked.tags({Tag.NOISE: noise})
-        session.announce.warn(f"noise: {noise}; do not trust the times of this run, close other programs and run again")
+        session.announce.warn(f"noise: {noise}; this run's times are unreliable: close other programs and run again")
 
 
 def _report_clock(session: "Session", telemetry: Telemetry) -> None:
     jump = telemetry.clock_jump()
     if jump:
         session.tracked.tags({Tag.CLOCK: jump})
-        session.announce.warn(f"{jump}; durations are not affected, the times of day in the store are")
+        session.announce.warn(f"{jump}; timestamps in the store are affected, durations are not")
 
 
 def _tags(config: Config, environment: environments.Environment, data: "PreparedData", job: Job) -> dict[str, str]:

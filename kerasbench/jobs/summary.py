@@ -1,4 +1,4 @@
-"""What is printed, and kept, when the runs of one command have ended."""
+"""Summarises the runs of one command: tables, the comparison's page and its address."""
 
 import os
 import sys
@@ -22,13 +22,13 @@ from kerasbench.terminal.errors import TRACEBACKS, UserError, one_line
 def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path) -> bool:
     """Print how the runs of one command ended and where to compare them; return whether all have finished.
 
-    A store that cannot be used now is a warning: the runs are kept, and `kerasbench sync` hands them on.
+    An unavailable store is only a warning: the runs are kept locally, and `kerasbench sync` uploads them.
 
     Args:
-        outcomes: of its jobs.
+        outcomes: the outcomes of its jobs.
         sweep: the id that its runs share.
-        config: of any of them.
-        folder: where the page of the comparison is written.
+        config: the configuration of any of them.
+        folder: the folder for the comparison's page.
     """
     console = progress.console()
     if config.task is Task.parity:
@@ -47,8 +47,8 @@ def summarise(outcomes: list[Outcome], sweep: str, config: Config, folder: Path)
 
 
 def _compare(runs: int, sweep: str, config: Config, folder: Path, console: Console) -> None:
-    """Print the comparison of a command's runs, and the address of MLflow's."""
-    from kerasbench.store.tracking import open_store  # MLflow: not before the first worker runs
+    """Print the comparison of a command's runs, and its address in MLflow's UI."""
+    from kerasbench.store.tracking import open_store  # imports MLflow: not before the first worker runs
 
     store = open_store(config.tracking, artifacts=False)
     if config.task is Task.train:
@@ -64,7 +64,7 @@ def _compare(runs: int, sweep: str, config: Config, folder: Path, console: Conso
 
 
 def _print_comparison(sweep: str, config: Config, page_folder: Path | None, console: Console) -> None:
-    """Print the report's tables of a sweep; write its page, too, where a folder for it is given."""
+    """Print the report's tables of a sweep; write its page, too, if a folder is given."""
     from kerasbench import report
 
     comparison = report.collect(config.tracking.uri, config.tracking.experiment, [sweep])
@@ -75,22 +75,22 @@ def _print_comparison(sweep: str, config: Config, page_folder: Path | None, cons
 
 
 def _write_page(sweep: str, config: Config, folder: Path, console: Console) -> None:
-    """Write the report's page and keep it in MLflow, in a process of its own, as drawing takes memory."""
+    """Write the report's page and store it in MLflow, in another process, because drawing takes memory."""
     tracking = config.tracking
     command = [sys.executable, "-m", "kerasbench", "report", "--sweep", sweep, "--output", str(folder.resolve())]
     command += ["--experiment", tracking.experiment]
-    # It stays in the user's folder, which a store's address may be relative to.
+    # The process runs in the user's folder, because the store's address may be relative to it.
     path = os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH")]))
-    # The store's address may hold a password, which every user of the machine could read in a command line.
+    # The store's address may contain a password, and every user of the machine can read command lines.
     environment = os.environ | {"PYTHONPATH": path, "MLFLOW_TRACKING_URI": tracking.uri}
     if not TRACEBACKS:
         environment.pop("HYDRA_FULL_ERROR", None)  # set for Hydra, not by the user
     if children.run(command, env=environment).returncode:
-        console.print("[yellow]the page of the comparison was not made; `make report` makes it anew")
+        console.print("[yellow]the comparison's page could not be drawn; run `make report` to try again")
 
 
 def _parity_table(outcomes: list[Outcome]) -> Table:
-    """Return backends by models: whether the losses are the reference's, and by how much they deviate at most."""
+    """Return a table of backends by models, with the verdict and the largest deviation."""
     models = list(dict.fromkeys(outcome.model for outcome in outcomes))
     cells: dict[str, dict[str, list[Outcome]]] = {}
     for outcome in outcomes:
@@ -102,7 +102,7 @@ def _parity_table(outcomes: list[Outcome]) -> Table:
 
 
 def _parity_cell(outcomes: list[Outcome]) -> str:
-    """Return the verdict on all runs of a cell, of every seed and data set: one that fails makes it fail."""
+    """Return the verdict on all runs of a cell, of every seed and data set: it fails if any of them fails."""
     if not outcomes:
         return ""
     failed = sum(outcome.status != "FINISHED" for outcome in outcomes)

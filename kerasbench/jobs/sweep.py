@@ -1,4 +1,4 @@
-"""What happens around a sweep's jobs: checks and environments before the first, the summary after the last."""
+"""Hydra's callback around the jobs: checks and environments before the first, the summary after the last."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ _OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep
 
 
 class SweepCallback(Callback):
-    """What Hydra calls before and after the jobs. Hydra lets no error of a callback through but SystemExit."""
+    """Hydra calls it before and after the jobs, and suppresses every exception of a callback except SystemExit."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the choices of a single run, and provision its backend."""
@@ -41,12 +41,12 @@ class SweepCallback(Callback):
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
             _hand_on_earlier_runs([checked])
-            if checked.data.source is DataSource.real:  # else the run looks for data while its worker imports Keras
+            if checked.data.source is DataSource.real:  # else the run prepares data while its worker imports Keras
                 _prepare([checked])
             needed = _environments([checked])
             environments.check(needed)
             if not environments.ready(checked.backend, Path(checked.environments.folder)):
-                _open_stores([checked])  # an installation takes minutes; otherwise the run itself opens it in time
+                _open_stores([checked])  # before an installation, which takes minutes; otherwise the run opens it
             _provision(needed)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -61,9 +61,9 @@ class SweepCallback(Callback):
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             needed = _environments(choices)
             environments.check(needed)
-            _open_stores(choices)  # this imports MLflow, which must not happen beside the first worker
+            _open_stores(choices)  # imports MLflow, which would disturb the first worker
             _hand_on_earlier_runs(choices)
-            with ThreadPoolExecutor(1) as beside:  # environments are installed by other processes
+            with ThreadPoolExecutor(1) as beside:  # other processes install the environments
                 data = beside.submit(_prepare, choices)
                 _provision(needed)
                 data.result()
@@ -118,7 +118,7 @@ def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list
 
 
 def _overrides(master: DictConfig) -> dict[str, Override]:
-    """Return the sweep's overrides by key, an experiment's `hydra.sweeper.params` and, winning, the command line's."""
+    """Return the sweep's overrides by key; the command line overrides an experiment's `hydra.sweeper.params`."""
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     chosen = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
     parsed = parser.parse_overrides([*chosen, *master.hydra.overrides.task])
@@ -126,10 +126,10 @@ def _overrides(master: DictConfig) -> dict[str, Override]:
 
 
 def _jobs(master: DictConfig, overrides: Mapping[str, Override]) -> int:
-    """Return the number of jobs: the trials of a sweeper that searches, or the product of all choices.
+    """Return the number of jobs: a searching sweeper's trials, or the product of all choices, which are not listed.
 
     Raises:
-        UserError: there is none, or there are more than one command runs; no choice is made a list to know it.
+        UserError: there are no jobs, or more than one command may run.
     """
     counts = {key: _count(override) for key, override in overrides.items() if override.is_discrete_sweep()}
     none = [overrides[key].input_line for key, count in counts.items() if not count]
@@ -138,12 +138,12 @@ def _jobs(master: DictConfig, overrides: Mapping[str, Override]) -> int:
     trials = master.hydra.sweeper.get("n_trials")
     jobs = trials or math.prod(counts.values()) * master.repeats
     if jobs > checks.MOST_JOBS:
-        raise UserError(f"this sweep has {jobs:.0f} jobs, and one command runs at most {checks.MOST_JOBS}")
+        raise UserError(f"this sweep has {jobs:.0f} jobs, but one command runs at most {checks.MOST_JOBS}")
     return int(jobs)
 
 
 def _count(override: Override) -> float:
-    """Return how many values a sweep's override has, without making them."""
+    """Return the number of values of a sweep's override, without listing them."""
     value = override.value()
     if isinstance(value, RangeSweep):
         start, stop, step = (float(one) for one in (value.start, value.stop, value.step))  # type: ignore[arg-type]
@@ -154,9 +154,9 @@ def _count(override: Override) -> float:
 
 
 def _split(overrides: Mapping[str, Override]) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the sweep's fixed overrides, and by key those that it varies, one for each value.
+    """Return the sweep's fixed overrides, and for each varied key one override per value.
 
-    An interval, which only some sweepers know, has no values here; they are checked by its jobs.
+    An interval, which only some sweepers support, has no values here; its jobs check them.
     """
     fixed, swept = [], {}
     for key, override in overrides.items():
@@ -170,15 +170,15 @@ def _split(overrides: Mapping[str, Override]) -> tuple[list[str], dict[str, list
 
 
 def _check_swept(master: DictConfig, overrides: Mapping[str, Override], swept: Mapping[str, list[str]]) -> None:
-    """Check what belongs to the command as a whole: it is read once, before Hydra makes the jobs."""
+    """Check that the sweep does not vary settings that are read once for the whole command."""
     of_an_experiment = set(master.hydra.sweeper.get("params") or {})
     for key in _OF_THE_COMMAND:
         if key in swept or key in of_an_experiment:
-            raise UserError(f"{overrides[key].input_line}: {key} is one for all jobs of a command: give one value")
+            raise UserError(f"{overrides[key].input_line}: {key} applies to all jobs of a command: give one value")
     if master.repeats == 1:
         return
     if "seed" in swept or "seed" in of_an_experiment:
-        raise UserError(f"repeats={master.repeats} draws seeds of its own: give one seed, from which they count up")
+        raise UserError(f"repeats={master.repeats} counts up from the first seed: give one seed")
     if master.hydra.sweeper._target_ != _ROUNDS:
         raise UserError(f"repeats={master.repeats} needs Hydra's sweeper `rounds`: leave out hydra/sweeper=")
 
@@ -193,7 +193,7 @@ def _open_stores(configs: Sequence[Config]) -> None:
 
 
 def _hand_on_earlier_runs(configs: Sequence[Config]) -> None:
-    """Hand on what earlier commands could not, or were killed before they could."""
+    """Upload the runs that earlier commands could not upload, or were killed before uploading."""
     for tracking in _stores(configs):
         _hand_on([Path(work_path("outputs"))], tracking, 0.0)
 
@@ -204,7 +204,7 @@ def _stores(configs: Sequence[Config]) -> list[TrackingConfig]:
 
 
 def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds: float) -> None:
-    """Hand the records below some folders on to their store, trying again for so long while it fails."""
+    """Upload the records in some folders to their store; on failure, retry for `patience_seconds`."""
     from kerasbench.store.sync import sync
 
     deadline = time.monotonic() + patience_seconds
@@ -212,7 +212,7 @@ def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds
         problems: list[str] = []
         synced, failed = sync(folders, tracking, problems.append)
         if synced:
-            progress.current().lasting(f"{synced} runs that were kept locally are in the store now")
+            progress.current().lasting(f"{synced} runs that were kept locally are uploaded")
         if not failed or time.monotonic() >= deadline:
             break
         time.sleep(1)
@@ -220,19 +220,19 @@ def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds
         folder = " ".join(map(str, folders))
         progress.current().lasting(
             f"[yellow]{failed} runs are kept locally, not yet in the store ({escape(problems[0])}); "
-            f"`kerasbench sync {escape(folder)}` hands them on"
+            f"`kerasbench sync {escape(folder)}` uploads them"
         )
 
 
 def _prepare(configs: Sequence[Config]) -> None:
-    from kerasbench.data import prepare  # NumPy: not before a single run's worker starts
+    from kerasbench.data import prepare  # imports NumPy: not before a single run's worker starts
 
     for config in configs:
         prepare(config.data)
 
 
 def _environments(configs: Sequence[Config]) -> dict[str, tuple[BackendConfig, Path]]:
-    """Return the backends that are needed, by name, and the folders of their environments."""
+    """Return the required backends by name, and the folders of their environments."""
     needed = {config.backend.name: (config.backend, Path(config.environments.folder)) for config in configs}
     for config in configs:
         if config.task is Task.parity:
@@ -246,9 +246,9 @@ def _provision(needed: Mapping[str, tuple[BackendConfig, Path]]) -> None:
 
 
 def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> list[Config]:
-    """Compose and check the sweep's configuration once for each value of each of its overrides.
+    """Compose and check the sweep's configuration once for each value of each override.
 
-    Not once for each combination: their number is a product, and a backend's environment depends on few of them.
+    Not for each combination: their number is a product, and a backend's environment depends on few overrides.
     """
     first = [values[0] for values in swept]
     variants = [fixed + first]
@@ -259,7 +259,7 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
 
 
 def _typed(composed: DictConfig) -> Config:
-    structure.known_keys(composed)  # Hydra's own, too
+    structure.known_keys(composed)  # includes Hydra's own
     return composition.typed(_without_hydra(composed))
 
 

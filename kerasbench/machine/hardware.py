@@ -1,4 +1,4 @@
-"""What machine this is, in the words of the tags."""
+"""Describes the machine's hardware as tags."""
 
 import hashlib
 import math
@@ -17,9 +17,9 @@ _CPUS = Path("/sys/devices/system/cpu")
 
 
 def physical_cores() -> int:
-    """Return the number of cores that this process may use, two threads of one core counted once.
+    """Return the number of physical cores that this process may use, at least 1.
 
-    A container's share of the processors, which no scheduler tells, is a limit, too; of a part of a core, one is used.
+    A container's CPU quota, which the affinity mask does not show, is a limit, too; it is rounded down to whole cores.
     """
     if not hasattr(os, "sched_getaffinity"):
         return psutil.cpu_count(logical=False) or os.cpu_count() or 1
@@ -28,16 +28,16 @@ def physical_cores() -> int:
 
 
 def _core(cpu: int) -> str:
-    """Return what a logical processor shares with the others of its core."""
+    """Return an identifier of a logical processor's core."""
     siblings = _CPUS / f"cpu{cpu}" / "topology" / "thread_siblings_list"
     return siblings.read_text(encoding="utf-8").strip() if siblings.exists() else str(cpu)
 
 
 def share(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
-    """Return how many processors' time this process' control groups are given; infinite where there is no limit.
+    """Return the CPU quota of this process' control groups, in processors; infinite if there is none.
 
-    A container sees its own group as the root; systemd and batch schedulers give one further down, and each group
-    above it is a limit, too (Linux, cgroups(7)).
+    A container sees its own group as the root. systemd and batch schedulers use nested groups, each of which is a
+    limit (Linux, cgroups(7)).
     """
     limits = [math.inf]
     for line in own.read_text(encoding="utf-8").splitlines() if own.exists() else []:
@@ -65,7 +65,7 @@ def cpu_name() -> str:
     """Return the processor's name."""
     lines = _CPU_INFO.read_text(encoding="utf-8").splitlines() if _CPU_INFO.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    # Linux on ARM gives numbers where lscpu knows names; macOS calls every chip of one kind "arm".
+    # Linux on ARM gives only numbers, but lscpu knows the names; macOS calls every chip "arm".
     found = names[:1] or [_told("sysctl", "-n", "machdep.cpu.brand_string"), _lscpu()]
     return next(filter(None, found), "") or platform.processor() or platform.machine()
 
@@ -76,7 +76,7 @@ def _lscpu() -> str:
 
 
 def _told(*command: str) -> str:
-    """Return what a program prints, nothing if it is not here or fails."""
+    """Return a program's output; empty if it is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"LC_ALL": "C"})
     except (OSError, subprocess.CalledProcessError):
@@ -101,6 +101,6 @@ def tags(gpus: list[Gpu]) -> dict[str, str]:
 
 
 def _governor() -> str:
-    """Return the kernel's policy for the first core's clock; `unknown` where it tells none, as in virtual machines."""
+    """Return the frequency governor of the first core; `unknown` if there is none, as in virtual machines."""
     policy = _CPUS / "cpu0" / "cpufreq" / "scaling_governor"
     return policy.read_text(encoding="utf-8").strip() if policy.exists() else "unknown"

@@ -1,4 +1,4 @@
-"""NVIDIA's GPUs, through the driver's management library: those that a worker can see."""
+"""The NVIDIA GPUs that a worker can see, read through NVML."""
 
 import contextlib
 import os
@@ -10,26 +10,26 @@ from typing import Any, Self
 import pynvml
 
 _MIB = 1024 * 1024
-_ORDER = "PCI_BUS_ID"  # NVML's
+_ORDER = "PCI_BUS_ID"  # NVML's order
 
 
 def _memory(handle: Any) -> Any:
-    """Return a GPU's memory as nvidia-smi tells it, without what the driver keeps to itself (616 MiB on an H200)."""
+    """Return a GPU's memory as nvidia-smi shows it, without the driver's reserve (616 MiB on an H200)."""
     try:
         return pynvml.nvmlDeviceGetMemoryInfo(handle, version=pynvml.nvmlMemory_v2)
     except (pynvml.NVMLError_FunctionNotFound, pynvml.NVMLError_NotSupported):  # a driver before 510
         return pynvml.nvmlDeviceGetMemoryInfo(handle)
 
 
-# What is read of a GPU at a time, by the name of the metric that its mean over an epoch has.
+# The readings of a GPU, by the name of the metric for their mean over an epoch.
 _READINGS: dict[str, Callable[[Any], float]] = {
     "utilization_percent": lambda handle: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
     "memory_mib": lambda handle: _memory(handle).used / _MIB,
-    "power_watts": lambda handle: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,  # given in milliwatts
+    "power_watts": lambda handle: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,  # in milliwatts
     "temperature_celsius": lambda handle: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU),
     "sm_clock_mhz": lambda handle: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
     "memory_clock_mhz": lambda handle: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_MEM),
-    # A counter since the driver was loaded, given in millijoules; only from the Volta generation on.
+    # A counter in millijoules since the driver was loaded; requires Volta or newer.
     "energy_joules": lambda handle: pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000,
 }
 
@@ -46,16 +46,16 @@ class Gpu:
 def _memory_mib(handle: Any) -> int:
     try:
         return int(_memory(handle).total // _MIB)
-    except pynvml.NVMLError:  # a GPU that shares the machine's memory has none of its own
+    except pynvml.NVMLError:  # a GPU without dedicated memory
         return 0
 
 
 def _visible(handles: list[Any], variables: Mapping[str, str]) -> list[Any]:
-    """Return the GPUs that CUDA_VISIBLE_DEVICES leaves a worker, in its order.
+    """Return the GPUs that CUDA_VISIBLE_DEVICES makes visible to a worker, in its order.
 
-    As CUDA reads it: numbers, or beginnings of ids, up to the first that fits no GPU; none at all where a GPU is named
-    twice (so says PyTorch, torch/cuda/__init__.py, `_parse_visible_devices`). A part of a GPU (`MIG-...`), and numbers
-    in another order than NVML's, are not told apart: then all are returned.
+    CUDA reads indices or UUID prefixes up to the first that matches no GPU, and sees no GPU if one is listed twice
+    (source: PyTorch, torch/cuda/__init__.py, `_parse_visible_devices`). MIG instances (`MIG-...`), and indices in
+    another order than NVML's, are not resolved: all GPUs are returned.
     """
     asked = variables.get("CUDA_VISIBLE_DEVICES")
     if asked is None or "MIG-" in asked or variables.get("CUDA_DEVICE_ORDER", _ORDER) != _ORDER:
@@ -86,10 +86,10 @@ def _processes(handle: Any) -> int:
 
 
 class Nvml:
-    """The library while it is needed; no GPUs where it or its driver is missing."""
+    """NVML, initialised inside a `with` block; there are no GPUs if it or the driver is missing."""
 
     def __init__(self, variables: Mapping[str, str] = os.environ) -> None:
-        """Look only at the GPUs that a worker with these environment variables can see."""
+        """Read only the GPUs that a worker with these environment variables can see."""
         self._variables = variables
 
     def __enter__(self) -> Self:
@@ -102,7 +102,7 @@ class Nvml:
         self._running = True
         handles = []
         for number in range(pynvml.nvmlDeviceGetCount()):
-            with contextlib.suppress(pynvml.NVMLError):  # one that is lost, or not this user's
+            with contextlib.suppress(pynvml.NVMLError):  # lost, or no permission
                 handles.append(pynvml.nvmlDeviceGetHandleByIndex(number))
         self._handles = _visible(handles, self._variables)
         return self
@@ -125,14 +125,14 @@ class Nvml:
         ]
 
     def processes(self) -> list[int]:
-        """Return how many processes compute on each GPU now; 0 where it does not tell.
+        """Return the number of compute processes on each GPU; 0 if it does not report them.
 
-        How many, not which: in a container, NVML's process numbers are the host's.
+        Only numbers, because in a container NVML returns the host's process ids.
         """
         return [_processes(handle) for handle in self._handles]
 
     def sample(self) -> list[dict[str, float]]:
-        """Return what each GPU does now, by the names of `_READINGS`; a figure that a GPU does not give is left out."""
+        """Return each GPU's current readings, by the names of `_READINGS`, without those that it does not support."""
         return [self._read(handle) for handle in self._handles]
 
     def _read(self, handle: Any) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Which process a run belongs to, and whether that process is still alive."""
+"""Identifies the process that owns a run, and checks whether it is still alive."""
 
 import functools
 import os
@@ -12,7 +12,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @functools.cache
 def owner() -> str:
-    """Return this process, as the tag of a run: host, boot of the machine, process id and start time of the process."""
+    """Return this process's identity as a run's tag: host, boot id, process id and start time."""
     return f"{platform.node()} {_boot()} {os.getpid()} {psutil.Process().create_time():.2f}"
 
 
@@ -21,7 +21,7 @@ def _boot() -> str:
 
 
 def is_gone(tag: str) -> bool:
-    """Return whether the process that a tag names is known to have ended; another machine's never is."""
+    """Return whether the process that a tag names has ended; False if unknown, as on another machine."""
     try:
         host, boot, pid, started = tag.split(" ")
         if host != platform.node():

@@ -1,4 +1,4 @@
-"""Which code and which command a run comes from."""
+"""The command and the git commit of a run, as tags."""
 
 import functools
 import os
@@ -11,17 +11,17 @@ from kerasbench.credentials import without_credentials
 from kerasbench.paths import CHECKOUT
 from kerasbench.vocabulary import Tag
 
-# Git with the repository's settings alone. HOME and XDG_CONFIG_HOME lead nowhere, so that neither the user's
-# configuration nor the user's list of ignored files has a say; GIT_DIR and the like are not inherited.
+# Run git with the repository's settings only: without the user's configuration and list of ignored files, and without
+# inherited variables such as GIT_DIR.
 _GIT_VARIABLES = {
     "HOME": os.devnull,
     "XDG_CONFIG_HOME": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_OPTIONAL_LOCKS": "0",  # `git status` then writes no index, which another git may be about to write
+    "GIT_OPTIONAL_LOCKS": "0",  # `git status` then does not write the index, which another git may be writing
     "LC_ALL": "C",
 }
-# The repository is named and not looked for: a folder around the checkout may be a repository, too. Git also asks for
-# the folder's owner (safe.directory) only where it looks for it. The others would start programs.
+# Name the repository, because git's search may find one around the checkout, and checks the folder's owner
+# (safe.directory). The other options keep git from starting programs.
 _GIT = ("git", "--git-dir=.git", "--work-tree=.", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 
 
@@ -31,7 +31,7 @@ def tags() -> dict[str, str]:
     name = Path(sys.argv[0]).name
     program = ["python", name] if name.endswith(".py") else name.split()  # `kerasbench train`
     command = shlex.join([*program, *sys.argv[1:]])
-    # Under a locale that is not UTF-8, what it cannot decode of an argument are surrogates, which no store takes.
+    # Bytes of an argument that the locale cannot decode are surrogates, which no store accepts.
     command = command.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return {Tag.COMMAND: without_credentials(command)} | _git()
 
@@ -43,7 +43,7 @@ def _git() -> dict[str, str]:
         commit = _ask_git(CHECKOUT, "rev-parse", "--verify", "HEAD")
         changes = _ask_git(CHECKOUT, "status", "--porcelain", "--untracked-files=normal")
     except (OSError, subprocess.SubprocessError):
-        return {}  # no git, no repository, or one that is slow to answer
+        return {}  # no git, no repository, or a timeout
     return {Tag.GIT_COMMIT: commit, Tag.GIT_DIRTY: str(bool(changes)).lower()}
 
 

@@ -1,4 +1,4 @@
-"""CPU, memory and GPU load of a run, sampled from the driver: no hook of the worker measures them."""
+"""Samples the CPU, memory and GPU load of a run from the driver, without hooks in the worker."""
 
 import contextlib
 import threading
@@ -16,15 +16,15 @@ from kerasbench.worker.protocol import now
 
 _MIB = 1024 * 1024
 _NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT = 10.0, 1.0  # see `noise_limit`
-_LISTED_SECONDS = 1.0  # how long a list of the worker's children is good: to make it, every process is looked at
-_CLOCK_JUMP_SECONDS = 1.0  # between the system's clock and one that nobody sets; the network's time service slews both
-_COUNTER = "energy_joules"  # the one reading that is counted up
-_COVERED = 0.8  # the share of an epoch that lies between its samples, below which its energy is not told
+_LISTED_SECONDS = 1.0  # how long a list of the worker's children is reused; making it scans all processes
+_CLOCK_JUMP_SECONDS = 1.0  # between the system's clock and the monotonic clock; NTP slews both
+_COUNTER = "energy_joules"  # the only reading that is a counter
+_COVERED = 0.8  # the share of an epoch that its samples must span for its energy to be reported
 _OF_VOCABULARY = (
     "utilization_percent",
     "memory_mib",
     "power_watts",
-)  # the others stand under `system/`, which MLflow shows last
+)  # the others are under `system/`, which MLflow shows last
 _PEAKS = ("utilization_percent", "memory_mib", "power_watts", "temperature_celsius")
 
 
@@ -32,14 +32,14 @@ _PEAKS = ("utilization_percent", "memory_mib", "power_watts", "temperature_celsi
 class _Sample:
     at: float  # by the clock of the worker's events
     cpu_seconds: float  # used by the process tree so far
-    other_cpu_seconds: float  # used by all other processes but the driver so far, or taken from this machine by another
+    other_cpu_seconds: float  # used so far by all other processes except the driver, or stolen by another machine
     rss_mib: float
     gpus: list[dict[str, float]]
     processes_on_gpus: list[int]
 
 
 class Telemetry:
-    """Samples a process tree, the machine and its GPUs in a thread, from `with` to its end."""
+    """Samples a process tree, the machine and its GPUs in a thread, inside a `with` block."""
 
     def __init__(self, pid: int, nvml: Nvml, interval_seconds: float) -> None:
         self._process = psutil.Process(pid)
@@ -76,7 +76,7 @@ class Telemetry:
         if len(self._samples) % self._listed_every == 0:
             self._children = self._process.children(recursive=True)
         for child in self._children:
-            with contextlib.suppress(psutil.NoSuchProcess):  # a compiler, say, may end at any moment
+            with contextlib.suppress(psutil.NoSuchProcess):  # a child, such as a compiler, may exit at any time
                 of_child = _usage(child)
                 cpu_seconds += of_child[0]
                 rss += of_child[1]
@@ -85,14 +85,13 @@ class Telemetry:
         return _Sample(now(), cpu_seconds, other, rss / _MIB, self._nvml.sample(), self._nvml.processes())
 
     def between(self, started_at: float, ended_at: float) -> dict[str, float]:
-        """Return the figures of an epoch, from the samples taken in it; nothing for what was not sampled.
+        """Return an epoch's metrics, from the samples taken in it; metrics without samples are left out.
 
-        The epoch's start and end are by the clock `kerasbench.worker.protocol.now`.
+        Start and end are times of the clock `kerasbench.worker.protocol.now`.
 
-        Means, and under `system/` peaks (of the CPU: over a second), other readings and the number of samples. What
-        follows from a counter (CPU percent, 100 being one core, and energy) is taken between the epoch's first and last
-        sample, and so needs two. Energy is then scaled to the epoch's whole length, where the two are far enough apart
-        for that.
+        Most metrics are means. Peaks (CPU: over one second), other readings and the number of samples are under
+        `system/`. CPU percent (100 is one core) and energy are differences between the epoch's first and last sample,
+        and need two samples. Energy is scaled to the epoch's full length if the samples span enough of it.
         """
         samples = [sample for sample in self._samples if started_at <= sample.at <= ended_at]
         figures: dict[str, float] = {"system/samples": len(samples)}
@@ -102,7 +101,7 @@ class Telemetry:
         figures |= {"rss_mib": fmean(rss), "system/rss_mib_peak": max(rss)}
         if len(samples) > 1:
             figures["cpu_percent"] = _percent(samples, lambda sample: sample.cpu_seconds)
-            seconds = zip(samples, samples[self._listed_every :], strict=False)  # shorter, a new child would be a burst
+            seconds = zip(samples, samples[self._listed_every :], strict=False)  # else a new child looks like a burst
             peaks = [_percent(pair, lambda one: one.cpu_seconds) for pair in seconds]
             figures["system/cpu_percent_peak"] = max([figures["cpu_percent"], *peaks])
             figures["system/other_cpu_percent"] = _percent(samples, lambda sample: sample.other_cpu_seconds)
@@ -112,7 +111,7 @@ class Telemetry:
         return figures
 
     def noise(self) -> str | None:
-        """Return, in one line, how other processes loaded the CPU during the run; None within `noise_limit`."""
+        """Describe in one line the other processes' CPU load during the run; None if within `noise_limit`."""
         if len(self._samples) < 2:
             return None
         percent, limit = _percent(self._samples, lambda sample: sample.other_cpu_seconds), noise_limit()
@@ -121,9 +120,9 @@ class Telemetry:
         return f"other processes used {percent:.0f}% of a core on average ({limit:.0f}% is allowed)"
 
     def clock_jump(self) -> str | None:
-        """Return, in one line, by how much the system's clock was set during the run; None if it was not.
+        """Describe in one line a jump of the system's clock during the run; None if there was none.
 
-        No duration depends on that clock, but the times at which the store says that something happened do.
+        Durations do not depend on that clock; timestamps in the store do.
         """
         first = self._clock_offsets[0]
         furthest = max(self._clock_offsets, key=lambda offset: abs(offset - first)) - first
@@ -133,20 +132,20 @@ class Telemetry:
 
     @property
     def others_on_gpus(self) -> int:
-        """The most processes that were seen at once to compute on the GPUs beside the worker, which is one on each."""
+        """The largest number of other processes seen on the GPUs at once; the worker counts as one on each GPU."""
         return max((sum(max(0, on - 1) for on in sample.processes_on_gpus) for sample in self._samples), default=0)
 
 
 def noise_limit(processors: int | None = None) -> float:
-    """Return what other processes may use over a whole run, in per cent of one core, before it is called noise.
+    """Return the CPU load, in percent of one core, above which other processes count as noise over a run.
 
-    10% of one core, whatever the machine's size: a step that is computed in parallel waits for its slowest thread, so
-    losing one core for a tenth of the time may cost a tenth of the speed, and more where threads spin as they wait. But
-    1% of all processors is always allowed: kernel threads, interrupts and monitoring grow with the machine, spread
-    over all of it, and take no more than that from each thread. It is the larger of the two from ten processors on.
+    The limit is 10% of one core: a parallel step waits for its slowest thread, so losing one core for a tenth of the
+    time may cost a tenth of the speed, and more if threads spin as they wait. But 1% of all processors is always
+    allowed, which is more from ten processors on: the load of kernel threads, interrupts and monitoring grows with
+    the machine, but is spread over all processors.
 
     Args:
-        processors: the machine's logical ones; None: as many as this machine has.
+        processors: the number of logical processors; None: this machine's.
     """
     count = processors or psutil.cpu_count() or 1
     return max(_NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT * count)
@@ -163,7 +162,7 @@ def _usage(process: psutil.Process) -> tuple[float, float]:
 
 
 def _busy_seconds() -> float:
-    """Return the CPU seconds of all processes so far, and those that another virtual machine took from this one."""
+    """Return the CPU seconds of all processes so far, including those stolen by other virtual machines."""
     times = psutil.cpu_times()
     names = ("user", "nice", "system", "irq", "softirq", "steal")  # user counts guests, too; Linux has them all
     return sum(getattr(times, name, 0.0) for name in names)

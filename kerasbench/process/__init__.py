@@ -1,1 +1,1 @@
-"""Child processes: how a worker is started, read and ended; interruption; garbage collection."""
+"""Processes: starting, reading and ending a worker; interruption; garbage collection."""

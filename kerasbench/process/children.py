@@ -1,4 +1,4 @@
-"""Child processes that leave nothing behind: each has a session of its own, and is ended with all that it started."""
+"""Runs child processes in their own sessions, and ends them with everything that they started."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def run(command: Sequence[str | Path], **how: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, as `subprocess.run` does, and then end what it has left running.
+    """Run a command as `subprocess.run` does, then end any processes that it left running.
 
     An interruption ends the command, too. Its output is read as UTF-8.
     """
@@ -23,15 +23,15 @@ def run(command: Sequence[str | Path], **how: Any) -> subprocess.CompletedProces
 
 
 def end(process: "subprocess.Popen[Any]", grace_seconds: float = 15.0) -> None:
-    """End a process that has a session of its own, and its children.
+    """End a process that leads its own session, and its children.
 
-    If it still runs, it gets SIGTERM and some time to end by itself. SIGKILL then ends what is left of its group, also
-    when an interruption cuts the waiting short.
+    A running process gets SIGTERM and some time to exit. SIGKILL then ends the rest of its group, even if an
+    interruption cuts the wait short.
     """
     try:
         if process.poll() is None:
             _signal(process, signal.SIGTERM)
-            _signal(process, signal.SIGCONT)  # a process that is stopped gets no other signal but SIGKILL
+            _signal(process, signal.SIGCONT)  # a stopped process reacts only to SIGKILL
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(grace_seconds)
     finally:
@@ -40,5 +40,5 @@ def end(process: "subprocess.Popen[Any]", grace_seconds: float = 15.0) -> None:
 
 
 def _signal(process: "subprocess.Popen[Any]", number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # PermissionError: macOS, where all are zombies
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # PermissionError: on macOS, if all are zombies
         os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""Python's garbage collection, where it costs more than it frees."""
+"""Disables Python's garbage collection while it costs more than it frees."""
 
 import contextlib
 import gc
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 def collected_later() -> Iterator[None]:
     """Disable garbage collection until `collect_again`, and skip the last collection at the end of the process.
 
-    MLflow imports hundreds of thousands of objects that stay. Each collection visits all of them; the last one takes a
-    second.
+    Importing MLflow creates hundreds of thousands of permanent objects. Each collection visits all of them; the last
+    one takes a second.
     """
     gc.disable()
     try:
@@ -20,6 +20,6 @@ def collected_later() -> Iterator[None]:
 
 
 def collect_again() -> None:
-    """Enable garbage collection once everything is imported: it ignores what exists now."""
+    """Enable garbage collection again, for objects created from now on; call it after all imports."""
     gc.freeze()
     gc.enable()

@@ -16,7 +16,7 @@ _pending = False
 
 
 def install() -> None:
-    """Let these signals raise KeyboardInterrupt in the main thread: now, or at the end of an `uninterrupted` block."""
+    """Make these signals raise KeyboardInterrupt in the main thread: at once, or after an `uninterrupted` block."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is ignored
             signal.signal(number, _on_signal)
@@ -32,7 +32,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def interruptible(told: str = "interrupted") -> Iterator[None]:
-    """Let these signals end a command in one line, with status 130."""
+    """On these signals, end the command with one line and exit status 130."""
     install()
     try:
         yield
@@ -43,7 +43,7 @@ def interruptible(told: str = "interrupted") -> Iterator[None]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put an interruption off to the end of the block; also a decorator. Other threads are never interrupted."""
+    """Defer an interruption to the end of the block; also a decorator. Other threads are never interrupted."""
     global _depth, _pending
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kerasbench.worker import protocol
 
-# Without an event, where the user sets no limit: imports take seconds, an epoch of a large model may take hours.
+# Default limits without an event: imports take seconds, an epoch of a large model may take hours.
 _IMPORT_SECONDS, _OTHER_SECONDS = 900.0, 6 * 3600.0
 _DOES = {
     protocol.READY: "while it imported Keras",
@@ -20,20 +20,20 @@ class Limits:
     """The limits of one worker.
 
     Attributes:
-        stall_seconds: without any event; None: a generous limit for each phase.
-        timeout_seconds: for the whole run; None: no limit.
+        stall_seconds: the longest time without an event; None: a generous limit for each phase.
+        timeout_seconds: the longest time for the whole run; None: no limit.
     """
 
     stall_seconds: float | None = None
     timeout_seconds: float | None = None
 
     def deadline(self, expected: str, asked: float, started: float) -> tuple[float, str]:
-        """Return until when to wait for an event, and the reason for a failure at that time.
+        """Return the deadline for an event, and the failure's reason if it passes.
 
         Args:
             expected: the kind of the event.
-            asked: since when it has been awaited.
-            started: when the worker was started; all times are those of `protocol.now`.
+            asked: when the wait began.
+            started: when the worker was started; all times are of the clock `protocol.now`.
         """
         stall = self.stall_seconds or (_IMPORT_SECONDS if expected == protocol.READY else _OTHER_SECONDS)
         stalled = asked + stall

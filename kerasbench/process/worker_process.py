@@ -17,12 +17,12 @@ from kerasbench.process.limits import Limits
 from kerasbench.terminal.errors import RunFailed
 from kerasbench.worker import protocol
 
-# What a worker inherits of the user's environment. All else stays outside: credentials, and what changes a figure.
+# The only variables that a worker inherits: others may hold credentials or affect the measurements.
 _INHERITED = (
     "PATH", "USER", "TMPDIR", "TZ",
     "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "CUDA_HOME",
 )  # fmt: skip
-# The same for every worker. Python 3.6 has no UTF-8 mode: it needs a locale of that encoding.
+# The same for every worker. Python 3.6 has no UTF-8 mode and needs a UTF-8 locale.
 _TEXT = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _START = Path(protocol.__file__).with_name("start.py")
@@ -36,10 +36,10 @@ class WorkerDied(RunFailed):
 
 
 def variables(environment: Path, framework: str, threads: int, own: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of a worker: the few it inherits, threads, and the backend's own.
+    """Return the environment variables of a worker: the inherited ones, threads, and the backend's own.
 
-    The user's HOME stays where it can be used, because a user's own code may read files there. The configuration files
-    and caches in it do not reach the frameworks: each is looked for in the backend's environment instead.
+    HOME stays the user's if it is usable, because the user's code may read files there. The frameworks read their
+    configuration files and caches from the backend's environment instead.
     """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return (
@@ -50,7 +50,7 @@ def variables(environment: Path, framework: str, threads: int, own: Mapping[str,
         | _home(environment / "home")
         | {
             "KERAS_BACKEND": framework,
-            "KERAS_HOME": str(environment / "keras"),  # else ~/.keras/keras.json has a say in dtype and layout
+            "KERAS_HOME": str(environment / "keras"),  # else ~/.keras/keras.json affects dtype and layout
             "PYTHONHASHSEED": "0",
             "PYTHONNOUSERSITE": "1",  # else packages in ~/.local are imported
             "PYTHONUNBUFFERED": "1",
@@ -60,7 +60,7 @@ def variables(environment: Path, framework: str, threads: int, own: Mapping[str,
 
 
 def _home(private: Path) -> dict[str, str]:
-    """Return HOME, and the variables that move the frameworks' files out of it, into a private folder."""
+    """Return HOME, and the variables that redirect the frameworks' files to a private folder."""
     home = os.environ.get("HOME", "")
     usable = os.path.isdir(home) and os.access(home, os.W_OK | os.X_OK)
     return {
@@ -70,7 +70,7 @@ def _home(private: Path) -> dict[str, str]:
         "XDG_DATA_HOME": str(private / "data"),
         "MPLCONFIGDIR": str(private / "matplotlib"),
         "MXNET_HOME": str(private / "mxnet"),
-        "CUDA_CACHE_PATH": str(private / "cuda"),  # else ~/.nv/ComputeCache: what other programs have compiled
+        "CUDA_CACHE_PATH": str(private / "cuda"),  # else ~/.nv/ComputeCache, shared with other programs
         "THEANORC": os.devnull,  # else ~/.theanorc
     }
 
@@ -78,22 +78,22 @@ def _home(private: Path) -> dict[str, str]:
 def start(
     environment: Path, backend: BackendConfig, settings: Resolved, log: Path, limits: Limits = NO_LIMITS
 ) -> "WorkerProcess":
-    """Start a worker of a backend in its environment, under settings, some of which it must find when it starts."""
+    """Start a backend's worker in its environment, with the settings that apply at startup."""
     own = variables(environment, backend.framework, settings.threads, settings.variables)
     return WorkerProcess(environment / "bin" / "python", own, log, limits)
 
 
 class WorkerProcess:
-    """A running worker. As a context manager it leaves no process behind, whatever happens inside.
+    """A running worker; as a context manager, it leaves no process behind.
 
     Attributes:
-        started_at: when it was started, by the clock `protocol.now`.
+        started_at: its start time, of the clock `protocol.now`.
     """
 
     def __init__(
         self, python: Path, environment_variables: Mapping[str, str], log: Path, limits: Limits = NO_LIMITS
     ) -> None:
-        """Start a worker in a process group of its own; its output goes to `log`."""
+        """Start a worker in its own process group; write its output to `log`."""
         reading, writing = os.pipe()
         self.started_at = protocol.now()
         with log.open("wb") as output:
@@ -131,7 +131,7 @@ class WorkerProcess:
         self.end()
 
     def send(self, kind: str, **fields: Any) -> None:
-        """Send a message. If the worker is gone already, `expect` tells why."""
+        """Send a message. If the worker has died, `expect` raises the reason."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(protocol.encode(kind, **fields))
@@ -161,7 +161,7 @@ class WorkerProcess:
                 raise WorkerDied(f"the worker sent no valid event: {error}") from error
 
     def _next_line(self, expected: str) -> bytes:
-        """Return the next line; nothing at the end, where a last line may be cut off because the worker died."""
+        """Return the next line; empty at the end of the stream, even if the last line is incomplete."""
         asked = protocol.now()
         while b"\n" not in self._received:
             deadline, why = self._limits.deadline(expected, asked, self.started_at)
@@ -180,9 +180,9 @@ class WorkerProcess:
         try:
             code = self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            return "the worker closed its event channel but goes on running"
+            return "the worker closed its event channel but is still running"
         if code < 0:
-            names = {number.value: f" ({number.name})" for number in signal.Signals}  # not of every real-time signal
+            names = {number.value: f" ({number.name})" for number in signal.Signals}  # real-time signals have no names
             return f"the worker was killed by signal {-code}{names.get(-code, '')}"
         return f"the worker exited with code {code} before it had finished"
 

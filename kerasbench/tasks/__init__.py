@@ -1,1 +1,1 @@
-"""What a run does: trains, or proves that its backend computes the same network as the reference."""
+"""The tasks of a run: training, and parity with the reference backend."""

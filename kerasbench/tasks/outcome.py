@@ -11,7 +11,7 @@ from typing import Self
 class Outcome:
     """How a run ended, for the table and for Hydra's sweepers.
 
-    A job of a sweep keeps it as a file, so that the sweep can be summed up whichever launcher ran its jobs.
+    A job of a sweep saves it to a file, so that the summary works with every launcher.
     """
 
     backend: str
@@ -24,16 +24,16 @@ class Outcome:
     run_id: str = ""  # empty while the store does not have it
     noise: str = ""  # what disturbed the measurement
     epoch_seconds: list[float] = field(default_factory=list)
-    deviation: float | None = None  # of task parity: the largest, relative to the reference
+    deviation: float | None = None  # task parity: the largest relative deviation from the reference
     metrics: dict[str, float] = field(default_factory=dict)  # of the last epoch, and of the whole run
 
     @property
     def competitor(self) -> str:
-        """Its name in a table: its backend, and what else its sweep varied."""
+        """Its name in tables: the backend, and the other overrides that the sweep varies."""
         return " · ".join(filter(None, [self.backend, " ".join(self.variant)]))
 
     def objective(self, metric: str) -> float:
-        """Return a metric of the last epoch or of the run; NaN, which no sweeper prefers, if it failed."""
+        """Return a metric of the last epoch or of the run; NaN, which no sweeper prefers, if the run failed."""
         return self.metrics.get(metric, math.nan) if self.status == "FINISHED" else math.nan
 
     def save(self, file: Path) -> None:

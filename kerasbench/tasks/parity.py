@@ -1,7 +1,8 @@
-"""The task `parity`: proves that a backend computes the same network as the reference, or says where it does not.
+"""The task `parity`: checks that a backend computes the same network as the reference, and locates deviations.
 
-Both start from the same weights, and take the same steps of plain SGD on the same batches, dropout off. Equal losses
-at every step mean equal forward and backward passes. Where they differ, the first layer whose output differs is named.
+Both start from the same weights, and take the same steps of plain SGD on the same batches, without dropout. Equal
+losses at every step mean equal forward and backward passes. Otherwise, the first layer whose output differs is
+reported.
 """
 
 import functools
@@ -33,12 +34,12 @@ FLOAT64 = "float64"  # the name of the NumPy reference, where a model has one
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the two sides of a comparison share.
+    """The data that both sides of a comparison share.
 
     Attributes:
-        settings: those that this run's worker was started under.
-        folder: where this job's files are written.
-        sweep: the jobs of one sweep compute the reference's losses once.
+        settings: the settings of this run's worker.
+        folder: the folder for this job's files.
+        sweep: the sweep's id; its jobs compute the reference's losses only once.
     """
 
     settings: Resolved
@@ -71,10 +72,8 @@ def certify(session: Session, comparison: Comparison) -> None:
     for name, found in deviations.items():
         first = first_above(found, config.parity.tolerance)
         if first is not None:
-            # NumPy's reference has no layer outputs; the reference backend, too, deviates from it where it alone does.
-            layer = (
-                _first_deviating_layer(session, comparison) if name == reference else f"not looked for against {name}"
-            )
+            # The NumPy reference has no layer outputs. If only its losses deviate, the reference backend's do, too.
+            layer = _first_deviating_layer(session, comparison) if name == reference else f"not compared with {name}"
             raise RunFailed(
                 f"its loss deviates from {name}'s by {found[first - 1]:.1e} at step {first} "
                 f"(tolerance {config.parity.tolerance:.0e}); first layer whose output deviates: {layer}"
@@ -82,7 +81,7 @@ def certify(session: Session, comparison: Comparison) -> None:
 
 
 def relative_deviations(losses: list[float], reference: list[float]) -> list[float]:
-    """Return |loss - reference| / |reference| for each step; infinite where a loss is not a number."""
+    """Return |loss - reference| / |reference| for each step; infinite if a loss is not finite."""
     pairs = zip(losses, reference, strict=True)
     found = [abs(loss - other) / max(abs(other), np.finfo(float).tiny) for loss, other in pairs]
     return [value if np.isfinite(value) else float("inf") for value in found]
@@ -116,7 +115,7 @@ def _reference_losses(session: Session, comparison: Comparison) -> list[float]:
 
 
 def _float64_losses(module: str, asked: dict[str, Any]) -> list[float]:
-    """Return the losses of the model's other self in NumPy, from the same weights and batches."""
+    """Return the losses of the model's NumPy implementation, from the same weights and batches."""
     training, _ = dataset.load(asked["data"])
     losses: list[float] = importlib.import_module(module).losses(
         training.x,
@@ -137,7 +136,7 @@ class _Side(NamedTuple):
 
 
 def _reference(config: Config, comparison: Comparison) -> _Side:
-    """Return the reference as it is installed; only its threads are this run's."""
+    """Return the reference with its default settings, but with this run's threads."""
     backend = backend_named(config.parity.reference)
     asked = SettingsConfig(threads=comparison.settings.threads)
     return _Side(backend, settings.resolve(backend, asked, config.model.convolutional))
@@ -150,7 +149,7 @@ def _start(session: Session, side: _Side, log: Path) -> WorkerProcess:
 
 
 def _first_deviating_layer(session: Session, comparison: Comparison) -> str:
-    """Return the name of the first layer whose output for the first batch is not the reference's."""
+    """Return the name of the first layer whose output for the first batch deviates from the reference's."""
     try:
         found = _layer_outputs(session, comparison, _Side(session.config.backend, comparison.settings), "outputs")
         expected = _layer_outputs(session, comparison, _reference(session.config, comparison), "reference-outputs")
@@ -160,7 +159,7 @@ def _first_deviating_layer(session: Session, comparison: Comparison) -> str:
         scale = float(np.abs(output).max()) or 1.0
         if not np.abs(found[layer] - output).max() <= session.config.parity.tolerance * scale:
             return layer
-    return "none: the forward pass agrees, the gradients or what the optimizer makes of them do not"
+    return "none: the forward pass agrees; the gradients or the optimizer's updates deviate"
 
 
 def _layer_outputs(session: Session, comparison: Comparison, side: _Side, name: str) -> dict[str, Any]:

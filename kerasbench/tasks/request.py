@@ -1,4 +1,4 @@
-"""What a worker is asked: plain JSON, all that it needs and nothing else."""
+"""The requests to a worker: plain JSON with everything that it needs."""
 
 from dataclasses import fields
 from typing import Any
@@ -12,7 +12,7 @@ from kerasbench.worker import protocol
 
 
 def of_task(config: Config, resolved: Resolved, data: PreparedData) -> tuple[str, dict[str, Any]]:
-    """Return the kind and the fields of the request that a run's task begins with."""
+    """Return the kind and the fields of the request that starts a run's task."""
     if config.task is Task.parity:
         return protocol.PARITY, to_compare(config, config.backend, resolved, data)
     return protocol.TRAIN, to_train(config, resolved, data)
@@ -33,12 +33,12 @@ def to_train(config: Config, resolved: Resolved, data: PreparedData) -> dict[str
 
 
 def to_compare(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
-    """Return the request for a few steps without dropout, the same for every backend but for its fixes.
+    """Return the request for a few steps without dropout, with the same computation for every backend.
 
-    A model's dropout rates are those of its settings whose names end in "dropout".
+    Build options whose names end in "dropout" are dropout rates, and are set to 0.
 
     Raises:
-        UserError: the data set has fewer examples than that.
+        UserError: the data set has too few examples.
     """
     model = identity.plain(config)["model"]
     build = {name: 0.0 if name.endswith("dropout") else value for name, value in model["build"].items()}
@@ -55,7 +55,7 @@ def to_compare(config: Config, backend: BackendConfig, resolved: Resolved, data:
     needed = parity.steps * parity.batch_size
     if needed > data.train_examples:
         raise UserError(
-            f"parity.steps={parity.steps} of parity.batch_size={parity.batch_size} need {needed} examples, and "
+            f"parity.steps={parity.steps} of parity.batch_size={parity.batch_size} need {needed} examples, but "
             f"{data.name} has {data.train_examples}"
         )
     request["data"] |= {"train_samples": needed, "test_samples": parity.batch_size}

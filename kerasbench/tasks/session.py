@@ -1,4 +1,4 @@
-"""What every task has at hand while its worker runs."""
+"""The state of a run that its task uses."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ class Session:
     announce: Teller
 
     def await_ready(self) -> None:
-        """Wait until the worker has imported Keras, and keep its versions.
+        """Wait until the worker has imported Keras, and record the versions.
 
         Raises:
-            RunFailed: it cannot.
+            RunFailed: the import fails.
         """
         ready = self.worker.expect(protocol.READY)
         versions = {"keras": Tag.KERAS_VERSION, "backend": Tag.BACKEND_VERSION, "python": Tag.PYTHON_VERSION}

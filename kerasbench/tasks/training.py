@@ -1,4 +1,4 @@
-"""The task `train`: every event of a worker that trains becomes metrics of its run."""
+"""The task `train`: logs the events of a training worker as metrics of its run."""
 
 import math
 
@@ -15,7 +15,7 @@ _BETWEEN_EPOCHS = ("augmentation_seconds",)
 
 
 def train(session: Session, telemetry: Telemetry) -> None:
-    """Have the worker train, and log each epoch while the next one runs.
+    """Start the training, and log each epoch while the next one runs.
 
     Raises:
         RunFailed: the worker did not finish.

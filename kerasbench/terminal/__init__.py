@@ -1,1 +1,1 @@
-"""What a person sees in the terminal: progress and errors."""
+"""Terminal output: progress and errors."""

@@ -1,4 +1,4 @@
-"""Errors that a user can put right, and how they are told: in one line."""
+"""Errors that a user can fix, and their report in one line."""
 
 import contextlib
 import os
@@ -16,19 +16,19 @@ TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"  # as the user set it, be
 
 
 class UserError(Exception):
-    """Something outside the code is wrong; the message is one line: what, where, and the way out."""
+    """An error in the user's input or system; its message says in one line what is wrong, where, and how to fix it."""
 
 
 class RunFailed(Exception):
-    """A run cannot go on, or shows what it must not; the message is the reason that is kept with it, one line."""
+    """A run cannot continue, or violates a check; its one-line message is recorded as the reason."""
 
 
 @contextlib.contextmanager
 def reporting(unexpected: bool = False) -> Iterator[None]:
-    """Tell a user's error in one line and exit with status 2; HYDRA_FULL_ERROR=1 lets the traceback through.
+    """Print a user's error in one line and exit with status 2; HYDRA_FULL_ERROR=1 shows the traceback.
 
     Args:
-        unexpected: exit after a defect of the tool's own, too, where nobody above would take it seriously.
+        unexpected: on any other exception, print the traceback and exit with status 1, if the caller would ignore it.
     """
     try:
         yield
@@ -48,7 +48,7 @@ def reporting(unexpected: bool = False) -> Iterator[None]:
 
 
 def _is_of_hydra(error: Exception) -> bool:
-    """Return whether an error comes from Hydra itself, which acts on nothing but what the user wrote."""
+    """Return whether Hydra itself raised an error, which the user's input must have caused."""
     frames = traceback.walk_tb(error.__traceback__)
     packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in frames]
     ours_or_hydras = [package for package in packages if package in (*_HYDRA, "kerasbench", "hydra_plugins")]

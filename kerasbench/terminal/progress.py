@@ -1,4 +1,4 @@
-"""What the user sees while the tool works: a live display on a terminal, elsewhere a plain line for each step."""
+"""Shows progress: a live display on a terminal, elsewhere one plain line per step."""
 
 import sys
 import time
@@ -11,21 +11,21 @@ from rich.progress import Progress as Bars
 
 from kerasbench.terminal.time_left import TimeLeft, in_words
 
-_PLAIN_WIDTH = 140  # columns of a table where the output is no terminal
+_PLAIN_WIDTH = 140  # columns of a table if the output is not a terminal
 
 Announce = Callable[[str], None]
 
 
 def console() -> Console:
-    """Return where to print: the terminal, or plain lines that are not cut at 80 columns."""
+    """Return a console for the terminal, or for plain lines that are not wrapped at 80 columns."""
     return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
 
 
 class Progress:
-    """Shows the jobs of one command. It runs in the driver alone, so that it costs the workers nothing."""
+    """Shows the jobs of one command. It runs only in the driver, so it costs the workers nothing."""
 
     def __init__(self, jobs: int = 1, quiet: bool = False) -> None:
-        """Begin to show so many jobs; if quiet, only warnings and errors."""
+        """Start showing a number of jobs; if quiet, only warnings and errors."""
         self.console = console()
         self._jobs = jobs
         self._done = 0
@@ -46,15 +46,15 @@ class Progress:
 
     @property
     def live(self) -> bool:
-        """Whether a terminal shows the steps, each in place of the one before."""
+        """Whether a terminal shows the steps, each replacing the previous one."""
         return self._bars is not None
 
     def announcing(self, subject: str, beside: bool = False) -> "Teller":
-        """Return what shows the steps of a job, or of something else that takes a while.
+        """Return a function that shows the steps of a job or of another long operation.
 
         Args:
-            subject: what it is.
-            beside: keep what is shown already, because both go on at once.
+            subject: its name.
+            beside: keep showing the previous subjects, which run at the same time.
         """
         task = None
         if self._bars:
@@ -66,7 +66,7 @@ class Progress:
         return Teller(self, escape(subject), task)
 
     def job_begins(self) -> None:
-        """Note the start of a job; installations come before the first one and are not counted."""
+        """Record the start of a job; installations come before the first one and are not counted."""
         self._left.job_begins(time.perf_counter())
         self._show_place()
 
@@ -96,7 +96,7 @@ class Progress:
         self.console.print(line, soft_wrap=True)
 
     def step(self, teller: "Teller", what: str, epoch: tuple[int, int] | None) -> None:
-        """Show a step of one subject; of training, with how many epochs are done, and of how many."""
+        """Show a step of one subject; `epoch` is (epochs done, total) while it trains."""
         if epoch:
             self._left.epoch_ends(time.perf_counter(), *epoch)
         if self._quiet:
@@ -112,13 +112,13 @@ class Progress:
             self._show_place()
 
     def stop(self) -> None:
-        """Give the terminal back."""
+        """Stop the live display."""
         if self._bars:
             self._bars.stop()
 
 
 class Teller:
-    """Shows the steps of one subject, and how long it has been going on.
+    """Shows the steps of one subject, and the time since it began.
 
     Attributes:
         subject: as markup.
@@ -137,15 +137,15 @@ class Teller:
         return time.perf_counter() - self._started
 
     def __call__(self, what: str, epoch: tuple[int, int] | None = None) -> None:
-        """Show a step; of training, with how many epochs are done, and of how many."""
+        """Show a step; `epoch` is (epochs done, total) while it trains."""
         self._progress.step(self, what, epoch)
 
     def warn(self, what: str, style: str = "yellow") -> None:
-        """Print what must not be missed."""
+        """Print a warning that stays."""
         self._progress.lasting(f"[bold]{self.subject}[/]  [{style}]{escape(what)}")
 
     def done(self, what: str) -> None:
-        """Print a line with the result, where the steps do not stay."""
+        """Print a line with the result, if the steps do not stay visible."""
         if self._progress.live:
             self._progress.lasting(f"[bold]{self.subject}[/]  {what}")
 
@@ -154,14 +154,14 @@ _current: Progress | None = None
 
 
 def begin(jobs: int, quiet: bool) -> Progress:
-    """Begin to show a command's jobs."""
+    """Start showing a command's jobs."""
     global _current
     _current = Progress(jobs, quiet)
     return _current
 
 
 def current(quiet: bool = False) -> Progress:
-    """Return this process's display; in a launcher's other process, where `begin` was not called, plain lines."""
+    """Return this process's display; create one if `begin` was not called, as in a launcher's other processes."""
     return _current or begin(1, quiet)
 
 

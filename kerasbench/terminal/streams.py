@@ -1,4 +1,4 @@
-"""The command's standard output and error on any terminal: another encoding than UTF-8, or nobody who reads."""
+"""Keeps standard output and error working with any encoding, and after their reader has gone."""
 
 import errno
 import io
@@ -6,38 +6,38 @@ import os
 import sys
 from typing import Any
 
-_NOBODY_READS = (errno.EPIPE, errno.EIO)  # a reader that has ended (`| head -4`), a terminal that is closed
+_NOBODY_READS = (errno.EPIPE, errno.EIO)  # the reader has exited (`| head -4`), or the terminal is closed
 
 
 def prepare() -> None:
     """Make printing safe, once, at the start of a command.
 
-    A character that the terminal's encoding lacks is printed as an escape. Output that nobody reads is dropped, because
-    training must go on and be kept. Where the locale's encoding is not UTF-8, the command starts again in Python's
-    UTF-8 mode: it and the libraries that it uses then read and write every file as UTF-8.
+    A character that the terminal's encoding lacks is printed as an escape. Output without a reader is dropped, so that
+    training continues. If the locale's encoding is not UTF-8, the command restarts in Python's UTF-8 mode, in which it
+    and its libraries read and write every file as UTF-8.
     """
     if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
         _start_again_in_utf8_mode()
-    if sys.stdout is sys.__stdout__:  # else a caller, a test for one, has put something in its place
+    if sys.stdout is sys.__stdout__:  # else a caller, such as a test, has replaced it
         sys.stdout = _lasting(sys.__stdout__, 1)
     if sys.stderr is sys.__stderr__:
         sys.stderr = _lasting(sys.__stderr__, 2)
 
 
 def _start_again_in_utf8_mode() -> None:
-    encoding = sys.stdout.encoding if sys.stdout else "utf-8"  # that of the terminal stays
+    encoding = sys.stdout.encoding if sys.stdout else "utf-8"  # the terminal's encoding stays
     variables = {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{encoding}:backslashreplace"}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | variables)
 
 
 def _lasting(stream: io.TextIOWrapper | None, descriptor: int) -> io.TextIOWrapper:
-    """Return a stream that writes where the given one does, and survives the loss of its reader."""
+    """Return a stream with the same destination that survives the loss of its reader."""
     if stream is None:  # the command was started with this descriptor closed
         return open(os.devnull, "w", encoding="utf-8")
     stream.flush()
     raw: Any = _Lasting(descriptor, "wb", closefd=False)
     return io.TextIOWrapper(
-        raw if stream.write_through else io.BufferedWriter(raw),  # the first under `python -u`, as Python itself does
+        raw if stream.write_through else io.BufferedWriter(raw),  # raw under `python -u`, as in Python itself
         encoding=stream.encoding,
         errors="backslashreplace",
         line_buffering=stream.line_buffering,
@@ -46,10 +46,10 @@ def _lasting(stream: io.TextIOWrapper | None, descriptor: int) -> io.TextIOWrapp
 
 
 class _Lasting(io.FileIO):
-    """A descriptor that leads to os.devnull once nobody reads it any more."""
+    """A descriptor that is redirected to os.devnull once its reader has gone."""
 
     def write(self, data: Any) -> int:
-        """Write, and return the number of bytes that were written or dropped."""
+        """Write, and return the number of bytes written or dropped."""
         try:
             return super().write(data)
         except OSError as error:
@@ -58,8 +58,8 @@ class _Lasting(io.FileIO):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
-        from kerasbench.terminal import progress  # not above: the command's own help needs no terminal library
+        from kerasbench.terminal import progress  # not above: `--help` needs no terminal library
 
         if self.fileno() == 1 and progress.has_begun():
-            print("nobody reads standard output any more; the runs go on and are kept", file=sys.stderr, flush=True)
+            print("standard output has no reader; the runs continue and are recorded", file=sys.stderr, flush=True)
         return len(data)

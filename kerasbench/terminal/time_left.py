@@ -1,4 +1,4 @@
-"""An estimate of how long the jobs of a command will still take."""
+"""Estimates the remaining time of a command's jobs."""
 
 from statistics import fmean
 
@@ -13,10 +13,10 @@ class TimeLeft:
         """Begin with no job started.
 
         Args:
-            jobs: how many there are in all.
+            jobs: the total number of jobs.
         """
         self._jobs = jobs
-        self._finished: list[float] = []  # the seconds that each took
+        self._finished: list[float] = []  # the duration of each in seconds
         self._began: float | None = None
         self._last = 0.0  # when the last epoch ended
         self._expected_end: float | None = None
@@ -31,18 +31,18 @@ class TimeLeft:
         return self._began is not None
 
     def job_begins(self, now: float) -> None:
-        """Note the start of a job."""
+        """Record the start of a job."""
         self._began = self._last = now
         self._expected_end = now + fmean(self._finished) if self._finished else None
 
     def epoch_ends(self, now: float, done: int, total: int) -> None:
-        """Note the end of an epoch: those left are taken to last as long as this one. 0 are done as training begins."""
+        """Record the end of an epoch; the remaining ones are assumed as long. `done` is 0 when training begins."""
         if done:
             self._expected_end = now + (now - self._last) * (total - done)
         self._last = now
 
     def job_ends(self, now: float) -> None:
-        """Note the end of a job."""
+        """Record the end of a job."""
         if self._began is not None:
             self._finished.append(now - self._began)
         self._began, self._expected_end = now, None
@@ -59,7 +59,7 @@ class TimeLeft:
 
 
 def in_words(seconds: float | None) -> str:
-    """Return an estimate as a reader wants it; empty where there is none."""
+    """Return an estimate in words; empty if there is none."""
     if seconds is None:
         return ""
     minutes = seconds / 60

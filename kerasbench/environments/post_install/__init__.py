@@ -1,1 +1,1 @@
-"""What a backend's packages lack after installation, one module each: `apply(environment)` puts it in place."""
+"""Additions to installed environments, one module each: `apply(environment)` makes the addition."""
