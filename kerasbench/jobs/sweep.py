@@ -138,7 +138,7 @@ def _jobs(master: DictConfig, overrides: Mapping[str, Override]) -> int:
     trials = master.hydra.sweeper.get("n_trials")
     jobs = trials or math.prod(counts.values()) * master.repeats
     if jobs > checks.MOST_JOBS:
-        raise UserError(f"this sweep has {jobs:.0f} jobs, but one command runs at most {checks.MOST_JOBS}")
+        raise UserError(f"this sweep has {jobs:.0f} jobs, and one command runs at most {checks.MOST_JOBS}")
     return int(jobs)
 
 
