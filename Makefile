@@ -49,11 +49,11 @@ reference: setup ## import the figures published in 2017 into the store
 	$(BIN)/kerasbench reference import $(ARGS)
 
 test: $(BIN)/.ready-dev ## set up and run all tests: the fast ones on all cores, then those that train, install or serve
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n auto $(ARGS) || [ $$? -eq 5 ] # 5: ARGS names no fast test
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n auto --dist loadscope $(ARGS) || [ $$? -eq 5 ] # 5: ARGS names no fast test
 	$(BIN)/python -m pytest -m "slow and not gpu" $(ARGS) || [ $$? -eq 5 ]
 
 fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or serving) on all cores: a minute or two
-	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadscope $(ARGS)
 
 gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check the runs' GPU figures against nvidia-smi, and the clock
 	$(BIN)/python -m pytest -m gpu $(ARGS)

@@ -172,6 +172,7 @@ def stand_in() -> Arrays:
     return cifar10.embedded()
 
 
+@pytest.mark.slow
 def test_the_stand_in_has_cifar10s_shapes_types_and_counts_and_another_name(stand_in: Arrays) -> None:
     assert stand_in.parts["train_image"].shape == (50_000, 32, 32, 3)
     assert stand_in.parts["test_image"].shape == (10_000, 32, 32, 3)
@@ -180,6 +181,7 @@ def test_the_stand_in_has_cifar10s_shapes_types_and_counts_and_another_name(stan
     assert (stand_in.name, stand_in.classes) == ("colour-shapes-stand-in", 10)
 
 
+@pytest.mark.slow
 def test_the_stand_in_is_the_same_on_every_call(stand_in: Arrays, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(colour_shapes, "TRAIN_EXAMPLES", 2_000)
     monkeypatch.setattr(colour_shapes, "TEST_EXAMPLES", 2_000)
@@ -187,11 +189,13 @@ def test_the_stand_in_is_the_same_on_every_call(stand_in: Arrays, monkeypatch: p
     assert first.digest() == second.digest() != stand_in.digest()
 
 
+@pytest.mark.slow
 def test_no_image_of_the_stand_in_is_both_in_train_and_test(stand_in: Arrays) -> None:
     train = {image.tobytes() for image in stand_in.parts["train_image"]}
     assert not any(image.tobytes() in train for image in stand_in.parts["test_image"])
 
 
+@pytest.mark.slow
 def test_a_linear_model_learns_next_to_nothing_of_the_stand_in(stand_in: Arrays) -> None:
     def rows(part: str, count: int) -> tuple[NDArray[Any], NDArray[Any]]:
         images = stand_in.parts[f"{part}_image"][:count, ::2, ::2]  # every other pixel, for speed
@@ -201,6 +205,7 @@ def test_a_linear_model_learns_next_to_nothing_of_the_stand_in(stand_in: Arrays)
     assert linear.score(*rows("test", 2_000)) < 0.2
 
 
+@pytest.mark.slow
 def test_offline_auto_trains_on_the_stand_in_and_says_so_while_real_is_an_error(
     offline: None, tmp_path: Path, stand_in: Arrays, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_stand_in_has_mnists_shapes_types_and_counts_and_another_name(stand_in: Arrays) -> None:
     assert stand_in.parts["train_image"].shape == (60_000, 28, 28, 1)
     assert stand_in.parts["test_image"].shape == (10_000, 28, 28, 1)
@@ -91,11 +92,13 @@ def test_the_stand_in_has_mnists_shapes_types_and_counts_and_another_name(stand_
     assert stand_in.name == "digits-stand-in"
 
 
+@pytest.mark.slow
 def test_no_image_of_the_stand_in_is_both_in_train_and_test(stand_in: Arrays) -> None:
     train = {image.tobytes() for image in stand_in.parts["train_image"]}
     assert not any(image.tobytes() in train for image in stand_in.parts["test_image"])
 
 
+@pytest.mark.slow
 def test_prepared_data_are_kept_with_the_digest_of_their_arrays_and_the_stand_in_is_always_the_same(
     cache: Path, stand_in: Arrays
 ) -> None:
@@ -128,6 +131,7 @@ def test_a_preparation_that_is_cut_short_leaves_nothing_and_the_next_is_whole(
     assert prepare(asked).train_examples == 2
 
 
+@pytest.mark.slow
 def test_offline_auto_trains_on_the_stand_in_and_says_so_while_real_is_an_error(offline: None, cache: Path) -> None:
     data = prepare(DataConfig(name="mnist", source=DataSource.auto, cache=str(cache)))
     assert (data.name, data.source) == ("digits-stand-in", "embedded")

@@ -265,6 +265,7 @@ def test_free_text_is_shown_literally_in_plots_and_on_the_page(
     assert "<script" not in written.page.read_text()
 
 
+@pytest.mark.slow
 def test_a_users_matplotlibrc_changes_no_plot(experiment: Experiment, tmp_path: Path) -> None:
     experiment.repeated("jax", [2.0, 2.02, 1.98], variant="label=$x$")
     uri, name = experiment.uri, experiment.name

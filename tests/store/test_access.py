@@ -339,6 +339,7 @@ def test_a_server_that_accepts_and_never_answers_is_reported_within_seconds(
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.slow
 def test_a_command_ends_with_status_2_and_one_line(tmp_path: Path) -> None:
     uri = f"http://user:secret@127.0.0.1:{_free_port()}"
     for arguments in (["-m", "kerasbench.store.reference", "import"], ["-m", "kerasbench.report"]):
@@ -356,6 +357,7 @@ def test_a_command_ends_with_status_2_and_one_line(tmp_path: Path) -> None:
         assert "secret" not in line
 
 
+@pytest.mark.slow
 def test_not_even_a_traceback_shows_a_password(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "kerasbench.store.reference", "import"],
