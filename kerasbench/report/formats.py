@@ -23,7 +23,7 @@ def markdown(report: Report) -> str:
         verdict, accuracy = verdicts.sentence(ranking), verdicts.accuracy(ranking)
         described = " · ".join(f"{name}: {value}" for name, value in sections.conditions(ranking))
         parts += [f"## {escaped(ranking.title)}", f"**{prose(verdict)}** {prose(accuracy)}".strip()]
-        parts += [prose(described), _markdown_table(ranking)]
+        parts += [prose(described), _markdown_table(ranking), *_list(filter(None, [sections.compilation(ranking)]))]
         parts += _list(one.sentence for one in variants.effects(ranking))
         parts += [f"> Warning: {prose(line)}" for line in sections.warnings_of(ranking)]
     failed = _list(f"{one.name} ({one.ranking}): {one.status}, {one.reason}" for one in sections.failures(report))

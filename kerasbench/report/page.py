@@ -9,10 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from kerasbench.config import colours
-from kerasbench.report import certificate, columns, fairness, sections, variants, verdicts
+from kerasbench.report import certificate, columns, fairness, references, sections, variants, verdicts
 from kerasbench.report.drawing import Plot
 from kerasbench.report.learning import learning
-from kerasbench.report.references import published
 from kerasbench.report.results import Report
 from kerasbench.report.rounding import power
 from kerasbench.store import pages
@@ -50,7 +49,7 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         learning=learning(report),
         variants=variants,
         verdicts=verdicts,
-        published=published,
+        published=references,
         serve=pages.serve_command(report.uri, report.experiment),
         NOTHING=columns.NOTHING,
     )

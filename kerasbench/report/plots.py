@@ -51,8 +51,10 @@ def over_all(rankings: Sequence[Ranking]) -> list[Plot]:
 
 def of_ranking(ranking: Ranking) -> list[Plot]:
     """Return the plots of one ranking; none where nothing was measured."""
-    drawn = (seconds(ranking), time_spent(ranking), accuracy_by_epoch(ranking), accuracy_by_time(ranking))
-    return [plot for plot in drawn if plot]
+    by_epoch = _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", along=None)
+    label = "seconds since the start of the process, everything included"
+    by_time = _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along=Metric.ELAPSED_SECONDS)
+    return [plot for plot in (seconds(ranking), time_spent(ranking), by_epoch, by_time) if plot]
 
 
 def seconds(ranking: Ranking) -> Plot | None:
@@ -131,26 +133,16 @@ def _of_bars(
 
 def name_lines(cell: Cell) -> list[str]:
     """Return a competitor's name in lines that leave room for its bar: the backend, and each setting of its variant."""
-    settings = [one.partition("=") for one in re.split(r"\s+(?=\S+=)", cell.runs[0].variant) if one]
+    settings = [one.partition("=") for one in re.split(r"\s+(?=\S+=)", cell.variant) if one]
     shown = (f"{key.rpartition('.')[2]}={' '.join(value.split())}" for key, _, value in settings)
     return [cell.backend, *(shortened(line, _LABEL) for line in shown)]
-
-
-def accuracy_by_epoch(ranking: Ranking) -> Plot | None:
-    """Draw a line for each competitor: the median of its runs, in a band from the lowest to the highest."""
-    return _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", along=None)
-
-
-def accuracy_by_time(ranking: Ranking) -> Plot | None:
-    """Draw the same over the seconds since the start of the run's process."""
-    label = "seconds since the start of the process, everything included"
-    return _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along=Metric.ELAPSED_SECONDS)
 
 
 _Curve = tuple[list[float], list[float], list[float], list[float]]
 
 
 def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | None) -> Plot | None:
+    """Draw a line for each competitor: the median of its runs, in a band from the lowest to the highest."""
     curves = {cell: curve for cell in ranking.measured if (curve := _curve(cell, along))}
     if not curves:
         return None

@@ -13,6 +13,8 @@ from kerasbench.report.rounding import power
 from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Tag
 
+_JIT = Tag.IN_FORCE + "jit_compile"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -62,9 +64,9 @@ def warnings_of(ranking: Ranking) -> list[str]:
 
 
 def _of_cell(cell: Cell) -> Iterator[str]:
-    if diverged := sum(run.diverged for run in cell.measured):
+    if cell.diverged:
         yield (
-            f"the loss was no finite number in {diverged} of {len(cell.measured)} runs; "
+            f"the loss was no finite number in {cell.diverged} of {len(cell.measured)} runs; "
             "task=parity shows whether it computes the same"
         )
     if cell.unsteady:
@@ -117,6 +119,19 @@ def _devices(ranking: Ranking) -> list[str]:
         f"{ranking.title}: this ranking mixes CPU and GPU runs ({on_cpu} on the CPU, {on_gpu} on {gpu}); "
         "install GPU builds of all, or compare those on one device."
     ]
+
+
+def compilation(ranking: Ranking) -> str:
+    """Return how the competitors were compiled, where that differs, and a sweep that compiles those that can be."""
+    how = {cell.competitor: " and ".join(cell.tagged(Tag.COMPILATION)) for cell in ranking.measured}
+    if len(set(how.values()) - {""}) < 2:
+        return ""
+    line = "compiled differently: " + ", ".join(f"{name} {what}" for name, what in sorted(how.items()) if what)
+    jit = {cell.backend: found for cell in ranking.measured if (found := cell.tagged(_JIT))}
+    asked = any(run.params.get("settings.jit_compile", "None") != "None" for run in ranking.runs)
+    if asked or len(jit) < 2 or ["False"] not in jit.values():
+        return line
+    return f"{line}; `backend={','.join(sorted(jit))} settings.jit_compile=true` compiles each of these"
 
 
 def separations(report: Report) -> list[str]:

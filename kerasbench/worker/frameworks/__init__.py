@@ -3,6 +3,7 @@
 Each has:
 
 - `SETTINGS`: those of conf/config.yaml's `settings` that the framework has.
+- `COMPILATION`: how the training step is compiled, without and with Keras' `jit_compile` (or the framework's own).
 - `variables(settings)`: the environment variables that put settings in force, for the driver to set before the start.
 - `configure(settings)`: what can only be said to the imported framework, before a model is built.
 - `wait(model)`: return when the device has done all that it was asked: the boundary at which a clock is read.
