@@ -199,7 +199,7 @@ _gpu_load = _of(lambda cell: _busiest_gpu(cell, "_utilization_percent", fmean))
 _gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max))
 
 FINAL_ACCURACY = Column(
-    "final_val_accuracy", "final accuracy", "", _final_accuracy, 5, "Validation accuracy after the last epoch."
+    "final_val_accuracy", "final accuracy", "", _final_accuracy, 5, "Validation, after the last epoch."
 )
 COLUMNS = (
     Column(STEADY, "epoch", "s", _seconds, 8, _EPOCH, has_interval=True),
@@ -211,9 +211,7 @@ COLUMNS = (
     Column(Metric.COMPILE_SECONDS, "compile", "s", _compilation, 0, "The first epoch minus a steady one."),
     Column(Metric.TIME_TO_FIRST_EPOCH_SECONDS, "to the first epoch's end, cold", "s", _cold, 0, _COLD),
     FINAL_ACCURACY,
-    Column(
-        "best_val_accuracy", "best accuracy", "", _best_accuracy, 0, "The highest validation accuracy of any epoch."
-    ),
+    Column("best_val_accuracy", "best accuracy", "", _best_accuracy, 0, "Validation, the highest of any epoch."),
     Column("seconds_to_accuracy", "to accuracy", "s", _to_target, 0, _TO_ACCURACY),
     Column(Metric.PEAK_RSS_MIB, "peak memory", "MiB", _memory, 3, _PEAK),
     Column("gpu_utilization_percent", "GPU load", "%", _gpu_load, 0, "Mean over the epochs, of the busiest GPU."),

@@ -90,7 +90,9 @@ def render(name: str, title: str, text: str, draw: Callable[[Figure], None], hei
         figure.savefig(svg, format="svg", transparent=True, metadata=nothing)
         figure.set_layout_engine("none")  # it is laid out already
         figure.savefig(png, format="png", dpi=160, facecolor="white", pil_kwargs={"compress_level": 1})
-    return Plot(name, title, f"{text}.", _standalone(svg.getvalue()), png.getvalue())
+    plain = re.sub(r"<!--.*?-->\s*", "", svg.getvalue(), flags=re.DOTALL)
+    opaque = plain.replace("<svg ", '<svg style="background: white" ', 1)
+    return Plot(name, title, f"{text}.", opaque, png.getvalue())
 
 
 def ticks(most: int, integer: bool = False) -> MaxNLocator:
@@ -110,9 +112,3 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     figure.set_figheight(figure.get_figheight() + 0.19 * -(-len(handles) // columns) + 0.1)
     spacing = {"handlelength": 2.0, "columnspacing": 1.2, "handletextpad": 0.5}
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, **spacing)
-
-
-def _standalone(svg: str) -> str:
-    """Return an SVG without comments, on a white background."""
-    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
-    return svg.replace("<svg ", '<svg style="background: white" ', 1)

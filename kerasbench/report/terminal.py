@@ -26,7 +26,7 @@ def tables(report: Report) -> list[RenderableType]:
         for ranking in report.rankings
     ]
     lines = [Text(line, style="yellow") for line in sections.separations(report)]
-    lines += [Text(f"{one.name}: {one.reason}", style="red") for one in sections.failures(report)]
+    lines += [Text(f"{one['name']}: {one['reason']}", style="red") for one in sections.failures(report)]
     return [*shown, *lines]
 
 

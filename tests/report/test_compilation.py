@@ -44,9 +44,10 @@ def test_competitors_that_are_compiled_differently_are_named_with_the_sweep_that
 
 def test_what_was_asked_for_is_not_offered_again(experiment: Experiment) -> None:
     asked = {"settings.jit_compile": "True"}
-    experiment.run("jax", params=asked, **_STOCK["jax"])
+    experiment.run("jax", params=asked, **_STOCK["jax"])  # type: ignore[arg-type]
     experiment.run("torch", params=asked, in_force__compilation="torch.compile", in_force__jit_compile="True")
-    experiment.run("tensorflow", params=asked, **_STOCK["tensorflow"])  # a model that XLA does not support
+    # A model that XLA does not support:
+    experiment.run("tensorflow", params=asked, **_STOCK["tensorflow"])  # type: ignore[arg-type]
     (ranking,) = experiment.report.rankings
     assert "torch torch.compile" in compilation(ranking)
     assert "`" not in compilation(ranking)
