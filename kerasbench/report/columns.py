@@ -198,9 +198,7 @@ _memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB))
 _gpu_load = _of(lambda cell: _busiest_gpu(cell, "_utilization_percent", fmean))
 _gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max))
 
-FINAL_ACCURACY = Column(
-    "final_val_accuracy", "final accuracy", "", _final_accuracy, 5, "Validation, after the last epoch."
-)
+FINAL_ACCURACY = Column("final_val_accuracy", "final accuracy", "", _final_accuracy, 5, "Validation, after all epochs.")
 COLUMNS = (
     Column(STEADY, "epoch", "s", _seconds, 8, _EPOCH, has_interval=True),
     Column("ratio", "ratio", "", _ratio, 7, _RATIO, has_interval=True),
