@@ -24,6 +24,9 @@ class Metric:
     FIRST_EPOCH_SECONDS = "first_epoch_seconds"  # the first epoch, which includes one-time compilation
     STEADY_EPOCH_SECONDS = "steady_epoch_seconds"  # median of `epoch_seconds` after the first epoch
     COMPILE_SECONDS = "compile_seconds"  # `first_epoch_seconds` minus `steady_epoch_seconds`, at least 0
+    # from the start of the worker process to the end of its first epoch: start, import, load, build, probe, compilation
+    # and training
+    TIME_TO_FIRST_EPOCH_SECONDS = "time_to_first_epoch_seconds"
     TOTAL_SECONDS = "total_seconds"  # time from the start of the worker process to the end of the last epoch
     PEAK_RSS_MIB = "peak_rss_mib"  # largest resident memory of the worker process, in MiB
     PARITY_PROBE_LOSS = "parity_probe_loss"  # loss of the initial weights on the first 128 training examples
@@ -33,7 +36,10 @@ class Metric:
         LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY,
         EPOCH_SECONDS, VALIDATION_SECONDS, ELAPSED_SECONDS, EXAMPLES_PER_SECOND,
     )  # fmt: skip
-    OF_RUN = (FIRST_EPOCH_SECONDS, STEADY_EPOCH_SECONDS, COMPILE_SECONDS, TOTAL_SECONDS, PEAK_RSS_MIB)
+    OF_RUN = (
+        FIRST_EPOCH_SECONDS, STEADY_EPOCH_SECONDS, COMPILE_SECONDS, TIME_TO_FIRST_EPOCH_SECONDS, TOTAL_SECONDS,
+        PEAK_RSS_MIB,
+    )  # fmt: skip
 
 
 class Tag:
@@ -72,6 +78,7 @@ class Tag:
     MEASUREMENT = "measurement"  # the version of what is measured, and how
     ENVIRONMENT = "environment"  # a hash that is equal for runs of one backend in the same software, configured alike
     IN_FORCE = "in_force."  # prefix of the settings in effect, as the running framework reports them
+    COMPILATION = IN_FORCE + "compilation"  # how the training step was compiled: `XLA`, `graph`, `eager`, ...
     COMMAND = "command"  # the command line
     GIT_COMMIT = "git.commit"  # the commit of the kerasbench checkout
     GIT_DIRTY = "git.dirty"  # `true` if files of the checkout differ from the commit

@@ -1,4 +1,4 @@
-"""The parity certificate: do the backends compute the same?"""
+"""Do the backends compute the same from the same weights? The losses that the ranked runs compute before they train."""
 
 import math
 from collections import defaultdict
@@ -6,42 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from kerasbench.report.results import Parity, Ranking, Report
+from kerasbench.report.results import Ranking, Report
 from kerasbench.vocabulary import Metric
 
 _PROBE = Metric.PARITY_PROBE_LOSS
 TOLERANCE = 1e-4  # relative: what rounding alone makes of a loss; where runs name none
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """The newest parity runs.
-
-    Attributes:
-        rows: competitor -> model -> what was found.
-        references, tolerances: all that were used.
-    """
-
-    models: list[str]
-    rows: dict[str, dict[str, Parity]]
-    references: list[str]
-    tolerances: list[str]
-    failed: list[Parity]
-
-
-def certificate(report: Report) -> Certificate:
-    """Return the certificate as a table of competitors and models."""
-    lines = report.certificate
-    rows: dict[str, dict[str, Parity]] = {}
-    for one in sorted(lines, key=lambda one: one.competitor):
-        rows.setdefault(one.competitor, {})[one.model] = one
-    return Certificate(
-        models=sorted({one.model for one in lines}),
-        rows=rows,
-        references=sorted({one.reference for one in lines}),
-        tolerances=sorted({one.tolerance for one in lines}),
-        failed=[one for one in lines if not one.passed],
-    )
 
 
 @dataclass(frozen=True)

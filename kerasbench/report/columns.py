@@ -152,10 +152,10 @@ def _of(
     return lambda ranking, cell: shown(samples(cell))
 
 
-def _versions(tag: str) -> _Shown:
+def _tagged(tag: str) -> _Shown:
     def value(ranking: Ranking, cell: Cell) -> Value | None:
         found = cell.tagged(tag)
-        warning = "the runs mix versions; report one sweep alone (--sweep)" if len(found) > 1 else ""
+        warning = "the runs differ in it; report one sweep alone (--sweep)" if len(found) > 1 else ""
         return Value(", ".join(found), warning=warning) if found else None
 
     return value
@@ -178,36 +178,43 @@ _TO_ACCURACY = (
     "Training seconds until the validation accuracy is first reached: the highest whole per cent that most reach, if "
     "none was asked for (--accuracy)."
 )
+_COMPILED = (
+    "How the training step was compiled: by XLA, by torch.compile, to C (Theano), to a graph of the framework's own "
+    "operators, or not at all (eager)."
+)
+_COLD = (
+    "From the start of the process to the end of its first epoch: start, import, load, build, probe, compilation and "
+    "training."
+)
 _PEAK = "The largest resident memory of the training process."
 
 _speed = _of(lambda cell: cell.examples_per_second)
 _first_epoch = _of(lambda cell: cell.values(FIRST) if cell.metric == STEADY else [])
 _compilation = _of(lambda cell: cell.values(Metric.COMPILE_SECONDS))
+_cold = _of(lambda cell: cell.values(Metric.TIME_TO_FIRST_EPOCH_SECONDS))
 _final_accuracy = _of(lambda cell: cell.last(Metric.VAL_ACCURACY), _accuracy)
 _best_accuracy = _of(lambda cell: cell.best(Metric.VAL_ACCURACY), _accuracy)
 _memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB))
 _gpu_load = _of(lambda cell: _busiest_gpu(cell, "_utilization_percent", fmean))
 _gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max))
 
-FINAL_ACCURACY = Column(
-    "final_val_accuracy", "final accuracy", "", _final_accuracy, 4, "Validation accuracy after the last epoch."
-)
+FINAL_ACCURACY = Column("final_val_accuracy", "final accuracy", "", _final_accuracy, 5, "Validation, after all epochs.")
 COLUMNS = (
-    Column(STEADY, "epoch", "s", _seconds, 7, _EPOCH, has_interval=True),
-    Column("ratio", "ratio", "", _ratio, 6, _RATIO, has_interval=True),
+    Column(STEADY, "epoch", "s", _seconds, 8, _EPOCH, has_interval=True),
+    Column("ratio", "ratio", "", _ratio, 7, _RATIO, has_interval=True),
     Column("variation", "variation", "", _variation, 2, _VARIATION),
     Column(Metric.EXAMPLES_PER_SECOND, "examples", "1/s", _speed, 1, "Training examples per second of a steady epoch."),
+    Column(Tag.COMPILATION, "compiled", "", _tagged(Tag.COMPILATION), 4, _COMPILED, numeric=False),
     Column(FIRST, "first epoch", "s", _first_epoch, 0, "It includes what is compiled on first use."),
     Column(Metric.COMPILE_SECONDS, "compile", "s", _compilation, 0, "The first epoch minus a steady one."),
+    Column(Metric.TIME_TO_FIRST_EPOCH_SECONDS, "to the first epoch's end, cold", "s", _cold, 0, _COLD),
     FINAL_ACCURACY,
-    Column(
-        "best_val_accuracy", "best accuracy", "", _best_accuracy, 0, "The highest validation accuracy of any epoch."
-    ),
+    Column("best_val_accuracy", "best accuracy", "", _best_accuracy, 0, "Validation, the highest of any epoch."),
     Column("seconds_to_accuracy", "to accuracy", "s", _to_target, 0, _TO_ACCURACY),
     Column(Metric.PEAK_RSS_MIB, "peak memory", "MiB", _memory, 3, _PEAK),
     Column("gpu_utilization_percent", "GPU load", "%", _gpu_load, 0, "Mean over the epochs, of the busiest GPU."),
     Column("gpu_memory_mib", "GPU memory", "MiB", _gpu_memory, 0, "The most in use on one GPU."),
-    Column(Tag.KERAS_VERSION, "Keras", "", _versions(Tag.KERAS_VERSION), 0, "Keras' version.", numeric=False),
-    Column(Tag.BACKEND_VERSION, "version", "", _versions(Tag.BACKEND_VERSION), 0, "The backend's.", numeric=False),
-    Column("finished_runs", "runs", "", _runs, 5, "How many finished."),
+    Column(Tag.KERAS_VERSION, "Keras", "", _tagged(Tag.KERAS_VERSION), 0, "Keras' version.", numeric=False),
+    Column(Tag.BACKEND_VERSION, "version", "", _tagged(Tag.BACKEND_VERSION), 0, "The backend's.", numeric=False),
+    Column("finished_runs", "runs", "", _runs, 6, "How many finished."),
 )

@@ -21,15 +21,9 @@ _STYLE: dict[Any, Any] = {
     "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
     "axes.linewidth": 0.6,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": INK,
     "grid.alpha": 0.12,
     "grid.linewidth": 0.6,
     "xtick.major.size": 0,
@@ -37,6 +31,9 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.linewidth": 1.6,
+    **dict.fromkeys(
+        ("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color", "grid.color"), INK
+    ),
 }
 _LEGEND_CHARACTERS = 70  # a line of the legend
 
@@ -93,7 +90,9 @@ def render(name: str, title: str, text: str, draw: Callable[[Figure], None], hei
         figure.savefig(svg, format="svg", transparent=True, metadata=nothing)
         figure.set_layout_engine("none")  # it is laid out already
         figure.savefig(png, format="png", dpi=160, facecolor="white", pil_kwargs={"compress_level": 1})
-    return Plot(name, title, f"{text}.", _standalone(svg.getvalue()), png.getvalue())
+    plain = re.sub(r"<!--.*?-->\s*", "", svg.getvalue(), flags=re.DOTALL)
+    opaque = plain.replace("<svg ", '<svg style="background: white" ', 1)
+    return Plot(name, title, f"{text}.", opaque, png.getvalue())
 
 
 def ticks(most: int, integer: bool = False) -> MaxNLocator:
@@ -111,17 +110,5 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = max(1, min(4, _LEGEND_CHARACTERS // (longest + 6)))
     figure.set_figheight(figure.get_figheight() + 0.19 * -(-len(handles) // columns) + 0.1)
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=columns,
-        handlelength=2.0,
-        columnspacing=1.2,
-        handletextpad=0.5,
-    )
-
-
-def _standalone(svg: str) -> str:
-    """Return an SVG without comments, on a white background."""
-    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
-    return svg.replace("<svg ", '<svg style="background: white" ', 1)
+    spacing = {"handlelength": 2.0, "columnspacing": 1.2, "handletextpad": 0.5}
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, **spacing)

@@ -37,10 +37,7 @@ def cards(report: Report) -> list[Fairness]:
     for ranking in report.rankings:
         card = _card(ranking)
         if card.cards:
-            alike.setdefault(repr((card.competitors, card.cards)), card)
-            shared = alike[repr((card.competitors, card.cards))]
-            if shared is not card:
-                shared.titles.append(ranking.title)
+            alike.setdefault(repr((card.competitors, card.cards)), card).titles.append(ranking.title)
     return list(alike.values())
 
 
@@ -61,7 +58,7 @@ def _card(ranking: Ranking) -> Fairness:
         for name in names
     }
     told = {name: card for name, card in cards.items() if any(one.asked or one.in_force for one in card.values())}
-    return Fairness([ranking.title], [cell.competitor for cell in cells], told)
+    return Fairness([], [cell.competitor for cell in cells], told)
 
 
 def _distinct(values: Iterable[str | None]) -> str:

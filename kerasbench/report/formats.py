@@ -23,10 +23,10 @@ def markdown(report: Report) -> str:
         verdict, accuracy = verdicts.sentence(ranking), verdicts.accuracy(ranking)
         described = " · ".join(f"{name}: {value}" for name, value in sections.conditions(ranking))
         parts += [f"## {escaped(ranking.title)}", f"**{prose(verdict)}** {prose(accuracy)}".strip()]
-        parts += [prose(described), _markdown_table(ranking)]
+        parts += [prose(described), _markdown_table(ranking), *_list(filter(None, [sections.compilation(ranking)]))]
         parts += _list(one.sentence for one in variants.effects(ranking))
         parts += [f"> Warning: {prose(line)}" for line in sections.warnings_of(ranking)]
-    failed = _list(f"{one.name} ({one.ranking}): {one.status}, {one.reason}" for one in sections.failures(report))
+    failed = _list("{name} ({ranking}): {status}, {reason}".format(**one) for one in sections.failures(report))
     parts += ["## Not finished", *failed] if failed else []
     if report.certificate:
         parts += ["## Parity", _parity_table(report)]
@@ -102,11 +102,11 @@ def as_json(report: Report) -> str:
         "experiment": report.experiment,
         "sweeps": list(report.sweeps),
         "rankings": [_ranking(ranking) for ranking in report.rankings],
-        "not_finished": [vars(one) for one in sections.failures(report)],
+        "not_finished": sections.failures(report),
         "warnings": sections.warnings(report),
         "parity": [vars(one) for one in report.certificate],
         "learning": [vars(one) | {"alike": one.alike} for one in learning(report)],
-        "origins": [vars(one) for one in sections.origins(report)],
+        "origins": sections.origins(report),
         "hardware": sections.machines(report),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -3,7 +3,8 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
 from typing import NamedTuple
 
 from kerasbench.config.identity import NOT_COMPARED
@@ -58,7 +59,7 @@ def report_of(runs: Sequence[Run], uri: str, experiment: str, sweeps: Sequence[s
 def rankings(runs: Iterable[Run], references: Sequence[Run] = ()) -> list[Ranking]:
     """Return the rankings, by model; those of one model with the newest runs first."""
     groups: dict[_Key, list[Run]] = defaultdict(list)
-    for run in runs:
+    for run in _without_superseded(runs):
         groups[_key(run)].append(run)
     of_model: dict[str, list[_Group]] = defaultdict(list)
     for key, members in groups.items():
@@ -70,6 +71,17 @@ def rankings(runs: Iterable[Run], references: Sequence[Run] = ()) -> list[Rankin
         published = [run for run in references if run.model == model]
         found += [_ranking(group, alike, published) for group in alike]
     return _with_slugs(found)
+
+
+def _without_superseded(runs: Iterable[Run]) -> Iterator[Run]:
+    """Leave out each unfinished run that its sweep ran again later, and finished."""
+    finished = set()
+    for run in sorted(runs, key=lambda run: -run.started_at):
+        job = (run.tags.get(Tag.SWEEP), run.tags.get(Tag.CONFIG_HASH), run.competitor)
+        if run.finished and None not in job:
+            finished.add(job)
+        if run.finished or job not in finished:
+            yield run
 
 
 def _key(run: Run) -> _Key:
@@ -93,12 +105,30 @@ def _by_metric(runs: list[Run]) -> list[tuple[str, list[Run]]]:
     return [(FIRST, runs)]
 
 
+def _by_environment(runs: list[Run]) -> list[tuple[list[Run], str]]:
+    """Split a competitor's runs by their environments, each with what tells it apart: a version, else its digest.
+
+    Runs of stores that have no such tag stay together.
+    """
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.tags.get(Tag.ENVIRONMENT, "")].append(run)
+    if len(groups.keys() - {""}) < 2:
+        return [(runs, "")]
+    versions = (("keras", Tag.KERAS_VERSION), (runs[0].backend, Tag.BACKEND_VERSION))
+    differing = [(name, tag) for name, tag in versions if len({run.tags.get(tag) for run in runs}) > 1]
+    labels = [" ".join(f"{name}={some[0].tags.get(tag, '-')}" for name, tag in differing) for some in groups.values()]
+    if len(set(labels)) < len(labels):
+        labels = [f"{label} environment={key[:6] or '-'}".lstrip() for label, key in zip(labels, groups, strict=True)]
+    return list(zip(groups.values(), labels, strict=True))
+
+
 def _ranking(group: _Group, alike: list[_Group], published: list[Run]) -> Ranking:
     key, metric, runs = group
     competitors: dict[str, list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.started_at):
         competitors[run.competitor].append(run)
-    cells = [Cell(name, members[0].backend, metric, members) for name, members in competitors.items()]
+    cells = [Cell(metric, *alone) for members in competitors.values() for alone in _by_environment(members)]
     # By ratio, not by seconds: a backend that missed a slow round has the shorter seconds, and is not faster.
     most = max(cells, key=lambda cell: len(cell.samples))
     cells.sort(key=lambda cell: (ratio(cell, most).value if cell.samples else math.inf, cell.competitor))
@@ -154,17 +184,10 @@ def _with_slugs(found: list[Ranking]) -> list[Ranking]:
     taken: set[str] = set()
     for ranking in found:
         plain = re.sub(r"[^a-z0-9]+", "-", ranking.title.lower()).strip("-")[:60]
-        ranking.slug = next(name for name in _numbered(plain) if name not in taken)
+        numbered = chain([plain], (f"{plain}-{number}" for number in count(2)))
+        ranking.slug = next(name for name in numbered if name not in taken)
         taken.add(ranking.slug)
     return found
-
-
-def _numbered(name: str) -> Iterable[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name}-{number}"
-        number += 1
 
 
 def certificate(runs: Iterable[Run]) -> list[Parity]:

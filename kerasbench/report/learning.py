@@ -104,14 +104,14 @@ def _variants(ranking: Ranking) -> list[list[Cell]]:
 
 def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
     known: dict[str, _Losses] = {
-        cell.backend: {run.seed: run.losses for run in runs} for cell in cells if (runs := _comparable(cell))
+        _name(cell): {run.seed: run.losses for run in runs} for cell in cells if (runs := _comparable(cell))
     }
     having = Counter(seed for losses in known.values() for seed in losses)
     seeds = sorted(seed for seed, backends in having.items() if 2 * backends > len(known))
     whole = {backend: losses for backend, losses in known.items() if seeds and losses.keys() >= set(seeds)}
     if len(whole) < 2:
         return None
-    diverged = {cell.backend for cell in cells if any(run.diverged for run in _comparable(cell))}
+    diverged = {_name(cell) for cell in cells if any(run.diverged for run in _comparable(cell))}
     astray = [backend for backend in whole if backend in diverged]
     finite = {backend: losses for backend, losses in whole.items() if backend not in astray}
     epochs = range(min((len(losses[seed]) for losses in finite.values() for seed in seeds), default=0))
@@ -124,6 +124,10 @@ def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
     title = " · ".join(filter(None, [ranking.title, cells[0].measured[0].variant]))
     equal = all(max(of_seed) <= min(of_seed) * (1 + TOLERANCE) for of_seed in zip(*last, strict=True))
     return Learning(title, seeds, means, astray, spreads, equal, None if equal else _chance(last))
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.backend} {cell.environment}".rstrip()
 
 
 def _comparable(cell: Cell) -> list[Run]:

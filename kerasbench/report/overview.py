@@ -81,7 +81,8 @@ def matrix(rankings: Sequence[Ranking]) -> Plot | None:
                     axes.text(column, row, NOTHING, ha="center", va="center")
                     continue
                 shade = min(1.0, max(0.0, found.value - 1) / 4)  # five times as long, and more, is darkest
-                axes.add_patch(_tile(column, row, 0.08 + 0.72 * shade))
+                corner, alpha = (column - 0.47, row - 0.44), 0.08 + 0.72 * shade
+                axes.add_patch(Rectangle(corner, 0.94, 0.88, facecolor="#d55e00", alpha=alpha, linewidth=0))
                 text = "1" if found.value == 1 else interval(found.value, found.low, found.high)[0]
                 axes.text(column, row, text, ha="center", va="center", weight="bold" if text == "1" else "normal")
         axes.set_xlim(-0.5, len(competitors) - 0.5)
@@ -98,10 +99,6 @@ def matrix(rankings: Sequence[Ranking]) -> Plot | None:
     )
     height = 0.3 + 0.055 * max(map(len, competitors)) + 0.4 * len(rankings)
     return render("matrix", "Times as long as the fastest", told, draw, height)
-
-
-def _tile(column: int, row: int, alpha: float) -> Rectangle:
-    return Rectangle((column - 0.47, row - 0.44), 0.94, 0.88, facecolor="#d55e00", alpha=alpha, linewidth=0)
 
 
 def _short(title: str, most: int) -> str:

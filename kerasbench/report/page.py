@@ -1,18 +1,17 @@
 """The page: one HTML file that loads nothing else."""
 
 import re
+import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from kerasbench.config import colours
-from kerasbench.report import certificate, columns, fairness, sections, variants, verdicts
+from kerasbench.report import certificate, columns, fairness, references, sections, variants, verdicts
 from kerasbench.report.drawing import Plot
 from kerasbench.report.learning import learning
-from kerasbench.report.references import published
 from kerasbench.report.results import Report
 from kerasbench.report.rounding import power
 from kerasbench.store import pages
@@ -35,10 +34,10 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"code": _code, "exact": repr, "inline": _inline, "day": sections.day, "power": power}
+    environment.filters |= {"code": _code, "exact": repr, "day": sections.day, "power": power}
     return environment.get_template("page.html.j2").render(
         report=report,
-        made=f"{datetime.now():%Y-%m-%d %H:%M}",
+        made=sections.day(time.time()),
         general=general,
         own=own,
         style=Markup((_HERE / "page.css").read_text()),
@@ -50,7 +49,7 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         learning=learning(report),
         variants=variants,
         verdicts=verdicts,
-        published=published,
+        published=references,
         serve=pages.serve_command(report.uri, report.experiment),
         NOTHING=columns.NOTHING,
     )
@@ -59,7 +58,3 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
 def _code(text: str) -> Markup:
     """Return a text in HTML; parts between backticks become code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-
-
-def _inline(plot: Plot) -> Markup:
-    return Markup(plot.inline)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from statistics import median
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -34,25 +35,22 @@ _LABEL, _LEGEND = 28, 64  # characters in a line beside a bar, and in a legend
 
 
 def draw(report: Report, pool: Executor | None = None) -> tuple[list[Plot], dict[str, list[Plot]]]:
-    """Return the plots over all rankings, and those of each ranking by its slug; the pool draws the latter."""
+    """Return the plots over all rankings of steady epochs, and each ranking's own by its slug, drawn by the pool."""
     newest_first = sorted(report.rankings, key=lambda ranking: -max(run.started_at for run in ranking.runs))
     chosen = newest_first[:MOST_RANKINGS]
     drawn = [ranking for ranking in report.rankings if ranking in chosen]  # in the page's order
     own = (pool.map if pool else map)(of_ranking, drawn)
-    general = over_all(drawn)
+    steady = [ranking for ranking in drawn if ranking.measured and ranking.metric == STEADY]
+    general = [plot for plot in (matrix(steady), speed_against_accuracy(steady)) if plot]
     return general, {ranking.slug: plots for ranking, plots in zip(drawn, own, strict=True)}
-
-
-def over_all(rankings: Sequence[Ranking]) -> list[Plot]:
-    """Return the plots over all rankings; those by the first epoch, which includes compilation, are left out."""
-    ranked = [ranking for ranking in rankings if ranking.measured and ranking.metric == STEADY]
-    return [plot for plot in (matrix(ranked), speed_against_accuracy(ranked)) if plot]
 
 
 def of_ranking(ranking: Ranking) -> list[Plot]:
     """Return the plots of one ranking; none where nothing was measured."""
-    drawn = (seconds(ranking), time_spent(ranking), accuracy_by_epoch(ranking), accuracy_by_time(ranking))
-    return [plot for plot in drawn if plot]
+    by_epoch = _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", along=None)
+    label = "seconds since the start of the process, everything included"
+    by_time = _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along=Metric.ELAPSED_SECONDS)
+    return [plot for plot in (seconds(ranking), time_spent(ranking), by_epoch, by_time) if plot]
 
 
 def seconds(ranking: Ranking) -> Plot | None:
@@ -93,14 +91,8 @@ def time_spent(ranking: Ranking) -> Plot | None:
         for place, cell in enumerate(cells):
             spent = [cell.phases[phase] for phase in PHASES]
             left = [sum(spent[:number]) for number in range(len(PHASES))]
-            parts = list(zip(left, spent, strict=True))
-            axes.broken_barh(
-                parts,
-                (place - _BAR / 2, _BAR),
-                facecolors=list(_PHASE_COLOURS.values()),
-                edgecolor="white",
-                linewidth=0.5,
-            )
+            parts, faces = list(zip(left, spent, strict=True)), list(_PHASE_COLOURS.values())
+            axes.broken_barh(parts, (place - _BAR / 2, _BAR), facecolors=faces, edgecolor="white", linewidth=0.5)
         axes.set_xlim(0, 1.04 * max(sum(cell.phases.values()) for cell in cells))
         _finish_bars(axes, cells, "seconds of a run, from its start to its end (mean)")
         legend(figure, [Patch(color=_PHASE_COLOURS[phase], label=phase) for phase in PHASES])
@@ -131,26 +123,16 @@ def _of_bars(
 
 def name_lines(cell: Cell) -> list[str]:
     """Return a competitor's name in lines that leave room for its bar: the backend, and each setting of its variant."""
-    settings = [one.partition("=") for one in re.split(r"\s+(?=\S+=)", cell.runs[0].variant) if one]
+    settings = [one.partition("=") for one in re.split(r"\s+(?=\S+=)", cell.variant) if one]
     shown = (f"{key.rpartition('.')[2]}={' '.join(value.split())}" for key, _, value in settings)
     return [cell.backend, *(shortened(line, _LABEL) for line in shown)]
-
-
-def accuracy_by_epoch(ranking: Ranking) -> Plot | None:
-    """Draw a line for each competitor: the median of its runs, in a band from the lowest to the highest."""
-    return _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", along=None)
-
-
-def accuracy_by_time(ranking: Ranking) -> Plot | None:
-    """Draw the same over the seconds since the start of the run's process."""
-    label = "seconds since the start of the process, everything included"
-    return _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along=Metric.ELAPSED_SECONDS)
 
 
 _Curve = tuple[list[float], list[float], list[float], list[float]]
 
 
 def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | None) -> Plot | None:
+    """Draw a line for each competitor: the median of its runs, in a band from the lowest to the highest."""
     curves = {cell: curve for cell in ranking.measured if (curve := _curve(cell, along))}
     if not curves:
         return None
@@ -158,19 +140,10 @@ def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | 
     def draw(figure: Figure) -> None:
         axes, lines = figure.subplots(), []
         for cell, (x, middle, low, high) in curves.items():
-            colour, marker, style = _look(cell, ranking)
-            lines += axes.plot(
-                x,
-                middle,
-                label=shortened(" ".join(name_lines(cell)), _LEGEND),
-                color=colour,
-                marker=marker,
-                linestyle=style,
-                markersize=4,
-                markevery=max(1, len(x) // 8),
-            )
+            competitor, look = shortened(" ".join(name_lines(cell)), _LEGEND), _look(cell, ranking)
+            lines += axes.plot(x, middle, label=competitor, markersize=4, markevery=max(1, len(x) // 8), **look)
             if low != high:
-                axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+                axes.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
         axes.set_xlabel(label)
         axes.set_ylabel("validation accuracy")
         axes.xaxis.set_major_locator(ticks(6, integer=along is None))
@@ -201,11 +174,12 @@ def _curve(cell: Cell, along: str | None) -> _Curve | None:
     return x, middle, low, high
 
 
-def _look(cell: Cell, ranking: Ranking) -> tuple[str, str, str]:
+def _look(cell: Cell, ranking: Ranking) -> dict[str, Any]:
     """Return a cell's colour, marker and line style, which differs between the variants of a backend."""
     variants = sorted(other.competitor for other in ranking.cells if other.backend == cell.backend)
     style = _LINE_STYLES[variants.index(cell.competitor) % len(_LINE_STYLES)]
-    return colours.of_competitor(cell.competitor), colours.marker(cell.backend), style
+    colour, marker = colours.of_competitor(cell.competitor), colours.marker(cell.backend)
+    return {"color": colour, "marker": marker, "linestyle": style}
 
 
 def _own(ranking: Ranking, name: str, title: str, text: str, draw: Callable[[Figure], None], height: float) -> Plot:

@@ -33,12 +33,27 @@ class Cell:
 
     Attributes:
         metric: what is ranked, STEADY or FIRST.
+        environment: what tells its runs from those of the same name in other environments; empty if there are none.
     """
 
-    competitor: str
-    backend: str
     metric: str
     runs: Sequence[Run]
+    environment: str = ""
+
+    @property
+    def backend(self) -> str:
+        """The backend's name."""
+        return self.runs[0].backend
+
+    @property
+    def variant(self) -> str:
+        """What distinguishes it from other cells of its backend, as KEY=VALUE; empty if nothing does."""
+        return " ".join(filter(None, [self.runs[0].variant, self.environment]))
+
+    @property
+    def competitor(self) -> str:
+        """The name under which it is ranked: its backend and its variant."""
+        return " · ".join(filter(None, [self.backend, self.variant]))
 
     @cached_property
     def measured(self) -> list[Run]:
@@ -49,6 +64,11 @@ class Cell:
     def disturbed(self) -> list[Run]:
         """The measured runs that are tagged as noisy."""
         return [run for run in self.measured if Tag.NOISE in run.tags]
+
+    @property
+    def diverged(self) -> int:
+        """How many of the measured runs had a loss that was no finite number."""
+        return sum(run.diverged for run in self.measured)
 
     @cached_property
     def timed(self) -> list[Run]:

@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from kerasbench import stats
 from kerasbench.report.certificate import probe
@@ -13,21 +13,13 @@ from kerasbench.report.rounding import power
 from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Tag
 
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that did not finish."""
-
-    ranking: str
-    name: str
-    status: str
-    reason: str
+_JIT = Tag.IN_FORCE + "jit_compile"
 
 
-def failures(report: Report) -> list[Failure]:
-    """Return the runs that did not finish, each with its reason."""
+def failures(report: Report) -> list[dict[str, str]]:
+    """Return name, status, reason and ranking of the runs that did not finish."""
     return [
-        Failure(ranking.title, run.name, run.status, _reason(run))
+        {"ranking": ranking.title, "name": run.name, "status": run.status, "reason": _reason(run)}
         for ranking in report.rankings
         for run in ranking.runs
         if not run.finished
@@ -62,9 +54,9 @@ def warnings_of(ranking: Ranking) -> list[str]:
 
 
 def _of_cell(cell: Cell) -> Iterator[str]:
-    if diverged := sum(run.diverged for run in cell.measured):
+    if cell.diverged:
         yield (
-            f"the loss was no finite number in {diverged} of {len(cell.measured)} runs; "
+            f"the loss was no finite number in {cell.diverged} of {len(cell.measured)} runs; "
             "task=parity shows whether it computes the same"
         )
     if cell.unsteady:
@@ -119,6 +111,19 @@ def _devices(ranking: Ranking) -> list[str]:
     ]
 
 
+def compilation(ranking: Ranking) -> str:
+    """Return how the competitors were compiled, where that differs, and a sweep that compiles those that can be."""
+    how = {cell.competitor: " and ".join(cell.tagged(Tag.COMPILATION)) for cell in ranking.measured}
+    if len(set(how.values()) - {""}) < 2:
+        return ""
+    line = "compiled differently: " + ", ".join(f"{name} {what}" for name, what in sorted(how.items()) if what)
+    jit = {cell.backend: found for cell in ranking.measured if (found := cell.tagged(_JIT))}
+    asked = any(run.params.get("settings.jit_compile", "None") != "None" for run in ranking.runs)
+    if asked or len(jit) < 2 or ["False"] not in jit.values():
+        return line
+    return f"{line}; `backend={','.join(sorted(jit))} settings.jit_compile=true` compiles each of these"
+
+
 def separations(report: Report) -> list[str]:
     """Return why a model has several rankings, in one line per model."""
     of_model: dict[str, list[Ranking]] = defaultdict(list)
@@ -149,27 +154,16 @@ def versions(report: Report) -> list[tuple[str, str, str, str]]:
     return sorted(found)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What some runs came from."""
-
-    sweep: str
-    command: str
-    commit: str
-    dirty: bool
-    at: str
-    runs: int
-
-
-def origins(report: Report) -> list[Origin]:
-    """Return the commands that the runs came from, the newest first."""
+def origins(report: Report) -> list[dict[str, Any]]:
+    """Return the commands that the runs came from, with sweep, commit, date and number of runs, the newest first."""
     groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
     tags = (Tag.SWEEP, Tag.COMMAND, Tag.GIT_COMMIT, Tag.GIT_DIRTY)
     for run in report.runs:
         groups[tuple(run.tags.get(tag, "") for tag in tags)].append(run)
     newest_first = sorted(groups.items(), key=lambda group: -max(run.started_at for run in group[1]))
     return [
-        Origin(sweep, command, commit, dirty == "true", day(min(run.started_at for run in runs)), len(runs))
+        {"sweep": sweep, "command": command, "commit": commit, "dirty": dirty == "true"}
+        | {"at": day(min(run.started_at for run in runs)), "runs": len(runs)}
         for (sweep, command, commit, dirty), runs in newest_first
     ]
 

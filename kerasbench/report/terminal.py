@@ -26,7 +26,7 @@ def tables(report: Report) -> list[RenderableType]:
         for ranking in report.rankings
     ]
     lines = [Text(line, style="yellow") for line in sections.separations(report)]
-    lines += [Text(f"{one.name}: {one.reason}", style="red") for one in sections.failures(report)]
+    lines += [Text(f"{one['name']}: {one['reason']}", style="red") for one in sections.failures(report)]
     return [*shown, *lines]
 
 
@@ -66,7 +66,7 @@ def _table(ranking: Ranking, shown: list[Column], broken: bool) -> Table:
     for column in shown:
         table.add_column(column.head(ranking).replace(" ", "\n"), justify="right", no_wrap=True)
     for cell in ranking.cells:
-        name = "\n  ".join([cell.backend, *cell.runs[0].variant.split()]) if broken else cell.competitor
+        name = "\n  ".join([cell.backend, *cell.variant.split()]) if broken else cell.competitor
         values = [column.of(ranking, cell) for column in shown]
         texts = [Text.assemble(value.text, (f" {value.detail}" if value.detail else "", "dim")) for value in values]
         for text, value in zip(texts, values, strict=True):

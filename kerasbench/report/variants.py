@@ -10,8 +10,6 @@ from kerasbench.stats import Estimate
 
 FASTER, SLOWER = "faster", "slower"
 _IN_WORDS = {
-    FASTER: "faster",
-    SLOWER: "slower",
     TIE: "no detectable difference",
     OPEN: f"no verdict; {REPEAT}",
     UNJUDGED: "not judged; run again on a quiet machine",
@@ -48,7 +46,7 @@ class Effect:
     @property
     def verdict(self) -> str:
         """The same in words."""
-        return _IN_WORDS[self.outcome]
+        return _IN_WORDS.get(self.outcome, self.outcome)
 
     @property
     def sentence(self) -> str:

@@ -20,7 +20,7 @@ def outcome(ranking: Ranking) -> tuple[str, list[Cell]]:
     unknown factor, so that a disturbed backend may be the fastest on a quiet machine (nvbench's AMBIGUOUS).
     """
     measured = ranking.measured
-    if len(measured) < 2 or len(measured[0].samples) < 2 or _diverged(measured[0]):
+    if len(measured) < 2 or len(measured[0].samples) < 2 or measured[0].diverged:
         return OPEN, measured[:1]
     if any(cell.noisy for cell in measured):
         return UNJUDGED, measured[:1]
@@ -83,8 +83,8 @@ def _open(ranking: Ranking) -> str:
     fastest = measured[0]
     if len(measured) == 1:
         return f"Only {fastest.competitor} was measured, {_seconds(fastest)} per {_epoch(ranking)}: nothing to compare."
-    if _diverged(fastest):
-        diverged = f"in {_diverged(fastest)} of {len(fastest.measured)} runs its loss was no finite number"
+    if fastest.diverged:
+        diverged = f"in {fastest.diverged} of {len(fastest.measured)} runs its loss was no finite number"
         return f"No verdict: {_shortest(ranking)}, but {diverged}; task=parity shows whether it computes the same."
     single = [cell.competitor for cell in measured if len(cell.samples) == 1]
     who = "each backend" if len(single) == len(measured) else _and(single)
@@ -94,10 +94,6 @@ def _open(ranking: Ranking) -> str:
 def _shortest(ranking: Ranking) -> str:
     fastest = ranking.measured[0]
     return f"{fastest.competitor} had the shortest {_epoch(ranking)}, {_seconds(fastest)}"
-
-
-def _diverged(cell: Cell) -> int:
-    return sum(run.diverged for run in cell.measured)
 
 
 def _epoch(ranking: Ranking) -> str:

@@ -32,10 +32,12 @@ def train(session: Session, telemetry: Telemetry) -> None:
     tracked.tags({f"{Tag.IN_FORCE}{name}": value for name, value in probed["in_force"].items()})
     session.announce(f"epoch 1/{epochs} (includes one-time compilation)", (0, epochs))
 
+    elapsed = []
     for _ in range(epochs):
         epoch = worker.expect(protocol.EPOCH)
         metrics = {name: epoch[name] for name in (*Metric.OF_EPOCH, *_BETWEEN_EPOCHS) if name in epoch}
-        metrics[Metric.ELAPSED_SECONDS] = epoch["ended_at"] - worker.started_at
+        elapsed.append(epoch["ended_at"] - worker.started_at)
+        metrics[Metric.ELAPSED_SECONDS] = elapsed[-1]
         metrics[Metric.EXAMPLES_PER_SECOND] = built["examples"] / metrics[Metric.EPOCH_SECONDS]
         metrics |= telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
@@ -54,6 +56,7 @@ def train(session: Session, telemetry: Telemetry) -> None:
 
     finished = worker.expect(protocol.FINISHED)
     of_run = {name: finished[name] for name in _AT_THE_END} | stats.epoch_summary(outcome.epoch_seconds)
+    of_run[Metric.TIME_TO_FIRST_EPOCH_SECONDS] = elapsed[0]
     of_run[Metric.TOTAL_SECONDS] = finished["ended_at"] - worker.started_at
     tracked.metrics(of_run)
     outcome.metrics |= of_run

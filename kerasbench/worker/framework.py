@@ -59,4 +59,5 @@ class Framework(object):
             if hasattr(model, name):
                 found[name] = getattr(model, name)
         found.update(self._module.in_force())
+        found["compilation"] = self._module.COMPILATION[bool(found.get("jit_compile"))]
         return {name: str(value) for name, value in found.items()}

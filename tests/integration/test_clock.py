@@ -97,7 +97,8 @@ def test_keras_3_takes_its_settings_and_says_so(train: Train, store: str) -> Non
     assert done.returncode == 0, done.stdout
     (run,) = runs_in(store)
     expected = {
-        "jit_compile": "True", "steps_per_execution": "2", "precision": "mixed_bfloat16", "tf32": "False",
+        "compilation": "XLA", "jit_compile": "True", "steps_per_execution": "2", "precision": "mixed_bfloat16",
+        "tf32": "False",
     }  # fmt: skip
     assert {name: run.data.tags[f"in_force.{name}"] for name in expected} == expected
     assert run.data.params["settings.jit_compile"] == "True"

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -71,6 +71,7 @@ class Experiment:
         probe: float = 2.3,
         losses: Sequence[float] | None = None,
         init: str = "shared",
+        params: Mapping[str, str] | None = None,
         **tags: str,
     ) -> None:
         """Add a measured run; a keyword such as `data__digest` is a tag, its double underscore a dot."""
@@ -98,10 +99,10 @@ class Experiment:
             "git.dirty": "false",
             "in_force.threads": "2",
         } | {key.replace("__", "."): value for key, value in tags.items()}
-        params = {"seed": str(seed), "trainer.init": init, "trainer.epochs": str(len(seconds))}
-        params |= {"settings.threads": "2", "parity.tolerance": "0.0001"}
+        asked = {"seed": str(seed), "trainer.init": init, "trainer.epochs": str(len(seconds))}
+        asked |= {"settings.threads": "2", "parity.tolerance": "0.0001"} | dict(params or {})
         if failure:
-            self._add(name, "FAILED", own | {"failure": failure}, params, {})
+            self._add(name, "FAILED", own | {"failure": failure}, asked, {})
             return
         by_epoch = {
             "epoch_seconds": seconds,
@@ -112,12 +113,13 @@ class Experiment:
             "val_accuracy": accuracy,
         }
         histories = {metric: dict(enumerate(values, start=1)) for metric, values in by_epoch.items()}
-        self._add(name, status, own, params, self._of_run(seconds) | {"parity_probe_loss": probe}, histories)
+        self._add(name, status, own, asked, self._of_run(seconds) | {"parity_probe_loss": probe}, histories)
 
     @staticmethod
     def _of_run(seconds: Sequence[float]) -> dict[str, float]:
         found = {"import_seconds": 1.5, "total_seconds": 4 + sum(seconds), "peak_rss_mib": 512.25}
         found["first_epoch_seconds"] = seconds[0]
+        found["time_to_first_epoch_seconds"] = 3 + seconds[0]
         if len(seconds) > 1:
             steady = median(seconds[1:])
             found |= {"steady_epoch_seconds": steady, "compile_seconds": max(0.0, seconds[0] - steady)}

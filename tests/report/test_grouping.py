@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from kerasbench.config import composition, identity
 from kerasbench.report import collect, tables, write
 from kerasbench.report.__main__ import main
 from kerasbench.report.columns import COLUMNS
+from kerasbench.report.learning import learning
 from kerasbench.report.results import FIRST
-from kerasbench.report.sections import conditions, warnings
+from kerasbench.report.sections import conditions, failures, warnings
+from kerasbench.report.variants import FASTER, effects
 from kerasbench.report.verdicts import OPEN, TIE, UNJUDGED, WINNER, accuracy, outcome, sentence
 from kerasbench.terminal.errors import UserError
 from tests.report.conftest import Experiment, Printed
@@ -48,6 +51,56 @@ def test_a_variant_is_a_competitor_of_its_own(experiment: Experiment) -> None:
     experiment.run("jax", (3.0, 1.0, 1.0), variant="settings.threads=2")
     (ranking,) = experiment.report.rankings
     assert [cell.competitor for cell in ranking.cells] == ["jax · settings.threads=2", "jax · settings.threads=1"]
+
+
+def test_runs_of_two_measurements_are_never_ranked_together(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for backend, measurement in (("jax", 1), ("torch", 1), ("torch", 2)):
+        monkeypatch.setattr(identity, "MEASUREMENT", measurement)
+        experiment.run(backend, comparison__hash=identity.comparison(composition.compose([f"backend={backend}"]), ()))
+    names = [[cell.competitor for cell in ranking.cells] for ranking in experiment.report.rankings]
+    assert sorted(names) == [["jax", "torch"], ["torch"]]
+
+
+@pytest.mark.parametrize(
+    ("newer", "name"),
+    [
+        ({}, "environment=e2"),
+        ({"backend__version": "2.0"}, "torch=2.0"),
+        ({"keras__version": "3.16", "backend__version": "2.0"}, "keras=3.16 torch=2.0"),
+    ],
+)
+def test_another_environment_makes_another_competitor_named_by_what_differs(
+    experiment: Experiment, newer: dict[str, str], name: str
+) -> None:
+    experiment.repeated("jax", [2.0, 2.1], environment="e0")
+    experiment.repeated("torch", [3.0, 3.1], environment="e1")
+    experiment.repeated("torch", [1.0, 1.1], sweep="s2", environment="e2", **newer)
+    (ranking,) = experiment.report.rankings
+    newest, jax, older = ranking.cells
+    assert (newest.competitor, newest.samples) == (f"torch · {name}", [1.0, 1.1])
+    assert (jax.competitor, older.samples) == ("jax", [3.0, 3.1])
+    assert [effect.outcome for effect in effects(ranking)] == [FASTER]
+    (learnt,) = learning(experiment.report)
+    assert len(learnt.losses) == 3
+
+
+def test_environments_of_equal_versions_are_told_apart_by_their_digests(experiment: Experiment) -> None:
+    for digest, version in (("e1", "1.0"), ("e2", "2.0"), ("e3", "2.0")):
+        experiment.run("torch", environment=digest, backend__version=version)
+    (ranking,) = experiment.report.rankings
+    assert {cell.variant for cell in ranking.cells} == {
+        "torch=1.0 environment=e1", "torch=2.0 environment=e2", "torch=2.0 environment=e3",
+    }  # fmt: skip
+
+
+def test_runs_of_a_store_without_environments_stay_together(experiment: Experiment) -> None:
+    experiment.run("torch")
+    experiment.run("torch", seed=2, backend__version="2.0")
+    experiment.run("torch", seed=3, environment="e1")
+    (ranking,) = experiment.report.rankings
+    assert [(cell.competitor, len(cell.samples)) for cell in ranking.cells] == [("torch", 3)]
 
 
 def test_one_epoch_is_not_ranked_with_steady_ones(experiment: Experiment) -> None:
@@ -243,6 +296,31 @@ def test_a_failed_run_gives_no_sample_and_its_cell_stays(experiment: Experiment)
     experiment.run("jax", seed=3, status="KILLED")
     (ranking,) = experiment.report.rankings
     assert [(cell.competitor, len(cell.samples)) for cell in ranking.cells] == [("jax", 2), ("theano", 0)]
+
+
+@pytest.mark.parametrize(
+    ("first", "superseded"),
+    [
+        ({"failure": "the worker died"}, True),
+        ({"status": "KILLED"}, True),
+        ({"status": "KILLED", "sweep": "s2"}, False),
+        ({"status": "KILLED", "config__hash": "of seed 2"}, False),
+        ({"status": "KILLED", "variant": "settings.threads=1"}, False),
+    ],
+)
+def test_an_unfinished_run_that_its_sweep_ran_again_and_finished_is_not_counted(
+    experiment: Experiment, first: dict[str, str], superseded: bool
+) -> None:
+    experiment.run("jax", **{"config__hash": "of seed 1"} | first)  # type: ignore[arg-type]
+    experiment.run("jax", config__hash="of seed 1")
+    assert len(experiment.report.runs) == (1 if superseded else 2)
+    assert len(failures(experiment.report)) == (0 if superseded else 1)
+
+
+def test_a_run_that_failed_after_another_had_finished_is_counted(experiment: Experiment) -> None:
+    experiment.run("jax", config__hash="of seed 1")
+    experiment.run("jax", config__hash="of seed 1", failure="the worker died")
+    assert [run.status for run in experiment.report.runs] == ["FINISHED", "FAILED"]
 
 
 def test_the_target_is_the_highest_whole_per_cent_that_most_reach(experiment: Experiment) -> None:

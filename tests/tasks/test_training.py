@@ -54,6 +54,7 @@ def test_what_follows_from_other_figures_agrees_with_them(swept: Stub, run: Run)
     for epoch, rate in swept.history(run, Metric.EXAMPLES_PER_SECOND).items():
         assert rate == pytest.approx(TRAIN_EXAMPLES / seconds[epoch])
     elapsed = swept.history(run, Metric.ELAPSED_SECONDS)
+    assert metrics[Metric.TIME_TO_FIRST_EPOCH_SECONDS] == elapsed[1]
     assert metrics[Metric.IMPORT_SECONDS] < elapsed[1] < elapsed[2] < elapsed[3] < metrics[Metric.TOTAL_SECONDS]
     assert metrics["parameters"] == (28 * 28 + 1) * 16 + (16 + 1) * 16 + (16 + 1) * 10
 
@@ -66,6 +67,7 @@ def test_backends_start_from_the_same_weights_and_see_the_same_examples(swept: S
 
 def test_tags_name_versions_data_machine_and_what_is_in_force(swept: Stub) -> None:
     theano, torch = (run.data.tags for run in swept.runs())
+    assert (theano[Tag.COMPILATION], torch[Tag.COMPILATION]) == ("C", "eager")
     assert (theano[Tag.BACKEND], torch[Tag.BACKEND]) == ("theano", "torch")
     assert (theano[Tag.KERAS_VERSION], torch[Tag.KERAS_VERSION]) == ("2.3.stub", "3.15.stub")
     for tags in (theano, torch):

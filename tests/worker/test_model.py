@@ -76,6 +76,7 @@ def test_keras_3_alone_is_told_of_compilation(framework: str, data: dict[str, An
         assert not {"jit_compile", "steps_per_execution"} & set(found)
     else:
         assert (found["jit_compile"], found["steps_per_execution"]) == ("True", "4")
+        assert found["compilation"] == "torch.compile"
 
 
 def test_layout_and_precision_are_in_force_before_the_model_is_built(

@@ -3,6 +3,7 @@
 Each has:
 
 - `SETTINGS`: the names in conf/config.yaml's `settings` that the framework supports.
+- `COMPILATION`: how the training step is compiled, without and with Keras' `jit_compile` (or the framework's own).
 - `variables(settings)`: environment variables that apply settings; the driver sets them before it starts the worker.
 - `configure(settings)`: apply settings that need the imported framework, before a model is built.
 - `wait(model)`: return when the device has finished all its work, so that a clock can be read.

@@ -3,6 +3,7 @@
 from typing import Any, Dict
 
 SETTINGS = ("threads", "image_layout")
+COMPILATION = {False: "graph"}
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:

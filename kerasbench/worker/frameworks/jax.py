@@ -4,6 +4,7 @@ import glob
 from typing import Any, Dict, List
 
 SETTINGS = ("threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout")
+COMPILATION = {False: "eager", True: "XLA"}
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:

@@ -8,6 +8,7 @@ from kerasbench.worker.order import Order
 SETTINGS = (
     "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "onednn",
 )  # fmt: skip
+COMPILATION = {False: "graph", True: "XLA"}  # graph: tf.function
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:

@@ -3,6 +3,7 @@
 from typing import Any, Dict
 
 SETTINGS = ("threads", "image_layout", "jit_compile")
+COMPILATION = {False: "graph", True: "XLA"}
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:

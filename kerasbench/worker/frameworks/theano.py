@@ -4,6 +4,7 @@ import os
 from typing import Any, Dict
 
 SETTINGS = ("threads", "image_layout")
+COMPILATION = {False: "C"}
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:

@@ -4,6 +4,7 @@ import re
 from typing import Any, Dict
 
 SETTINGS = ("threads", "jit_compile", "matmul_precision", "precision", "image_layout", "onednn")
+COMPILATION = {False: "eager", True: "torch.compile"}
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:
