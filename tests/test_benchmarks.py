@@ -108,7 +108,7 @@ def test_the_memory_of_a_child_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_is_told_with_its_last_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"exit status 3: no such backend \(all of it: .*log\)"):
+    with pytest.raises(UserError, match=r"exit status 3: no such backend \(.*log\)"):
         processes.run(
             [sys.executable, "-c", "import sys; print('no such backend', file=sys.stderr); sys.exit(3)"],
             os.environ,

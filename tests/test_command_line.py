@@ -10,6 +10,8 @@ from kerasbench.paths import CONF
 from kerasbench.terminal.errors import reporting
 from tests.conftest import Train
 
+pytestmark = pytest.mark.slow  # each starts train.py in a process of its own
+
 
 @pytest.mark.parametrize(
     ("arguments", "named"),

@@ -22,7 +22,7 @@ _ODD_NAME = "Küche %2F it's, a=b #1?"
 _CODE = ("conf", "hydra_plugins", "kerasbench", "models", "requirements", "train.py")
 _MATPLOTLIBRC = "backend: nosuch\nsvg.fonttype: none\nfont.size: 40\naxes.facecolor: black\nno such key: 1\n"
 # Files that may use the system clock: times of day in the store and its pages, and telemetry's comparison.
-_MAY_ASK_THE_TIME_OF_DAY = {"store/tracking.py", "store/pages.py", "machine/telemetry.py"}
+_MAY_ASK_THE_TIME_OF_DAY = {"store/tracking.py", "store/pages.py", "report/page.py", "machine/telemetry.py"}
 
 
 def _copy_of_the_project(folder: Path) -> Path:

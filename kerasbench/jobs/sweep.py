@@ -37,6 +37,7 @@ class SweepCallback(Callback):
         """Check the choices of a single run, and provision its backend."""
         with reporting(unexpected=True):
             checked = _typed(config)
+            checks.folder(f"hydra.run.dir={config.hydra.run.dir}", Path(absolute(config.hydra.run.dir)))
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)

@@ -20,7 +20,7 @@ from kerasbench.config import composition
 from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import provisioning
 from kerasbench.environments.__main__ import main
-from kerasbench.environments.installation import Installation
+from kerasbench.environments.installation import PACKAGES, Installation
 from kerasbench.paths import PROJECT
 from kerasbench.terminal.errors import UserError
 
@@ -49,6 +49,7 @@ def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
         (place / "bin").mkdir(parents=True)
         (place / "bin/python").write_text("")
+        (place / PACKAGES).write_text("")
         log.write_text("")
         return {"keras_version": "2.3.1", "backend_version": "1.0", "python_version": "3.6.15"}
 

@@ -335,7 +335,7 @@ def test_a_server_that_accepts_and_never_answers_is_reported_within_seconds(
         listener.listen()
         started = time.monotonic()
         line = _opening(_tracking(f"http://127.0.0.1:{listener.getsockname()[1]}", tmp_path))
-    assert "no answer within 1 s" in line
+    assert "within 1 s" in line
     assert time.monotonic() - started < 10
 
 
