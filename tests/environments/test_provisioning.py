@@ -151,6 +151,7 @@ def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_othe
         assert failed.wait(20)
         (place / "bin").mkdir(parents=True)
         (place / "bin/python").write_text("")
+        (place / PACKAGES).write_text("")
         return {"keras_version": "3.15.1", "backend_version": "1.0", "python_version": "3.11.7"}
 
     monkeypatch.setattr(Installation, "_install", install)
