@@ -28,7 +28,7 @@ $(BIN)/.ready: requirements/driver.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	@echo "installing the driver's packages into .venv"
 	@$(BIN)/python -m pip install --quiet $$(grep '^uv==' requirements/driver.txt)
-	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements/driver.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --requirement requirements/driver.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
