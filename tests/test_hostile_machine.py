@@ -100,14 +100,6 @@ def test_training_goes_on_and_is_kept_when_the_reader_of_its_output_ends(
     assert [run.info.status for run in runs_in(store)] == ["FINISHED", "FINISHED"]
 
 
-@pytest.mark.slow
-def test_a_loss_that_is_no_number_is_told(train: Train, store: str) -> None:
-    done = train("backend=theano", "model.optimizer.learning_rate=1e30")
-    (run,) = runs_in(store)
-    assert run.info.status == "FINISHED"
-    assert done.stdout.count("the loss is nan") == 1
-
-
 def test_only_what_shows_a_time_of_day_asks_for_it() -> None:
     """Durations and the protocol's times come from `protocol.now`, a clock that cannot be set."""
     package = PROJECT / "kerasbench"

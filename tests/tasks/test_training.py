@@ -116,7 +116,9 @@ def test_a_seed_gives_the_same_losses_again_and_another_gives_others(stub: Stub)
 
 
 def test_a_loss_that_is_not_a_number_is_kept_as_one(stub: Stub) -> None:
-    assert stub.run("backend=torch", *stub.failing("no_number", after=4)).status == "FINISHED"
+    done = stub.train("backend=torch", *stub.failing("no_number", after=4))
+    assert done.returncode == 0
+    assert done.stdout.count("the loss is nan") == 1
     (run,) = stub.runs()
     losses = stub.history(run, Metric.LOSS)
     assert math.isfinite(losses[1])
