@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from kerasbench.paths import PROJECT
 from kerasbench.store.ui import _await, _free_port, _start
 from kerasbench.vocabulary import Tag
 from tests.stub.driver import Stub
@@ -40,8 +41,9 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server that ends with the test."""
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server that ends with the test; it keeps artifacts in its current folder."""
+    monkeypatch.chdir(tmp_path)
     running = Server(tmp_path)
     yield running
     running.stop()
@@ -72,7 +74,7 @@ def test_a_server_that_is_killed_costs_no_epoch_and_the_record_is_handed_on_once
     for handed_on in ("1 runs", "0 runs"):
         done = subprocess.run(
             [sys.executable, "-m", "kerasbench", "sync", str(stub.outputs)],
-            env=os.environ | {"MLFLOW_TRACKING_URI": server.uri}, capture_output=True, text=True, timeout=120,
+            cwd=PROJECT, env=os.environ | {"MLFLOW_TRACKING_URI": server.uri}, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert handed_on in done.stdout
