@@ -74,7 +74,8 @@ def test_a_server_that_is_killed_costs_no_epoch_and_the_record_is_handed_on_once
     for handed_on in ("1 runs", "0 runs"):
         done = subprocess.run(
             [sys.executable, "-m", "kerasbench", "sync", str(stub.outputs)],
-            cwd=PROJECT, env=os.environ | {"MLFLOW_TRACKING_URI": server.uri}, capture_output=True, text=True, timeout=120,
+            cwd=PROJECT, env=os.environ | {"MLFLOW_TRACKING_URI": server.uri},
+            capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert handed_on in done.stdout
