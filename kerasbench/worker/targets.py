@@ -42,7 +42,7 @@ def encoded(arrays: List[Array], targets: List[Dict[str, Any]], losses: List[Any
 
 
 def _encoded(array: Array, target: Dict[str, Any], loss: Any, width: int) -> Array:
-    if target["task"] == "regression":
+    if target["task"] == "regression" or array.ndim > 1:  # several yes-or-no targets are values, too
         values = array.reshape(len(array), -1) if array.ndim == 1 else array
         if values.shape[-1] != width:
             raise ValueError(
