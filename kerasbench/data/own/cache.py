@@ -42,7 +42,12 @@ def prepare(config: DataConfig) -> PreparedData:
     options = json.dumps({name: plain[name] for name in _READ}, sort_keys=True, default=str)
     key = (options, config.name, config.cache)
     if key not in _prepared:
-        _prepared[key] = _prepare(config, options)
+        try:
+            _prepared[key] = _prepare(config, options)
+        except OSError as error:
+            if not str(error.filename).startswith(str(config.path)):
+                raise
+            raise UserError(f"{error.filename} cannot be read: {error.strerror}") from error
     return _prepared[key]
 
 
@@ -96,26 +101,23 @@ def _made(cache: Path, index: Path, config: DataConfig, reader: Reader, known: l
 def _reader(config: DataConfig) -> Reader:
     path = Path(str(config.path))
     options = config.options
-    try:
-        match kind(path):
-            case Kind.ARRAYS:
-                from kerasbench.data.own.npz import Npz
+    match kind(path):
+        case Kind.ARRAYS:
+            from kerasbench.data.own.npz import Npz
 
-                return Npz(path)
-            case Kind.IMAGES:
-                from kerasbench.data.own.images import Images  # imports Pillow
+            return Npz(path)
+        case Kind.IMAGES:
+            from kerasbench.data.own.images import Images  # imports Pillow
 
-                return Images(path, options.get("size"), config.split_seed)
-            case Kind.TABLE:
-                from kerasbench.data.own.table import Table
+            return Images(path, options.get("size"), config.split_seed)
+        case Kind.TABLE:
+            from kerasbench.data.own.table import Table
 
-                return Table(path, config.label, options.get("drop") or [], config.task)
-            case Kind.FUNCTION:
-                from kerasbench.data.own.function import Function
+            return Table(path, config.label, options.get("drop") or [], config.task)
+        case Kind.FUNCTION:
+            from kerasbench.data.own.function import Function
 
-                return Function(path, str(config.function), options)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+            return Function(path, str(config.function), options)
 
 
 def _states(files: Sequence[Path]) -> dict[str, list[int]]:

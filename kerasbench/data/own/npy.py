@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.lib import format as npy
@@ -115,8 +115,10 @@ class Writer:
         self.digest.update(content)
         self._file.write(content)
 
-    def close(self) -> None:
-        """Complete the file."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
         self._file.close()
 
 

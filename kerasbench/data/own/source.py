@@ -92,7 +92,9 @@ def damage(where: str) -> Iterator[None]:
     """Report what reading damaged bytes raises as a UserError."""
     try:
         yield
-    except _DAMAGE as error:
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:  # a file that is missing or forbidden
+            raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{where} cannot be read: {reason}") from error
 

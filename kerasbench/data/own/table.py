@@ -5,11 +5,13 @@ Columns of numbers are kept, to be scaled later; a column of texts becomes one c
 """
 
 import csv
+import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasbench.config.schema import DataTask
 from kerasbench.data.own import npy
@@ -51,35 +53,38 @@ class Table:
         label = next(column for column in columns if column.is_label)
         for column in columns:
             self._check(column)
-        numbers = self._is_values(label, rows)
         width = sum(column.width for column in inputs)
-        x = npy.Writer(scratch / "x.npy", np.dtype(np.float64), (rows, width))
-        y = npy.Writer(scratch / "y.npy", np.dtype(np.float64 if numbers else np.int64), (rows,))
-        x_block, y_block = np.zeros((_ROWS, width)), np.zeros(_ROWS)
-        filled = 0
-        for line, cells in self._rows():
-            start = 0
-            for column in inputs:
-                cell = cells[column.place]
-                if column.is_text:
-                    x_block[filled, start + column.numbers[cell]] = 1
-                else:
-                    x_block[filled, start] = self._number(column, cell, line)
-                start += column.width
-            cell = cells[label.place]
-            y_block[filled] = label.numbers[cell] if label.is_text else self._number(label, cell, line)
-            filled += 1
-            if filled == _ROWS:
-                x.write(x_block)
-                y.write(y_block)
-                x_block[:], filled = 0, 0
-        x.write(x_block[:filled])
-        y.write(y_block[:filled])
-        x.close()
-        y.close()
+        kind = np.dtype(np.float64 if self._is_values(label, rows) else np.int64)
+        with (
+            npy.Writer(scratch / "x.npy", np.dtype(np.float64), (rows, width)) as x,
+            npy.Writer(scratch / "y.npy", kind, (rows,)) as y,
+        ):
+            for x_rows, y_rows in self._encoded(inputs, label, width):
+                x.write(x_rows)
+                y.write(y_rows)
         standardised = [not column.is_text for column in inputs for _ in range(column.width)]
         arrays = {name: npy.of_file(scratch / f"{name}.npy", name, str(self._path)) for name in ("x", "y")}
         return Source(arrays, np.array(standardised))
+
+    def _encoded(
+        self, inputs: list["_Column"], label: "_Column", width: int
+    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield the inputs and the labels of some rows, encoded."""
+        rows = self._rows()
+        while block := list(itertools.islice(rows, _ROWS)):
+            x, y = np.zeros((len(block), width)), np.zeros(len(block))
+            for number, (line, cells) in enumerate(block):
+                start = 0
+                for column in inputs:
+                    cell = cells[column.place]
+                    if column.is_text:
+                        x[number, start + column.numbers[cell]] = 1
+                    else:
+                        x[number, start] = self._number(column, cell, line)
+                    start += column.width
+                cell = cells[label.place]
+                y[number] = label.numbers[cell] if label.is_text else self._number(label, cell, line)
+            yield x, y
 
     def _columns(self) -> list["_Column"]:
         """Return the columns that are read.

@@ -1,5 +1,6 @@
 """Encodes a user's arrays and writes them as a folder of .npy files, which workers map into memory."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -51,7 +52,7 @@ def write(source: Source, config: DataConfig, folder: Path) -> dict[str, Any]:
     for name, array in train.inputs.items():
         encode = _encoding(array, source, config, held_out)
         forms[name] = _Form(encode, encode.dtype, array.shape[1:] or (1,))
-    _check_use(config, train, forms)
+    _check_use(config, train, forms, source)
     for target in found:
         row = target.shape(train.targets[target.name].shape[1:])
         forms[target.name] = _Form(_of_target(target), target.dtype, row)
@@ -104,13 +105,14 @@ def _encoding(array: Array, source: Source, config: DataConfig, held_out: NDArra
     return inputs.divided(array, columns, config.scale)
 
 
-def _check_use(config: DataConfig, train: Part, forms: dict[str, _Form]) -> None:
+def _check_use(config: DataConfig, train: Part, forms: dict[str, _Form], source: Source) -> None:
     """Check that something reads what the user said."""
-    if config.scale not in ("auto", "none") and all(form.dtype.kind == "i" for form in forms.values()):
+    if config.scale not in ("auto", "none"):
         array = next(iter(train.inputs.values()))
-        raise UserError(
-            f"data.scale={config.scale}: {array.where} is of type {array.dtype}, token ids, which are never scaled"
-        )
+        if len(source.standardised) and not source.standardised.any():
+            raise UserError(f"data.scale={config.scale}: {array.where} has no column of numbers to divide")
+        if all(form.dtype.kind == "i" for form in forms.values()):
+            raise UserError(f"data.scale={config.scale}: {array.where} holds token ids ({array.dtype}), never scaled")
     if config.images:
         for array in train.inputs.values():
             if len(array.shape) != 4:
@@ -148,7 +150,9 @@ def _write(
     writers = {kept: npy.Writer(folder / f"{kept}_{name}.npy", form.dtype, (len(array) - tested, *form.row))}
     if other is not None:
         writers[other] = npy.Writer(folder / f"{other}_{name}.npy", form.dtype, (tested, *form.row))
-    try:
+    with contextlib.ExitStack() as stack:
+        for writer in writers.values():
+            stack.enter_context(writer)
         for first, rows in array.blocks():
             encoded = form.encode(rows, first, array.where).reshape(len(rows), *form.row)
             if held_out is None or other is None:
@@ -157,7 +161,4 @@ def _write(
                 is_test = held_out[first : first + len(rows)]
                 writers[kept].write(encoded[~is_test])
                 writers[other].write(encoded[is_test])
-    finally:
-        for writer in writers.values():
-            writer.close()
-    return [(part, writer.digest.digest()) for part, writer in ((f"{one}_{name}", of) for one, of in writers.items())]
+    return [(f"{part}_{name}", writer.digest.digest()) for part, writer in writers.items()]
