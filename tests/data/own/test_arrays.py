@@ -189,7 +189,7 @@ def test_a_worker_maps_what_was_prepared(tmp_path: Path, own: Prepare) -> None:
             "train_samples": 2, "test_samples": None, "channels_first": False}  # fmt: skip
     train, test = dataset.load(spec)
     assert (len(train), len(test)) == (2, 3)
-    assert np.array_equal(train.weights, train.y + 1)
+    assert np.array_equal(np.asarray(train.weights), train.y + 1)
     assert isinstance(train.x, np.memmap)
 
 
