@@ -95,7 +95,9 @@ class Table:
         names = self._header()
         for number, name in enumerate(names, start=1):
             if not name:
-                raise UserError(f"{self._path} has no name for column {number} in its first line")
+                raise UserError(
+                    f"{self._path} has no name for column {number} in its first line (pandas: to_csv(index=False) omits its index)"
+                )
             if _is_number(name):
                 raise UserError(f"{self._path} has the number {name} in its first line, which must name the columns")
             if names.count(name) > 1:
