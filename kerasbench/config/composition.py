@@ -44,6 +44,7 @@ def typed(node: DictConfig) -> Config:
     checks.values(config)
     _make_absolute(config)
     checks.folders(config)
+    checks.environment(config)
     return config
 
 
@@ -52,6 +53,8 @@ def _make_absolute(config: Config) -> None:
     config.data.root = _absolute("data.root", config.data.root) if config.data.root else None
     config.data.cache = _absolute("data.cache", config.data.cache)
     config.environments.folder = _absolute("environments.folder", config.environments.folder)
+    if config.environments.requirements:
+        config.environments.requirements = _absolute("environments.requirements", config.environments.requirements)
     config.tracking = absolute_store(config.tracking)
 
 

@@ -43,7 +43,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     outcome = Outcome(config.backend.name, config.model.name, config.seed, config.task.value, list(job.variant))
     announce = progress.announcing(f"{outcome.competitor} · {config.model.name}")
     progress.job_begins()
-    environment = environments.provision(config.backend, Path(config.environments.folder), announce)
+    environment = environments.provision(environments.Specification.of(config), announce)
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
     log = folder / "worker.log"
     with Nvml(os.environ | chosen.variables) as nvml:

@@ -143,8 +143,8 @@ def _reference(config: Config, comparison: Comparison) -> _Side:
 
 
 def _start(session: Session, side: _Side, log: Path) -> WorkerProcess:
-    folder = Path(session.config.environments.folder)
-    environment = environments.provision(side.backend, folder, session.announce)
+    wanted = environments.Specification.of(session.config, side.backend)
+    environment = environments.provision(wanted, session.announce)
     return start(environment.folder, side.backend, side.settings, log)
 
 
