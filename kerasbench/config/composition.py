@@ -55,6 +55,8 @@ def _make_absolute(config: Config) -> None:
     config.environments.folder = _absolute("environments.folder", config.environments.folder)
     if config.environments.requirements:
         config.environments.requirements = _absolute("environments.requirements", config.environments.requirements)
+    if config.environments.use and config.backend.interpreter:
+        config.backend.interpreter = _absolute("backend.interpreter", config.backend.interpreter)
     config.tracking = absolute_store(config.tracking)
 
 

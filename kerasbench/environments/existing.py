@@ -10,7 +10,6 @@ from pathlib import Path
 import uv
 
 from kerasbench.config.schema import BackendConfig
-from kerasbench.paths import absolute
 from kerasbench.terminal.errors import UserError
 
 _OLDEST = (3, 6)  # of the worker
@@ -46,7 +45,7 @@ def read(backend: BackendConfig) -> Existing:
         UserError: it does not run, or is older than the worker supports.
     """
     assert backend.interpreter is not None
-    python, named = Path(absolute(backend.interpreter)), f"backend.interpreter={backend.interpreter}"
+    python, named = Path(backend.interpreter), f"backend.interpreter={backend.interpreter}"
     variables = {name: value for name, value in os.environ.items() if name not in _FOREIGN} | backend.variables
     answer = _output([python, "-B", "-s", "-c", _QUESTION], variables)
     try:

@@ -125,7 +125,9 @@ class Installation:
     def _prove(self, place: Path, log: Path) -> dict[str, Any]:
         """Start a worker without a request: it imports Keras on the backend and sends their versions."""
         backend, output = self.wanted.backend, place / "proof.log"
-        where = f"{backend.interpreter}: {backend.name}" if self.wanted.use else f"{backend.name} is installed but"
+        what = f"{backend.name} is installed but"
+        if self.wanted.use:
+            what = f"{backend.name}: with backend.interpreter={backend.interpreter}, Keras on {backend.framework}"
         resolved = settings.resolve(backend, SettingsConfig(), convolutional=False)
         with self.processes.started(lambda: start(place, backend, resolved, output)) as worker, worker:
             try:
@@ -133,7 +135,7 @@ class Installation:
             except WorkerDied as died:
                 with log.open("a") as messages:
                     messages.write(output.read_text(errors="replace"))
-                raise UserError(f"{where} cannot be imported: {died} (log: {log})") from died
+                raise UserError(f"{what} cannot be imported: {died} (log: {log})") from died
         if event["keras_backend"] != backend.framework:
             raise UserError(f"{backend.name}: Keras runs on {event['keras_backend']} instead of {backend.framework}")
         major = optimizers.keras_major(backend)
@@ -145,12 +147,11 @@ class Installation:
 
 
 def _last_error(log: Path) -> str:
-    """Return uv's last error or cause with its further lines, which are indented."""
+    """Return uv's last error or cause in one line."""
     lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
     marked = [number for number, line in enumerate(lines) if line.strip().lower().startswith(("error", "cause"))]
     if not marked:
         return (lines or ["no message"])[-1].strip()
-    first, *further = lines[marked[-1] :]
-    return " ".join(
-        [first.strip(), *(line.strip() for line in itertools.takewhile(lambda line: line[0].isspace(), further))]
-    )
+    first, *rest = lines[marked[-1] :]
+    further = itertools.takewhile(lambda line: line[0].isspace(), rest)
+    return " ".join([first.partition(": ")[2].strip(), *map(str.strip, further)])

@@ -1,6 +1,7 @@
 """One run, from top to bottom: environment, worker, data set, store."""
 
 import os
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,8 @@ from kerasbench.vocabulary import Tag
 if TYPE_CHECKING:
     from kerasbench.data import PreparedData
     from kerasbench.tasks.session import Session
+
+_LONGEST_TAG = 8000  # MLflow's limit
 
 
 def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
@@ -131,6 +134,8 @@ def _report_clock(session: "Session", telemetry: Telemetry) -> None:
 
 
 def _tags(config: Config, environment: environments.Environment, data: "PreparedData", job: Job) -> dict[str, str]:
+    packages, chosen = environment.packages.read_text(encoding="utf-8"), config.environments
+    pinned = not (chosen.use or chosen.extra or chosen.requirements)
     tags = {
         Tag.TASK: config.task.value,
         Tag.BACKEND: config.backend.name,
@@ -141,9 +146,8 @@ def _tags(config: Config, environment: environments.Environment, data: "Prepared
         Tag.CONFIG_HASH: identity.digest(config),
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
         Tag.MEASUREMENT: str(identity.MEASUREMENT),
-        Tag.ENVIRONMENT: identity.environment(
-            config.backend, environment.proof, environment.packages.read_text(encoding="utf-8")
-        ),
+        Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, packages),
+        Tag.PACKAGES: "" if pinned else textwrap.shorten(packages, _LONGEST_TAG, placeholder=" ..."),
         Tag.SWEEP: job.sweep,
         Tag.CELLS: config.sweep.cells or "",
         Tag.VARIANT: " ".join(job.variant),
