@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import json
+import re
 import secrets
 import shutil
 import subprocess
@@ -117,10 +118,12 @@ class Installation:
     def _why(self, log: Path, what: str) -> str:
         """Return one line with uv's reason; packages that do not go together are the user's, because the pins do."""
         name, extra = self.wanted.backend.name, self.wanted.extra
-        error = _last_error(log)
-        if extra and _CONFLICT in log.read_text(encoding="utf-8"):
+        headline, reason = _error(log)
+        if extra and headline.startswith(_CONFLICT):
             what = f"{', '.join(extra)} cannot be installed beside the packages of {self.wanted.requirements.name}"
-        return f"{name}: {what}: {error} (log: {log})"
+        elif headline != reason:  # a package that cannot be built, and the last line of its own script
+            what = f"{what}: {headline}"
+        return f"{name}: {what}: {reason} (log: {log})"
 
     def _prove(self, place: Path, log: Path) -> dict[str, Any]:
         """Start a worker without a request: it imports Keras on the backend and sends their versions."""
@@ -146,12 +149,15 @@ class Installation:
         return {key: value for key, value in event.items() if key.endswith("_version")}
 
 
-def _last_error(log: Path) -> str:
-    """Return uv's last error or cause in one line."""
-    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
+def _error(log: Path) -> tuple[str, str]:
+    """Return uv's last error, and its last cause or the last error of a program that it ran, each in one line."""
+    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.strip()] or ["no message"]
     marked = [number for number, line in enumerate(lines) if line.strip().lower().startswith(("error", "cause"))]
-    if not marked:
-        return (lines or ["no message"])[-1].strip()
-    first, *rest = lines[marked[-1] :]
+    first, *rest = lines[marked[-1] :] if marked else lines[-1:]
     further = itertools.takewhile(lambda line: line[0].isspace(), rest)
-    return " ".join([first.partition(": ")[2].strip(), *map(str.strip, further)])
+    reason = " ".join(_unmarked(line) for line in (first, *further))
+    return next((_unmarked(line) for line in reversed(lines) if line.startswith("error: ")), reason), reason
+
+
+def _unmarked(line: str) -> str:
+    return re.sub("^(error|cause): ", "", line.strip())

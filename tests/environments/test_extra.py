@@ -1,6 +1,8 @@
 """The user's packages beside a backend's: resolved together, in an environment of their own."""
 
 import subprocess
+import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from kerasbench import environments
 from kerasbench.config import composition
 from kerasbench.environments import Specification
+from kerasbench.paths import PROJECT
+from kerasbench.terminal.errors import UserError
 from tests.conftest import Train
 
 
@@ -42,16 +46,29 @@ def test_a_package_can_be_imported_beside_a_backends_own(tmp_path: Path, backend
     code = "import humanize; print(humanize.naturalsize(2048, binary=True))"
     done = subprocess.run([made.python, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "2.0 KiB"
-    packages = set(made.packages.read_text().lower().split("\n"))
-    pins = {line.partition(" ;")[0] for line in wanted.requirements.read_text().split("\n") if "==" in line}
-    assert pins <= packages
-    assert any(package.startswith("humanize==") for package in packages)
+    plain = environments.provision(replace(wanted, cache=PROJECT / ".envs", extra=()), print)
+    own, pinned = (set(one.packages.read_text().split()) for one in (made, plain))
+    assert pinned <= own
+    assert "humanize" in {package.partition("==")[0] for package in own - pinned}
+
+
+@pytest.mark.slow
+def test_a_package_that_cannot_be_built_is_named(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text("raise SystemExit('error: no compiler')\n")
+    with tarfile.open(tmp_path / "broken-1.0.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "setup.py", "broken-1.0/setup.py")
+    requirement = f"broken @ file://{tmp_path}/broken-1.0.tar.gz"
+    with pytest.raises(UserError, match=r"broken.*: no compiler") as caught:
+        environments.provision(
+            _wanted(tmp_path / "envs", "backend=theano", f"environments.extra=['{requirement}']"), print
+        )
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "named"),
-    [("numpy<1.19", ["numpy<1.19", "numpy==1.19.5"]), ("pandas<0.20", ["pandas", "numpy==1.19.5"])],
+    [("numpy<1.19", ["numpy<1.19", "numpy==1.19.5"]), ("tensorflow==2.6.2", ["tensorflow==2.6.2", "keras==2.3.1"])],
 )
 def test_a_package_that_would_change_a_pinned_one_is_one_line_that_names_both(
     train: Train, tmp_path: Path, extra: str, named: list[str]
