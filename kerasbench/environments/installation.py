@@ -14,7 +14,7 @@ from typing import Any
 
 import uv
 
-from kerasbench.config import optimizers, settings
+from kerasbench.config import keras_api, settings
 from kerasbench.config.schema import SettingsConfig
 from kerasbench.environments import existing
 from kerasbench.environments.child_processes import ChildProcesses
@@ -141,8 +141,8 @@ class Installation:
                 raise UserError(f"{what} cannot be imported: {died} (log: {log})") from died
         if event["keras_backend"] != backend.framework:
             raise UserError(f"{backend.name}: Keras runs on {event['keras_backend']} instead of {backend.framework}")
-        major = optimizers.keras_major(backend)
-        if self.wanted.use and major and event["keras_version"].split(".")[0] != str(major):
+        major = keras_api.of_backend(backend).major
+        if self.wanted.use and event["keras_version"].split(".")[0] != str(major):
             raise UserError(
                 f"{backend.interpreter} has Keras {event['keras_version']}, and {backend.name} needs Keras {major}"
             )

@@ -36,12 +36,12 @@ class Specification:
     def of(cls, config: Config, backend: BackendConfig | None = None) -> Self:
         """Return the environment of a run's backend, or of another one that takes part in it, such as the reference.
 
-        Another one has the same extra packages, because the user's model may import them. `environments.use` concerns
-        a backend whose interpreter is named.
+        Another one has the same extra packages, because the user's model may import them. The environment of
+        `environments.use` may lack its framework: it runs in kerasbench's own.
         """
         backend, asked = backend or config.backend, config.environments
-        use = asked.use and backend.interpreter is not None
-        return cls(backend, Path(asked.folder), packages.extra(asked), use)
+        use = asked.use and backend.name == config.backend.name
+        return cls(config.backend if use else backend, Path(asked.folder), packages.extra(asked), use)
 
     @functools.cached_property
     def folder(self) -> Path:

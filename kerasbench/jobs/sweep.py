@@ -237,7 +237,7 @@ def _environments(configs: Sequence[Config]) -> list[Specification]:
     """Return the environments of all runs and of the reference backends."""
     needed = [Specification.of(config) for config in configs]
     for config in configs:
-        if config.task is Task.parity:
+        if config.task is Task.parity or config.weights_from_reference:
             needed.append(Specification.of(config, composition.backend_named(config.parity.reference)))
     return needed
 

@@ -36,6 +36,7 @@ def test_the_reference_backend_gets_the_same_packages_but_not_the_users_environm
     config = composition.compose(["backend=jax", "environments.use=true", "backend.interpreter=/mine/bin/python"])
     assert Specification.of(config).use
     assert not Specification.of(config, reference).use
+    assert Specification.of(config, composition.backend_named("jax")) == Specification.of(config)
 
 
 @pytest.mark.slow
