@@ -77,6 +77,7 @@ class Tag:
     COMPARISON_HASH = "comparison.hash"  # a hash that is equal for runs that may be ranked together
     MEASUREMENT = "measurement"  # the version of what is measured, and how
     ENVIRONMENT = "environment"  # a hash that is equal for runs of one backend in the same software, configured alike
+    PACKAGES = "packages"  # all packages, if the user's own are among them; the first 8000 characters of packages.txt
     IN_FORCE = "in_force."  # prefix of the settings in effect, as the running framework reports them
     COMPILATION = IN_FORCE + "compilation"  # how the training step was compiled: `XLA`, `graph`, `eager`, ...
     COMMAND = "command"  # the command line

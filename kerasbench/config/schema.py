@@ -236,6 +236,9 @@ class EnvironmentsConfig:
     """The backends' Python environments."""
 
     folder: str = MISSING
+    extra: list[str] = field(default_factory=list)
+    requirements: str | None = None
+    use: bool = False
 
 
 @dataclass

@@ -123,8 +123,8 @@ def _layer_outputs(
     reference = comparison.reference
     path = reference.folder / f"{name}.npz"
     asked = request.to_compare(reference.config, backend, resolved, reference.data, comparison.weights)
-    folder = Path(reference.config.environments.folder)
-    environment = environments.provision(backend, folder, reference.announce)
+    wanted = environments.Specification.of(reference.config, backend)
+    environment = environments.provision(wanted, reference.announce)
     with start(environment.folder, backend, resolved, reference.folder / f"{name}.log") as worker:
         worker.send(protocol.OUTPUTS, path=str(path), **asked)
         worker.expect(protocol.READY)
