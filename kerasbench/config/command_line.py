@@ -17,7 +17,9 @@ from kerasbench.terminal.errors import UserError
 _CHOSEN = ("backend", "model", "data")  # config groups from which each run needs one choice
 _TEXTS = ("backend.variables.", "backend.tuned.variables.")
 _DEEPEST = 50  # brackets in one override; Hydra's parser is recursive
-_FREE = ("model.build", "data.options", "backend.variables", "backend.tuned.variables")
+_FREE = (
+    "model.build", "model.optimizer", "model.schedule", "data.options", "backend.variables", "backend.tuned.variables",
+)  # fmt: skip
 
 
 def check(arguments: Sequence[str]) -> None:
@@ -36,6 +38,16 @@ def check(arguments: Sequence[str]) -> None:
         except HydraException:
             continue
         _check(override)
+
+
+def adding(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `++` before every key that may be added: Hydra requires it where the key is new."""
+    return [f"++{argument}" if _is_free(argument) else argument for argument in arguments]
+
+
+def _is_free(argument: str) -> bool:
+    key = argument.partition("=")[0]
+    return "=" in argument and (key in _FREE or key.startswith(tuple(f"{free}." for free in _FREE)))
 
 
 def _check(override: Override) -> None:

@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import checks, command_line, structure
+from kerasbench.config import checks, command_line, optimizers, structure
 from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, sqlite_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
@@ -41,6 +41,7 @@ def typed(node: DictConfig) -> Config:
     structure.known_keys(node)
     config = unchecked(node)
     structure.containers(config)
+    config.model.optimizer, config.model.published_optimizer = optimizers.resolved(config.model), {}
     checks.values(config)
     _make_absolute(config)
     checks.folders(config)
@@ -99,6 +100,7 @@ def compose(overrides: list[str]) -> Config:
 def _composed(overrides: list[str]) -> DictConfig:
     register()
     command_line.check(overrides)
+    overrides = command_line.adding(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             return hydra_compose("config", overrides)

@@ -67,7 +67,7 @@ def variant(overrides: Iterable[str], varied: Iterable[str]) -> tuple[str, ...]:
         key = override.partition("=")[0].lstrip("+~")
         return key in keys or key == "label" or key.startswith("backend.")
 
-    return tuple(filter(makes_another, overrides))
+    return tuple(override.lstrip("+") for override in overrides if makes_another(override))
 
 
 def outcome_file(sweep_folder: str, sweep: str, number: int) -> Path:

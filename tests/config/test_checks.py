@@ -56,7 +56,9 @@ def test_an_option_of_a_model_has_the_type_that_the_model_declares(value: str) -
 )
 def test_what_a_function_takes_is_read_from_its_source(tmp_path: Path, source: str, takes: list[str] | None) -> None:
     (tmp_path / "model.py").write_text(source)
-    found = signatures.parameters(tmp_path / "model.py", "build", 2, "model.module=model")
+    found = signatures.parameters(
+        tmp_path / "model.py", "build", "model.module=model", offered=("input_shapes", "classes")
+    )
     assert (found and list(found)) == takes
 
 
@@ -64,7 +66,7 @@ def test_what_a_function_takes_is_read_from_its_source(tmp_path: Path, source: s
 def test_a_file_that_has_no_such_function_or_is_no_python_is_refused(tmp_path: Path, source: str) -> None:
     (tmp_path / "model.py").write_text(source)
     with pytest.raises(UserError, match=r"model\.module=model"):
-        signatures.parameters(tmp_path / "model.py", "build", 2, "model.module=model")
+        signatures.parameters(tmp_path / "model.py", "build", "model.module=model", offered=("input_shapes", "classes"))
 
 
 @pytest.mark.parametrize("key", sorted(checks.RANGES))
