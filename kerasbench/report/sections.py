@@ -14,6 +14,7 @@ from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Metric, Tag
 
 _JIT = Tag.IN_FORCE + "jit_compile"
+_FIT = "fit"  # a metric of an epoch: which call of `fit` it belongs to, counted from 0
 
 
 def failures(report: Report) -> list[dict[str, str]]:
@@ -190,6 +191,7 @@ def conditions(ranking: Ranking) -> list[tuple[str, str]]:
         ("data", common(_data)),
         ("examples", common(lambda run: run.params.get("data.train_samples"))),
         ("epochs", common(lambda run: run.params.get("trainer.epochs"))),
+        ("calls of fit", common(lambda run: f"{run.metrics[_FIT] + 1:.0f}" if run.metrics.get(_FIT) else None)),
         ("batch size", common(lambda run: run.params.get("trainer.batch_size"))),
         ("initial weights", common(lambda run: run.params.get("trainer.init"))),
         ("machine", common(hardware_name)),
