@@ -195,7 +195,7 @@ _COMPILED = (
 )
 _COLD = (
     "From the start of the process to the end of its first epoch: start, import, load, build, probe, compilation and "
-    "training."
+    "training. Of a user's own process with MlflowCallback: from the start of fit."
 )
 _PEAK = "The largest resident memory of the training process."
 
