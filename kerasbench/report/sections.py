@@ -92,7 +92,7 @@ def _weights(ranking: Ranking) -> list[str]:
         f"starts not compared: runs of {', '.join(unknown)} have no {Metric.PARITY_PROBE_LOSS}" if unknown else "",
     ]
     if any(told):
-        advice = "use trainer.init=shared to compare losses and accuracies"
+        advice = "use trainer.init=shared to compare losses and accuracies, and else only times"
         lines.append(f"{ranking.title}: {'; '.join([*filter(None, told), advice])}.")
     if (shared := probe(ranking)) and not shared.passed:
         lines.append(

@@ -90,6 +90,8 @@ def test_fits_of_one_process_have_runs_of_their_own_or_share_the_active_one(stor
     body = """
 first = fit(MlflowCallback(label="a"), validation_data=(x, y))
 assert isinstance(first, keras.callbacks.Callback)
+hooks = [name for name in vars(keras.callbacks.Callback) if "batch" in name]
+assert hooks and all(getattr(type(first), name) is getattr(keras.callbacks.Callback, name) for name in hooks)
 fit(first)  # the same callback again, without validation
 assert mlflow.active_run() is None
 mlflow.set_experiment("mine")
