@@ -14,7 +14,8 @@ class Metric:
     VAL_ACCURACY = "val_accuracy"  # accuracy on the test set after the epoch
     EPOCH_SECONDS = "epoch_seconds"  # duration of the epoch's training, without validation
     VALIDATION_SECONDS = "validation_seconds"  # duration of the validation after the epoch
-    ELAPSED_SECONDS = "elapsed_seconds"  # time from the start of the worker process to the end of the epoch
+    # time from the start of the worker process (with MlflowCallback: from the start of `fit`) to the end of the epoch
+    ELAPSED_SECONDS = "elapsed_seconds"
     EXAMPLES_PER_SECOND = "examples_per_second"  # training examples divided by `epoch_seconds`
 
     START_SECONDS = "start_seconds"  # start of the worker's Python interpreter
@@ -25,9 +26,9 @@ class Metric:
     STEADY_EPOCH_SECONDS = "steady_epoch_seconds"  # median of `epoch_seconds` after the first epoch
     COMPILE_SECONDS = "compile_seconds"  # `first_epoch_seconds` minus `steady_epoch_seconds`, at least 0
     # from the start of the worker process to the end of its first epoch: start, import, load, build, probe, compilation
-    # and training
+    # and training; with MlflowCallback: from the start of `fit`
     TIME_TO_FIRST_EPOCH_SECONDS = "time_to_first_epoch_seconds"
-    TOTAL_SECONDS = "total_seconds"  # time from the start of the worker process to the end of the last epoch
+    TOTAL_SECONDS = "total_seconds"  # `elapsed_seconds` of the last epoch
     PEAK_RSS_MIB = "peak_rss_mib"  # largest resident memory of the worker process, in MiB
     PARITY_PROBE_LOSS = "parity_probe_loss"  # loss of the initial weights on the first 128 training examples
     PARITY_MAX_DEVIATION = "parity_max_deviation"  # task parity: largest relative deviation of a loss

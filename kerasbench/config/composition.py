@@ -1,6 +1,5 @@
 """Composes and checks the configuration, and makes its paths absolute."""
 
-import os
 import shlex
 from dataclasses import replace
 
@@ -13,22 +12,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kerasbench.config import checks, command_line, optimizers, structure
 from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
-from kerasbench.paths import CONF, absolute, cache_path, sqlite_uri, work_path
+from kerasbench.paths import CONF, absolute, cache_path, tracking_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
 
 
 def register() -> None:
     """Register the schema and the resolvers of conf/ with Hydra and OmegaConf; may be called repeatedly."""
-    for resolver in (work_path, cache_path):
+    for resolver in (work_path, cache_path, tracking_uri):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
-    OmegaConf.register_new_resolver("tracking_uri", _tracking_uri, replace=True)
     OmegaConf.register_new_resolver("shell_quote", shlex.quote, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)
-
-
-def _tracking_uri() -> str:
-    """Return MLFLOW_TRACKING_URI; if it is unset or, as in MLflow, empty, a SQLite file in mlruns/."""
-    return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or sqlite_uri(work_path("mlruns/mlflow.db"))
 
 
 def typed(node: DictConfig) -> Config:

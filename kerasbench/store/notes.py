@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kerasbench.config.colours import colour, shade
@@ -65,3 +66,12 @@ def of_run(config: Config, environment: "Environment", data: "PreparedData", var
     note = f"**{escaped(backend.name)}** ({versions}) {what}: {code(config.model.name)} on {escaped(data.name)}, {how}."
     note += f"\n\nTo repeat this run: {code(source[Tag.COMMAND])}" + (f" (commit {commit}{dirty})" if commit else "")
     return {NOTE: note, COLOUR: shade(backend.colour or colour(backend.name), variant)}
+
+
+def of_own_process(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that describe a run of a user's own process to its reader; `tags` are its others."""
+    backend = tags[Tag.BACKEND]
+    versions = escaped(f"{tags[Tag.BACKEND_VERSION]} under Keras {tags[Tag.KERAS_VERSION]}")
+    note = f"**{escaped(backend)}** ({versions}) trained {code(tags[Tag.MODEL])} on {escaped(tags[Tag.DATA_NAME])}, "
+    note += "in a process of its user's, logged by `kerasbench.MlflowCallback`."
+    return {NOTE: note, COLOUR: colour(backend, tags.get(Tag.VARIANT, ""))}
