@@ -68,7 +68,7 @@ class Tag:
     PYTHON_VERSION = "python.version"  # the Python version of the worker
     DATA_NAME = "data.name"  # the data set's name; of a stand-in, the stand-in's name
     DATA_DIGEST = "data.digest"  # SHA-256 of the prepared arrays
-    DATA_SOURCE = "data.source"  # `real` or `embedded`
+    DATA_SOURCE = "data.source"  # `real`, `embedded` or `own`
     HARDWARE = "hardware."  # prefix of the tags that describe the machine
     CPU = HARDWARE + "cpu"  # the processor's name
     CORES = HARDWARE + "cores"  # the number of physical cores that the process may use

@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from kerasbench.config import optimizers, packages, settings, signatures
+from kerasbench.config import optimizers, own_data, packages, settings, signatures
 from kerasbench.config.ranges import Range
 from kerasbench.config.schema import Config, DataSource
 from kerasbench.credentials import without_credentials
@@ -44,6 +44,7 @@ RANGES: dict[str, Range] = {
     "data.train_samples": _COUNT,
     "data.test_samples": _COUNT,
     "data.test_fraction": Range(0, 1, above=True, below=True),
+    "data.split_seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
     "settings.threads": _THREADS,
     "settings.steps_per_execution": _COUNT,
     "backend.tuned.settings.threads": _THREADS,
@@ -197,6 +198,7 @@ def _modules(config: Config) -> None:
     for name, value in model.build.items():
         if str(name).endswith("dropout") and isinstance(value, int | float) and not _SHARE.holds(value):
             raise UserError(f"model.build.{name}={value} must be {_SHARE}")
+    own_data.check(data)
     if data.path:
         return
     key, loader = ("data.loader", data.loader) if data.loader else ("data.name", data.name)

@@ -154,6 +154,7 @@ class DataConfig:
     scale: str = MISSING
     task: DataTask = DataTask.auto
     test_fraction: float = MISSING
+    split_seed: int = MISSING
     source: DataSource = DataSource.auto
     root: str | None = None
     cache: str = MISSING

@@ -43,7 +43,8 @@ class SweepCallback(Callback):
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
             _hand_on_earlier_runs([checked])
-            if checked.data.source is DataSource.real:  # else the run prepares data while its worker imports Keras
+            # Otherwise the run prepares the data while its worker imports Keras.
+            if checked.data.source is DataSource.real or checked.data.path:
                 _prepare([checked])
             needed = _environments([checked])
             environments.check(needed)
