@@ -33,6 +33,7 @@ _INDIFFERENT = (
     "report",
     "quiet",
     "sweep",
+    "trainer.fail_on_nan",
     "trainer.stall_seconds",
     "trainer.timeout_seconds",
 )

@@ -210,6 +210,7 @@ class TrainerConfig:
     init: Init = Init.shared
     augment: bool = False
     callbacks: list[Any] = field(default_factory=list)
+    fail_on_nan: bool = False
     stall_seconds: float | None = None
     timeout_seconds: float | None = None
 

@@ -36,13 +36,14 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     channel.send(protocol.PROBED, parity_probe_loss=loss, probe_seconds=watch.lap(), in_force=in_force)
     channel.await_go()
     order = Order(len(training), request["seed"])
-    reporter = EpochReporter(channel, framework, order, (test.x, test.labels, request["batch_size"]))
+    validation = {"x": test.x, "y": test.labels, "batch_size": request["batch_size"]}
+    reporter = EpochReporter(channel, framework, order, None if HAS_TEST_HOOKS else validation)
     for first, last in spans(request["epochs"], request["augment"]):
         examples = training
         if request["augment"]:
             watch.lap()
             examples = training.shifted_and_flipped(order.random)
-            reporter.between_epochs["augmentation_seconds"] = watch.lap()
+            reporter.more["augmentation_seconds"] = watch.lap()
         if first == 0:
             reporter.start()
         model.fit(
@@ -50,7 +51,7 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
             epochs=last,
             validation_data=(test.x, test.labels) if HAS_TEST_HOOKS else None,
             verbose=0,
-            callbacks=[reporter],
+            callbacks=reporter.around([]),
             **framework.examples(examples, order, request["batch_size"]),
         )
     channel.send(
