@@ -7,7 +7,7 @@ from typing import Any
 from kerasbench.config import keras_api
 from kerasbench.config.keras_api import KerasApi, KerasClass
 from kerasbench.config.ranges import Range
-from kerasbench.config.schema import BackendConfig, Config, ModelConfig
+from kerasbench.config.schema import Config, ModelConfig
 from kerasbench.terminal.errors import UserError
 
 _RATE = Range(0, 1000, above=True)
@@ -154,8 +154,3 @@ def _known_somewhere() -> set[str]:
 
 def _shown(value: Any) -> str:
     return str(value)[:60]
-
-
-def keras_major(backend: BackendConfig) -> int:
-    """Return the first number of the Keras version that the backend's requirements pin."""
-    return keras_api.of_backend(backend).major

@@ -49,6 +49,16 @@ class PreparedData:
     test_examples: int
     note: str = ""
 
+    @property
+    def targets(self) -> list[dict[str, Any]]:
+        """The targets, as a worker's request describes them."""
+        return [{"name": "labels", "task": "classification", "classes": self.classes}]
+
+    @property
+    def weights(self) -> bool:
+        """Whether each example has a weight of its own."""
+        return False
+
 
 def prepare(config: DataConfig) -> PreparedData:
     """Return the configured data set, prepared; the result is cached in this process.

@@ -20,7 +20,7 @@ from kerasbench.process.limits import Limits
 from kerasbench.process.worker_process import start
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.errors import RunFailed
-from kerasbench.terminal.progress import Progress
+from kerasbench.terminal.progress import Progress, Teller
 from kerasbench.vocabulary import Tag
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     environment = environments.provision(config.backend, Path(config.environments.folder), announce)
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
     log = folder / "worker.log"
+    weights, unable = _initial_weights(config, chosen, folder, job, announce)
     with Nvml(os.environ | chosen.variables) as nvml:
         others_on_gpus = sum(nvml.processes())  # before the worker is one of them
         announce(f"importing Keras on {config.backend.framework}")
@@ -56,7 +57,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             from kerasbench.tasks import request
 
             data = prepare(config.data)
-            kind, asked = request.of_task(config, chosen, data)
+            kind, asked = request.of_task(config, chosen, data, weights)
             worker.send(kind, **asked)
 
             from kerasbench.store import notes
@@ -64,6 +65,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             from kerasbench.store.sync import end_lost_runs
             from kerasbench.store.tracking import open_store
             from kerasbench.tasks.parity import Comparison, certify
+            from kerasbench.tasks.reference import Reference
             from kerasbench.tasks.session import Session
             from kerasbench.tasks.training import train
 
@@ -86,11 +88,12 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")
                 tracked.artifact(environment.packages)
                 session = Session(config, worker, tracked, outcome, announce)
+                reference = Reference(config, chosen.threads, data, folder, job.sweep, announce)
                 tasks = {
                     Task.train: partial(train, telemetry=telemetry),
-                    Task.parity: partial(certify, comparison=Comparison(chosen, data, folder, job.sweep)),
+                    Task.parity: partial(certify, comparison=Comparison(chosen, reference, weights)),
                 }
-                _perform(session, tasks[config.task], log)
+                _perform(session, tasks[config.task], log, unable)
                 if config.task is Task.train:  # the worker of parity's reference would count as noise
                     _report_noise(session, telemetry, others_on_gpus)
                     _report_clock(session, telemetry)
@@ -100,9 +103,27 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     return outcome
 
 
-def _perform(session: "Session", task: Callable[["Session"], None], log: Path) -> None:
-    """Perform the task, and always record its outcome and the worker's log."""
+def _initial_weights(
+    config: Config, chosen: settings.Resolved, folder: Path, job: Job, announce: Teller
+) -> tuple[Path | None, str]:
+    """Return the file of initial weights, if the reference backend draws them, or why it cannot."""
+    if not config.weights_from_reference:
+        return None, ""
+    from kerasbench.data import prepare
+    from kerasbench.tasks.reference import Reference
+
+    drawn_on = Reference(config, chosen.threads, prepare(config.data), folder, job.sweep, announce)
     try:
+        return drawn_on.initial_weights(), ""
+    except RunFailed as failed:
+        return None, str(failed)
+
+
+def _perform(session: "Session", task: Callable[["Session"], None], log: Path, unable: str) -> None:
+    """Perform the task, unless it cannot be, and always record its outcome and the worker's log."""
+    try:
+        if unable:
+            raise RunFailed(unable)
         task(session)
         session.outcome.status = "FINISHED"
     except RunFailed as failed:

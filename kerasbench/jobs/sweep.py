@@ -236,7 +236,7 @@ def _environments(configs: Sequence[Config]) -> dict[str, tuple[BackendConfig, P
     """Return the required backends by name, and the folders of their environments."""
     needed = {config.backend.name: (config.backend, Path(config.environments.folder)) for config in configs}
     for config in configs:
-        if config.task is Task.parity:
+        if config.task is Task.parity or config.weights_from_reference:
             reference = config.parity.reference
             needed.setdefault(reference, (composition.backend_named(reference), Path(config.environments.folder)))
     return needed

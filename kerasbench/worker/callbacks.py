@@ -131,7 +131,7 @@ def reported(logs: Dict[str, Any]) -> Dict[str, float]:
     An entry with several values, such as an F1 score of each class, becomes one for each; what is no number is left
     out.
     """
-    found = {}
+    found: Dict[str, float] = {}
     for name, value in logs.items():
         name = re.sub(r"(^|_)acc$", r"\1accuracy", name)
         try:

@@ -45,7 +45,12 @@ def do(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Perform the requested task. The tasks are imported here because they import Keras."""
     from kerasbench.worker import parity, training
 
-    tasks = {protocol.TRAIN: training.train, protocol.PARITY: parity.losses, protocol.OUTPUTS: parity.outputs}
+    tasks = {
+        protocol.TRAIN: training.train,
+        protocol.PARITY: parity.losses,
+        protocol.OUTPUTS: parity.outputs,
+        protocol.WEIGHTS: parity.initial_weights,
+    }
     tasks[request["kind"]](request, channel)
 
 

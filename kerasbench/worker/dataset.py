@@ -36,6 +36,11 @@ class Split(object):
         """All arrays, of equal length: inputs, targets, weights if there are any."""
         return [*self.inputs, *self.targets] + ([] if self.weights is None else [self.weights])
 
+    @property
+    def mapped(self) -> bool:
+        """Whether the inputs are files that are mapped into memory."""
+        return all(isinstance(array, np.memmap) for array in self.inputs)
+
     def replaced(self, arrays: List[Array]) -> "Split":
         """Return a split with other arrays, in the order of `arrays`."""
         inputs, rest = arrays[: len(self.inputs)], arrays[len(self.inputs) :]
@@ -76,9 +81,9 @@ class Split(object):
 def load(spec: Dict[str, Any]) -> Tuple[Split, Split]:
     """Return the training and the test split that a request's `data` names.
 
-    A file (.npz) holds a built-in data set: images as bytes with channels last, which become float32 in [0, 1]. A folder
-    holds a user's own data, one .npy file for each array, as the model gets them; they are mapped into memory, so data
-    larger than memory can be trained on. Images become channels-first if the request says so.
+    A file (.npz) holds a built-in data set: images as bytes with channels last, which become float32 in [0, 1]. A
+    folder holds a user's own data, one .npy file for each array, as the model gets them; they are mapped into memory,
+    so data larger than memory can be trained on. Images become channels-first if the request says so.
     """
     if os.path.isdir(spec["path"]):
         return _split(_Folder(spec["path"]), "train", spec), _split(_Folder(spec["path"]), "test", spec)

@@ -16,6 +16,7 @@ VERSION = 5
 
 TRAIN = "train"  # request: train for all epochs
 PARITY = "parity"  # request: the losses of a few steps of plain SGD without dropout
+WEIGHTS = "weights"  # request: the weights that Keras draws for a model; event: they are in the requested file
 GO = "go"  # after the request to train: begin
 OUTPUTS = "outputs"  # request: every layer's output for the first batch; event: they are in the requested file
 

@@ -55,7 +55,9 @@ def _encoded(array: Array, target: Dict[str, Any], loss: Any, width: int) -> Arr
     if width == 1:
         if target["classes"] > 2:
             raise ValueError(
-                "the model has one output for {} classes: return `classes` outputs with softmax".format(target["classes"])
+                "the model has one output for {} classes: return `classes` outputs with softmax".format(
+                    target["classes"]
+                )
             )
         return array.astype(np.float32).reshape(-1, 1)
     _check_classes(target, width)

@@ -43,7 +43,7 @@ def _arguments(kind: Any) -> Dict[str, Any]:
                 found[one.name] = _value(one.default)
         if not any(one.kind is one.VAR_KEYWORD for one in parameters):
             break
-    if kind.__module__.startswith("keras.optimizers") and "lr" in found:  # Keras 2.2: newer ones call it learning_rate
+    if "lr" in found:  # Keras 2.2: newer ones call it learning_rate
         found["learning_rate"] = found.pop("lr")
     return {"required": required, "defaults": found}
 

@@ -17,13 +17,16 @@ class Model:
         self.inputs: list[Tensor] = inputs if isinstance(inputs, list) else [inputs]
         self.outputs: list[Tensor] = outputs if isinstance(outputs, list) else [outputs]
         self.layers: list[Layer] = []
+        self.built, self.compiled = True, False
+        self.output_shape = (None, *self.outputs[-1].shape)
+        self.output_names = [self.outputs[-1].layer.name]
         tensor: Tensor | None = self.outputs[-1]
         while tensor:
             self.layers.insert(0, tensor.layer)
             tensor = tensor.source
 
     def compile(self, loss: str, optimizer: Any, metrics: list[str] | None = None, **settings: Any) -> None:
-        self._optimizer, self._metrics = optimizer, metrics or []
+        self.optimizer, self.loss, self._metrics, self.compiled = optimizer, loss, metrics or [], True
         vars(self).update(settings)
 
     def count_params(self) -> int:
@@ -59,11 +62,11 @@ class Model:
             callback.on_test_end()
         return {"val_loss": loss, "val_accuracy": accuracy}
 
-    def train_on_batch(self, x: Any, y: Any) -> Any:
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
         loss, accuracy = self._train(x, y)
         return [loss, accuracy] if self._metrics else loss
 
-    def evaluate(self, x: Any, y: Any, batch_size: int, verbose: int) -> list[float]:
+    def evaluate(self, x: Any, y: Any, batch_size: int, verbose: int, sample_weight: None = None) -> list[float]:
         return list(_results(self._forward(x, training=False)[self.layers[-1]], y))
 
     def predict(self, x: Any, batch_size: int) -> Any:
@@ -82,7 +85,7 @@ class Model:
         gradient = (probabilities - y) / np.float32(len(y))  # with respect to the softmax's logits
         for layer in reversed(self.layers):
             gradient = layer.backward(gradient)
-        self._optimizer.apply(
+        self.optimizer.apply(
             [gradient for layer in self.layers for gradient in layer.gradients],
             [weight for layer in self.layers for weight in layer.weights],
         )
