@@ -64,7 +64,8 @@ def follow(session: Session, telemetry: Telemetry, known: dict[str, Any]) -> Non
         outcome.epoch_seconds.append(metrics[Metric.EPOCH_SECONDS])
         outcome.metrics = metrics
         planned = epoch["epochs"]
-        results = "  ".join(f"{name} {value:.4g}" for name, value in epoch["logs"].items())
+        logs = sorted(epoch["logs"].items(), key=lambda entry: entry[0].startswith("val_"))  # Keras 2 puts these first
+        results = "  ".join(f"{name} {value:.4g}" for name, value in logs)
         session.announce(
             f"epoch {epoch['epoch']}/{planned}  {epoch['epoch_seconds']:.2f} s  {results}", (epoch["epoch"], planned)
         )

@@ -29,6 +29,10 @@ class Model:
         self.optimizer, self.loss, self._metrics, self.compiled = optimizer, loss, metrics or [], True
         vars(self).update(settings)
 
+    @property
+    def metrics_names(self) -> list[str]:
+        return ["loss", *("acc" if backend() == "mxnet" else metric for metric in self._metrics)]
+
     def count_params(self) -> int:
         return sum(weight.size for layer in self.layers for weight in layer.weights)
 
