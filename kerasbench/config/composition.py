@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import checks, command_line, optimizers, structure
+from kerasbench.config import checks, command_line, optimizers, scripts, structure
 from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, sqlite_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
@@ -22,6 +22,7 @@ def register() -> None:
     for resolver in (work_path, cache_path):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
     OmegaConf.register_new_resolver("tracking_uri", _tracking_uri, replace=True)
+    OmegaConf.register_new_resolver("default_init", _default_init, replace=True)
     OmegaConf.register_new_resolver("shell_quote", shlex.quote, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)
 
@@ -29,6 +30,11 @@ def register() -> None:
 def _tracking_uri() -> str:
     """Return MLFLOW_TRACKING_URI; if it is unset or, as in MLflow, empty, a SQLite file in mlruns/."""
     return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or sqlite_uri(work_path("mlruns/mlflow.db"))
+
+
+def _default_init(script: str | None) -> str:
+    """Return `trainer.init`: a script draws its own weights, unless the user asks otherwise."""
+    return "native" if script else "shared"
 
 
 def typed(node: DictConfig) -> Config:
@@ -43,6 +49,7 @@ def typed(node: DictConfig) -> Config:
     structure.containers(config)
     config.model.optimizer, config.model.published_optimizer = optimizers.resolved(config.model), {}
     checks.values(config)
+    scripts.take(config)
     _make_absolute(config)
     checks.folders(config)
     return config

@@ -43,7 +43,7 @@ def _model(choice: str) -> dict[str, Any]:
         file = _file_of(module)
     stem = module.rpartition(".")[2]
     return {
-        "name": _name(stem if function == "build" else f"{stem}.{function}"),
+        "name": name_of(stem if function == "build" else f"{stem}.{function}"),
         "module": module,
         "function": function,
         "own": True,
@@ -69,10 +69,11 @@ def _data(choice: str) -> dict[str, Any]:
     place = Path(absolute(path))
     if not place.exists():
         raise UserError(f"data={choice}: there is no file or folder {place}")
-    return {"name": _name(place.stem), "path": str(place), "function": function or None}
+    return {"name": name_of(place.stem), "path": str(place), "function": function or None}
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """Return a text with only the characters of a name."""
     return _NOT_OF_A_NAME.sub("-", text).strip("-.") or "own"
 
 

@@ -8,12 +8,12 @@ from kerasbench import stats
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.tasks.session import Session
 from kerasbench.terminal.errors import RunFailed
-from kerasbench.vocabulary import Metric
+from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
 
 _BUILD_METRICS = (Metric.LOAD_SECONDS, Metric.BUILD_SECONDS, "parameters")
 _PROBE_METRICS = (Metric.PARITY_PROBE_LOSS, "probe_seconds")
-_AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds")
+_AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds", "parameters")
 _MEASURED = (Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, "augmentation_seconds")  # by the worker, of an epoch
 _RESULTS = (Metric.VAL_ACCURACY, Metric.VAL_LOSS, Metric.ACCURACY, Metric.LOSS)  # the most telling first
 _NO_METRICS_NAME = re.compile(r"[^\w.\- :/]", re.ASCII)  # characters that MLflow refuses
@@ -60,6 +60,9 @@ def follow(session: Session, telemetry: Telemetry, known: dict[str, Any]) -> Non
         metrics = _of_epoch(epoch) | {Metric.ELAPSED_SECONDS: elapsed[-1]}
         metrics |= telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
+        if epoch["includes_validation"] and len(elapsed) == 1:
+            _tell_of_validation(session)
+        _number_first_fit(session, epoch)
         _check_loss(session, epoch)
         outcome.epoch_seconds.append(metrics[Metric.EPOCH_SECONDS])
         outcome.metrics = metrics
@@ -70,7 +73,8 @@ def follow(session: Session, telemetry: Telemetry, known: dict[str, Any]) -> Non
             f"epoch {epoch['epoch']}/{planned}  {epoch['epoch_seconds']:.2f} s  {results}", (epoch["epoch"], planned)
         )
 
-    of_run = {name: event[name] for name in _AT_THE_END} | stats.epoch_summary(outcome.epoch_seconds)
+    of_run = {name: event[name] for name in _AT_THE_END if event.get(name) is not None}
+    of_run |= stats.epoch_summary(outcome.epoch_seconds)
     of_run[Metric.TIME_TO_FIRST_EPOCH_SECONDS] = elapsed[0]
     of_run[Metric.TOTAL_SECONDS] = event["ended_at"] - worker.started_at
     tracked.metrics(of_run)
@@ -84,9 +88,26 @@ def _of_epoch(epoch: dict[str, Any]) -> dict[str, float]:
     """Return an epoch's metrics; a log does not replace a figure that is measured."""
     metrics = {_NO_METRICS_NAME.sub("_", name): value for name, value in epoch["logs"].items()}
     metrics |= {name: epoch[name] for name in _MEASURED if name in epoch}
+    if epoch.get(Metric.FIT):
+        metrics[Metric.FIT] = float(epoch[Metric.FIT])
     if epoch.get("examples") is not None:
         metrics[Metric.EXAMPLES_PER_SECOND] = epoch["examples"] / epoch["epoch_seconds"]
     return metrics
+
+
+def _tell_of_validation(session: Session) -> None:
+    """Say that the times of epochs include their validation."""
+    session.tracked.tags({Tag.VALIDATION: f"in {Metric.EPOCH_SECONDS}"})
+    session.announce.warn(
+        "this Keras does not say when validation begins: epoch_seconds includes it, and does not compare with others"
+    )
+
+
+def _number_first_fit(session: Session, epoch: dict[str, Any]) -> None:
+    """Log that the epochs so far were of the first call of `fit`, when the second begins."""
+    if epoch.get(Metric.FIT) and Metric.FIT not in session.outcome.metrics:  # the second call begins
+        for earlier in range(1, epoch["epoch"]):
+            session.tracked.metrics({Metric.FIT: 0.0}, step=earlier)
 
 
 def _check_loss(session: Session, epoch: dict[str, Any]) -> None:

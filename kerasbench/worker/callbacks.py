@@ -1,7 +1,8 @@
 """The Keras callback that measures and reports every epoch."""
 
+import itertools
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import numpy as np
 from keras.callbacks import Callback
@@ -25,7 +26,7 @@ class EpochReporter(Callback):
     data; otherwise an epoch's time includes its validation, and the event says so.
 
     Attributes:
-        epochs: the number of epochs reported so far, over all calls of `fit`.
+        epochs: the number of epochs reported so far.
         more: other fields of the next epochs' events, such as the seconds spent preparing an epoch's examples.
     """
 
@@ -35,6 +36,7 @@ class EpochReporter(Callback):
         framework: Framework,
         order: Optional[Order] = None,
         validation: Optional[Dict[str, Any]] = None,
+        numbers: Optional[Iterator[int]] = None,
     ) -> None:
         """Report to a channel.
 
@@ -43,12 +45,14 @@ class EpochReporter(Callback):
             framework: synchronized before each clock reading.
             order: advances at the beginning of each epoch.
             validation: arguments of `Model.evaluate`, for Keras versions without test hooks.
+            numbers: the numbers of the epochs; several reporters that share them count on. By default from 1.
         """
         super(EpochReporter, self).__init__()
         self._channel = channel
         self._framework = framework
         self._order = order
         self._validation = validation
+        self._numbers = numbers or itertools.count(1)
         self.epochs = 0
         self.more: Dict[str, Any] = {}
         self._training = False  # whether the clock of an epoch's training runs
@@ -104,7 +108,7 @@ class EpochReporter(Callback):
         timed = {} if self._validated_at is None else {"validation_seconds": self._validated_at - self._ended_at}
         self._channel.send(
             protocol.EPOCH,
-            epoch=self.epochs,
+            epoch=next(self._numbers),
             started_at=self._started_at,
             ended_at=self._ended_at,
             epoch_seconds=self._ended_at - self._started_at,
