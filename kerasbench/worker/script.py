@@ -130,9 +130,8 @@ def run(script: Dict[str, Any], framework: Framework, fit: Fit) -> None:
     os.chdir(script["folder"])
     sys.path[0] = os.path.dirname(script["path"])
     sys.argv[:] = [script["path"], *shlex.split(script["args"])]
-    sys.stdin = open(os.devnull)  # the worker's own is the driver's pipe
     try:
-        with _replaced(framework.compile_arguments(), fit):
+        with open(os.devnull) as sys.stdin, _replaced(framework.compile_arguments(), fit):  # not the driver's pipe
             runpy.run_path(script["path"], run_name="__main__")
     except SystemExit as ended:
         if ended.code not in (None, 0):

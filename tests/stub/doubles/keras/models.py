@@ -12,6 +12,8 @@ _FLOOR = np.float32(1e-7)  # lower limit of a probability before its logarithm
 class Model:
     """A chain of layers from one input to the last output."""
 
+    built = True
+
     def __init__(self, inputs: Any, outputs: Any, name: str = "model") -> None:
         self.name = name
         self.inputs: list[Tensor] = inputs if isinstance(inputs, list) else [inputs]
@@ -58,11 +60,12 @@ class Model:
                 callback.on_epoch_end(epoch, logs)
 
     def _validate(self, data: Any, batch_size: int, callbacks: list[Callback]) -> dict[str, float]:
-        for callback in callbacks:
+        notified = [callback for callback in callbacks if hasattr(Callback, "on_test_begin")]  # in Keras 2.2: none
+        for callback in notified:
             callback.on_test_begin()
         x, y = data
         loss, accuracy = self.evaluate(x, y, batch_size=batch_size, verbose=0)
-        for callback in callbacks:
+        for callback in notified:
             callback.on_test_end()
         return {"val_loss": loss, "val_accuracy": accuracy}
 
