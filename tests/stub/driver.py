@@ -51,9 +51,9 @@ class Stub:
             "parity.batch_size=8",
         ]  # fmt: skip
         return [
-            environments, *([] if any(one.startswith("script=") for one in given) else shrunk), f"tracking.uri={self.store}", f"tracking.artifacts={self.folder}/artifacts",
-            f"hydra.run.dir={self.outputs}", f"hydra.sweep.dir={self.outputs}",
-            "telemetry.interval_seconds=0.05", "report=false", "noise=keep",
+            environments, f"tracking.uri={self.store}", f"tracking.artifacts={self.folder}/artifacts",
+            f"hydra.run.dir={self.outputs}", f"hydra.sweep.dir={self.outputs}", "telemetry.interval_seconds=0.05",
+            "report=false", "noise=keep", *([] if any(one.startswith("script=") for one in given) else shrunk),
         ]  # fmt: skip
 
     def command(self, *arguments: str) -> list[str]:
