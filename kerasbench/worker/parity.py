@@ -5,18 +5,18 @@ from typing import Any, Dict
 import numpy as np
 from keras.models import Model
 
-from kerasbench.worker import dataset, protocol, weights
-from kerasbench.worker.dropout import without_dropout
+from kerasbench.worker import dataset, dropout, protocol, weights
 from kerasbench.worker.model import build, prepare_backend
 
 
 def losses(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Train for some steps on successive batches, and send each step's loss, computed before its update."""
     framework = prepare_backend(request)
-    without_dropout()
+    dropout.prevent()
     training, _ = dataset.load(request["data"])
     network = build(request, training, framework)
     model, training = network.model, network.encoded(training)
+    dropout.remove(model)
     size = request["batch_size"]
     found = []
     for step in range(request["steps"]):
@@ -34,9 +34,10 @@ def outputs(request: Dict[str, Any], channel: protocol.Channel) -> None:
         ValueError: the model is subclassed, so its layers have no outputs of their own.
     """
     framework = prepare_backend(request)
-    without_dropout()
+    dropout.prevent()
     training, _ = dataset.load(request["data"])
     model = build(request, training, framework).model
+    dropout.remove(model)
     layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
     if not model.inputs:
         raise ValueError("the layers of a subclassed model have no outputs of their own")
