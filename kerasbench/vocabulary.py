@@ -14,6 +14,7 @@ class Metric:
     VAL_ACCURACY = "val_accuracy"  # accuracy on the test set after the epoch
     EPOCH_SECONDS = "epoch_seconds"  # duration of the epoch's training, without validation
     VALIDATION_SECONDS = "validation_seconds"  # duration of the validation after the epoch
+    FIT = "fit"  # of a script that calls `fit` more than once: which call the epoch is of, counted from 0
     # time from the start of the worker process (with MlflowCallback: from the start of `fit`) to the end of the epoch
     ELAPSED_SECONDS = "elapsed_seconds"
     EXAMPLES_PER_SECOND = "examples_per_second"  # training examples divided by `epoch_seconds`
@@ -22,6 +23,7 @@ class Metric:
     IMPORT_SECONDS = "import_seconds"  # import of Keras and its framework
     LOAD_SECONDS = "load_seconds"  # loading of the prepared data
     BUILD_SECONDS = "build_seconds"  # building and compiling the model and setting its initial weights
+    BEFORE_FIT_SECONDS = "before_fit_seconds"  # of a script: from its start to its first `fit`
     FIRST_EPOCH_SECONDS = "first_epoch_seconds"  # the first epoch, which includes one-time compilation
     STEADY_EPOCH_SECONDS = "steady_epoch_seconds"  # median of `epoch_seconds` after the first epoch
     COMPILE_SECONDS = "compile_seconds"  # `first_epoch_seconds` minus `steady_epoch_seconds`, at least 0
@@ -58,6 +60,7 @@ class Tag:
     NOISE = "noise"  # what disturbed the measurement, in one line: other processes on the CPU or the GPUs
     CLOCK = "clock"  # how the system's clock was set during the run, in one line
     RECORD = "record"  # the id of the run's durable record
+    VALIDATION = "validation"  # `in epoch_seconds` where Keras does not say when an epoch's validation begins
     OWNER = "owner"  # the process that the run belongs to: host, boot, process id, start time
     KIND = "kind"  # on a run that measured nothing: `reference` (a published figure) or `report` (a report page)
     SOURCE = "source"  # where a published figure was published

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import checks, command_line, optimizers, structure
+from kerasbench.config import checks, command_line, optimizers, scripts, structure
 from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, tracking_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
@@ -20,8 +20,14 @@ def register() -> None:
     """Register the schema and the resolvers of conf/ with Hydra and OmegaConf; may be called repeatedly."""
     for resolver in (work_path, cache_path, tracking_uri):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+    OmegaConf.register_new_resolver("default_init", _default_init, replace=True)
     OmegaConf.register_new_resolver("shell_quote", shlex.quote, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)
+
+
+def _default_init(script: str | None) -> str:
+    """Return `trainer.init`: a script draws its own weights, unless the user asks otherwise."""
+    return "native" if script else "shared"
 
 
 def typed(node: DictConfig) -> Config:
@@ -36,6 +42,7 @@ def typed(node: DictConfig) -> Config:
     structure.containers(config)
     config.model.optimizer, config.model.published_optimizer = optimizers.resolved(config.model), {}
     checks.values(config)
+    scripts.take(config)
     _make_absolute(config)
     checks.folders(config)
     checks.environment(config)

@@ -124,7 +124,7 @@ def _jobs(
         of_environment = (
             identity.environment(cell.backend, ready.proof, ready.packages.read_text(encoding="utf-8")) if ready else ""
         )
-        digest = prepare(cell.data).digest
+        digest = "" if cell.script else prepare(cell.data).digest
         for number in range(master.repeats):
             config = replace(cell, seed=cell.seed + number)
             seed = [f"seed={config.seed}"] if master.repeats > 1 else []

@@ -231,7 +231,8 @@ def _prepare(configs: Sequence[Config]) -> None:
     from kerasbench.data import prepare  # imports NumPy: not before a single run's worker starts
 
     for config in configs:
-        prepare(config.data)
+        if not config.script:
+            prepare(config.data)
 
 
 def _environments(configs: Sequence[Config]) -> list[Specification]:

@@ -29,7 +29,7 @@ class Reference:
     Attributes:
         config: the run.
         threads: the number of threads of the run's worker.
-        data: the prepared data.
+        data: the prepared data; None: a script has its own.
         folder: the folder for the run's files; results that the jobs of a sweep share are kept beside it.
         sweep: the sweep's id.
         announce: shows what is done.
@@ -37,7 +37,7 @@ class Reference:
 
     config: Config
     threads: int
-    data: PreparedData
+    data: PreparedData | None
     folder: Path
     sweep: str
     announce: Callable[[str], None]
