@@ -43,7 +43,7 @@ def _model(choice: str) -> dict[str, Any]:
         file = _file_of(module)
     stem = module.rpartition(".")[2]
     return {
-        "name": _name(stem if function == "build" else f"{stem}.{function}"),
+        "name": name_of(stem if function == "build" else f"{stem}.{function}"),
         "module": module,
         "function": function,
         "own": True,
@@ -71,14 +71,15 @@ def _data(choice: str) -> dict[str, Any]:
         raise UserError(f"data={choice}: there is no file or folder {place}")
     folder = place.is_dir()
     return {
-        "name": _name(place.name if folder else place.stem),
+        "name": name_of(place.name if folder else place.stem),
         "path": str(place),
         "function": function or ("load" if place.suffix == ".py" else None),
         "images": folder,
     }
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """Return a text with only the characters of a name."""
     return _NOT_OF_A_NAME.sub("-", text).strip("-.") or "own"
 
 

@@ -211,6 +211,7 @@ class TrainerConfig:
     init: Init = Init.shared
     augment: bool = False
     callbacks: list[Any] = field(default_factory=list)
+    fail_on_nan: bool = False
     stall_seconds: float | None = None
     timeout_seconds: float | None = None
 
@@ -237,6 +238,9 @@ class EnvironmentsConfig:
     """The backends' Python environments."""
 
     folder: str = MISSING
+    extra: list[str] = field(default_factory=list)
+    requirements: str | None = None
+    use: bool = False
 
 
 @dataclass
@@ -278,7 +282,7 @@ class Config:
     @property
     def weights_from_reference(self) -> bool:
         """Whether the initial weights come from a worker of the backend `parity.reference`."""
-        if self.script or self.model.initial_weights is InitialWeights.numpy:
+        if self.model.initial_weights is InitialWeights.numpy:
             return False
         shared = self.trainer.init is Init.shared and self.backend.name != self.parity.reference
         return shared or self.task is Task.parity

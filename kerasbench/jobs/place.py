@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from kerasbench.paths import absolute
 
 _OUTCOMES = ".outcomes"
-_NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task"}  # these have their own tags
+_NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task", "script"}  # these have their own tags
 
 
 @dataclass(frozen=True)

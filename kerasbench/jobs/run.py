@@ -1,6 +1,7 @@
 """One run, from top to bottom: environment, worker, data set, store."""
 
 import os
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from kerasbench.data import PreparedData
     from kerasbench.tasks.session import Session
 
+_LONGEST_TAG = 8000  # MLflow's limit
+
 
 def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     """Perform the configured run and record it in MLflow; a run that fails is recorded and returned as failed.
@@ -43,7 +46,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     outcome = Outcome(config.backend.name, config.model.name, config.seed, config.task.value, list(job.variant))
     announce = progress.announcing(f"{outcome.competitor} · {config.model.name}")
     progress.job_begins()
-    environment = environments.provision(config.backend, Path(config.environments.folder), announce)
+    environment = environments.provision(environments.Specification.of(config), announce)
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
     log = folder / "worker.log"
     weights, unable = _initial_weights(config, chosen, folder, job, announce)
@@ -54,9 +57,9 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
         with start(environment.folder, config.backend, chosen, log, limits) as worker:
             # Import NumPy and MLflow, which takes seconds, while the worker imports Keras, loads the data and builds.
             from kerasbench.data import prepare
-            from kerasbench.tasks import request
+            from kerasbench.tasks import request, script
 
-            data = prepare(config.data)
+            data = None if config.script else prepare(config.data)
             kind, asked = request.of_task(config, chosen, data, weights)
             worker.send(kind, **asked)
 
@@ -74,7 +77,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             if store:
                 end_lost_runs(store)
             collect_again()
-            if data.note:
+            if data and data.note:
                 announce.warn(data.note)
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
             tags = _tags(config, environment, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
@@ -84,13 +87,16 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 Telemetry(worker.pid, nvml, config.telemetry.interval_seconds) as telemetry,
             ):
                 tracked.params(identity.flat(config))
-                tracked.dataset(data)
+                if data:
+                    tracked.dataset(data)
+                if config.script:
+                    tracked.artifact(Path(config.script))
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")
                 tracked.artifact(environment.packages)
                 session = Session(config, worker, tracked, outcome, announce)
                 reference = Reference(config, chosen.threads, data, folder, job.sweep, announce)
                 tasks = {
-                    Task.train: partial(train, telemetry=telemetry),
+                    Task.train: partial(script.run if config.script else train, telemetry=telemetry),
                     Task.parity: partial(certify, comparison=Comparison(chosen, reference, weights)),
                 }
                 _perform(session, tasks[config.task], log, unable)
@@ -112,7 +118,8 @@ def _initial_weights(
     from kerasbench.data import prepare
     from kerasbench.tasks.reference import Reference
 
-    drawn_on = Reference(config, chosen.threads, prepare(config.data), folder, job.sweep, announce)
+    data = None if config.script else prepare(config.data)
+    drawn_on = Reference(config, chosen.threads, data, folder, job.sweep, announce)
     try:
         return drawn_on.initial_weights(), ""
     except RunFailed as failed:
@@ -151,20 +158,23 @@ def _report_clock(session: "Session", telemetry: Telemetry) -> None:
         session.announce.warn(f"{jump}; timestamps in the store are affected, durations are not")
 
 
-def _tags(config: Config, environment: environments.Environment, data: "PreparedData", job: Job) -> dict[str, str]:
+def _tags(
+    config: Config, environment: environments.Environment, data: "PreparedData | None", job: Job
+) -> dict[str, str]:
+    packages, chosen = environment.packages.read_text(encoding="utf-8"), config.environments
+    pinned = not (chosen.use or chosen.extra or chosen.requirements)
     tags = {
         Tag.TASK: config.task.value,
         Tag.BACKEND: config.backend.name,
         Tag.MODEL: config.model.name,
-        Tag.DATA_NAME: data.name,
-        Tag.DATA_DIGEST: data.digest,
-        Tag.DATA_SOURCE: data.source,
+        Tag.DATA_NAME: data.name if data else config.data.name,
+        Tag.DATA_DIGEST: data.digest if data else "",
+        Tag.DATA_SOURCE: data.source if data else "",
         Tag.CONFIG_HASH: identity.digest(config),
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
         Tag.MEASUREMENT: str(identity.MEASUREMENT),
-        Tag.ENVIRONMENT: identity.environment(
-            config.backend, environment.proof, environment.packages.read_text(encoding="utf-8")
-        ),
+        Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, packages),
+        Tag.PACKAGES: "" if pinned else textwrap.shorten(packages, _LONGEST_TAG, placeholder=" ..."),
         Tag.SWEEP: job.sweep,
         Tag.CELLS: config.sweep.cells or "",
         Tag.VARIANT: " ".join(job.variant),

@@ -29,7 +29,7 @@ class Reference:
     Attributes:
         config: the run.
         threads: the number of threads of the run's worker.
-        data: the prepared data.
+        data: the prepared data; None: a script has its own.
         folder: the folder for the run's files; results that the jobs of a sweep share are kept beside it.
         sweep: the sweep's id.
         announce: shows what is done.
@@ -37,7 +37,7 @@ class Reference:
 
     config: Config
     threads: int
-    data: PreparedData
+    data: PreparedData | None
     folder: Path
     sweep: str
     announce: Callable[[str], None]
@@ -99,7 +99,8 @@ class Reference:
 
     @contextmanager
     def _worker(self, log: str) -> Iterator[WorkerProcess]:
-        environment = environments.provision(self.backend, Path(self.config.environments.folder), self.announce)
+        wanted = environments.Specification.of(self.config, self.backend)
+        environment = environments.provision(wanted, self.announce)
         try:
             with start(environment.folder, self.backend, self.settings, self.folder / log) as worker:
                 yield worker

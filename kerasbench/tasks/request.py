@@ -13,22 +13,34 @@ from kerasbench.terminal.errors import UserError
 from kerasbench.worker import protocol
 
 
-def of_task(config: Config, resolved: Resolved, data: PreparedData, weights: Path | None) -> tuple[str, dict[str, Any]]:
+def of_task(
+    config: Config, resolved: Resolved, data: PreparedData | None, weights: Path | None
+) -> tuple[str, dict[str, Any]]:
     """Return the kind and the fields of the request that starts a run's task.
 
     Args:
         config: the run.
         resolved: the settings of its worker.
-        data: the prepared data.
+        data: the prepared data; None: a script has its own.
         weights: the file of initial weights; None if the worker draws them.
     """
+    if data is None:
+        return protocol.TRAIN, to_run(config, config.backend, resolved, weights)
     if config.task is Task.parity:
         return protocol.PARITY, to_compare(config, config.backend, resolved, data, weights)
     return protocol.TRAIN, to_train(config, resolved, data, weights)
 
 
-def to_draw(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
+def to_run(config: Config, backend: BackendConfig, resolved: Resolved, weights: Path | None) -> dict[str, Any]:
+    """Return the request to run the user's script, with these initial weights for its first model, if any."""
+    script = {"path": config.script, "args": config.args, "folder": str(STARTED_IN)}
+    return _of_backend(config, backend, resolved) | {"script": script, "weights": weights and str(weights)}
+
+
+def to_draw(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData | None) -> dict[str, Any]:
     """Return the request for the initial weights that Keras draws on this backend."""
+    if data is None:
+        return to_run(config, backend, resolved, None)
     return _common(config, backend, resolved, data) | {"weights": None, "init": Init.shared.value}
 
 
@@ -45,7 +57,7 @@ def to_train(config: Config, resolved: Resolved, data: PreparedData, weights: Pa
 
 
 def to_compare(
-    config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData, weights: Path | None
+    config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData | None, weights: Path | None
 ) -> dict[str, Any]:
     """Return the request for a few steps without dropout, with the same computation for every backend.
 
@@ -55,6 +67,7 @@ def to_compare(
     Raises:
         UserError: the data set has too few examples.
     """
+    assert data is not None, "scripts are not compared"
     parity = config.parity
     request = _common(config, backend, resolved, data)
     build = request["model"]["build"]
@@ -81,7 +94,7 @@ def to_compare(
 
 def _common(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
     model = identity.plain(config)["model"]
-    return {
+    return _of_backend(config, backend, resolved) | {
         "model": {
             **{name: model[name] for name in ("module", "function", "file", "own", "build", "initial_weights")},
             "folder": str(STARTED_IN),
@@ -90,11 +103,6 @@ def _common(config: Config, backend: BackendConfig, resolved: Resolved, data: Pr
         "schedule": model["schedule"] or None,
         "loss": model["loss"],
         "metrics": model["metrics"],
-        "seed": config.seed,
-        "seed_function": backend.seed_function,
-        "fixes": backend.fixes,
-        "framework": backend.adapter,
-        "settings": {name.name: resolved.values.get(name.name) for name in fields(ChosenSettings)},
         "data": {
             "path": data.path,
             "inputs": data.inputs,
@@ -104,4 +112,14 @@ def _common(config: Config, backend: BackendConfig, resolved: Resolved, data: Pr
             "test_samples": config.data.test_samples,
             "channels_first": resolved.values.get("image_layout") == ImageLayout.channels_first.value,
         },
+    }
+
+
+def _of_backend(config: Config, backend: BackendConfig, resolved: Resolved) -> dict[str, Any]:
+    return {
+        "seed": config.seed,
+        "seed_function": backend.seed_function,
+        "fixes": backend.fixes,
+        "framework": backend.adapter,
+        "settings": {name.name: resolved.values.get(name.name) for name in fields(ChosenSettings)},
     }

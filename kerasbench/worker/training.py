@@ -39,14 +39,15 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     channel.send(protocol.PROBED, parity_probe_loss=loss, probe_seconds=watch.lap(), in_force=in_force)
     channel.await_go()
     order = Order(len(training), request["seed"])
-    reporter = EpochReporter(channel, framework, order, (test.x, test.y, request["batch_size"]))
-    callbacks = [_callback(spec) for spec in request["callbacks"]]
+    own = {"x": test.x, "y": test.y, "sample_weight": test.weights, "batch_size": request["batch_size"]}
+    reporter = EpochReporter(channel, framework, order, None if HAS_TEST_HOOKS else own)
+    callbacks = reporter.around([_callback(spec) for spec in request["callbacks"]])
     for first, last in spans(request["epochs"], request["augment"]):
         examples = training
         if request["augment"]:
             watch.lap()
             examples = training.shifted_and_flipped(order.random)
-            reporter.between_epochs["augmentation_seconds"] = watch.lap()
+            reporter.more["augmentation_seconds"] = watch.lap()
         if first == 0:
             reporter.start()
         model.fit(
@@ -54,7 +55,7 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
             epochs=last,
             validation_data=framework.validation(test, request["batch_size"]) if HAS_TEST_HOOKS else None,
             verbose=0,
-            callbacks=[reporter, *callbacks],
+            callbacks=callbacks,
             **framework.examples(examples, order, request["batch_size"]),
         )
     channel.send(

@@ -56,8 +56,11 @@ def test_it_sends_an_event_for_each_step(framework: str, data: dict[str, Any]) -
     assert probed["parity_probe_loss"] > 0
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
     for epoch in epochs:
-        assert min(epoch["loss"], epoch["val_loss"]) > 0
-        assert 0 <= min(epoch["accuracy"], epoch["val_accuracy"]) <= max(epoch["accuracy"], epoch["val_accuracy"]) <= 1
+        logs = epoch["logs"]
+        assert set(logs) == {"loss", "accuracy", "val_loss", "val_accuracy"}  # also where Keras says "acc"
+        assert min(logs["loss"], logs["val_loss"]) > 0
+        assert 0 <= min(logs["accuracy"], logs["val_accuracy"]) <= max(logs["accuracy"], logs["val_accuracy"]) <= 1
+        assert not epoch["includes_validation"]
     assert epochs[0]["ended_at"] <= epochs[1]["started_at"] <= finished["ended_at"]
     assert finished["peak_rss_mib"] > 1
 

@@ -12,6 +12,8 @@ _FLOOR = np.float32(1e-7)  # lower limit of a probability before its logarithm
 class Model:
     """A chain of layers from one input to the last output."""
 
+    built = True
+
     def __init__(self, inputs: Any, outputs: Any, name: str = "model") -> None:
         self.name = name
         self.inputs: list[Tensor] = inputs if isinstance(inputs, list) else [inputs]
@@ -28,6 +30,10 @@ class Model:
     def compile(self, loss: str, optimizer: Any, metrics: list[str] | None = None, **settings: Any) -> None:
         self.optimizer, self.loss, self._metrics, self.compiled = optimizer, loss, metrics or [], True
         vars(self).update(settings)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return ["loss", *("acc" if backend() == "mxnet" else metric for metric in self._metrics)]
 
     def count_params(self) -> int:
         return sum(weight.size for layer in self.layers for weight in layer.weights)
@@ -54,11 +60,12 @@ class Model:
                 callback.on_epoch_end(epoch, logs)
 
     def _validate(self, data: Any, batch_size: int, callbacks: list[Callback]) -> dict[str, float]:
-        for callback in callbacks:
+        notified = [callback for callback in callbacks if hasattr(Callback, "on_test_begin")]  # in Keras 2.2: none
+        for callback in notified:
             callback.on_test_begin()
         x, y = data
         loss, accuracy = self.evaluate(x, y, batch_size=batch_size, verbose=0)
-        for callback in callbacks:
+        for callback in notified:
             callback.on_test_end()
         return {"val_loss": loss, "val_accuracy": accuracy}
 
@@ -66,7 +73,7 @@ class Model:
         loss, accuracy = self._train(x, y)
         return [loss, accuracy] if self._metrics else loss
 
-    def evaluate(self, x: Any, y: Any, batch_size: int, verbose: int) -> list[float]:
+    def evaluate(self, x: Any, y: Any, batch_size: int, verbose: int, sample_weight: None = None) -> list[float]:
         return list(_results(self._forward(x, training=False)[self.layers[-1]], y))
 
     def predict(self, x: Any, batch_size: int) -> Any:
