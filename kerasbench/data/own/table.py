@@ -96,7 +96,8 @@ class Table:
         for number, name in enumerate(names, start=1):
             if not name:
                 raise UserError(
-                    f"{self._path} has no name for column {number} in its first line (pandas: to_csv(index=False) omits its index)"
+                    f"{self._path} has no name for column {number} in its first line "
+                    "(pandas writes its index so: to_csv(index=False))"
                 )
             if _is_number(name):
                 raise UserError(f"{self._path} has the number {name} in its first line, which must name the columns")
