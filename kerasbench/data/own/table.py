@@ -63,7 +63,8 @@ class Table:
                 x.write(x_rows)
                 y.write(y_rows)
         standardised = [not column.is_text for column in inputs for _ in range(column.width)]
-        arrays = {name: npy.of_file(scratch / f"{name}.npy", name, str(self._path)) for name in ("x", "y")}
+        where = {"x": str(self._path), "y": f"{self._path}, column {label.name}"}
+        arrays = {name: npy.of_file(scratch / f"{name}.npy", name, where[name]) for name in where}
         return Source(arrays, np.array(standardised))
 
     def _encoded(
