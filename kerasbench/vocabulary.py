@@ -14,6 +14,7 @@ class Metric:
     VAL_ACCURACY = "val_accuracy"  # accuracy on the test set after the epoch
     EPOCH_SECONDS = "epoch_seconds"  # duration of the epoch's training, without validation
     VALIDATION_SECONDS = "validation_seconds"  # duration of the validation after the epoch
+    FIT = "fit"  # of a script that calls `fit` more than once: which call the epoch is of, counted from 0
     # time from the start of the worker process (with MlflowCallback: from the start of `fit`) to the end of the epoch
     ELAPSED_SECONDS = "elapsed_seconds"
     EXAMPLES_PER_SECOND = "examples_per_second"  # training examples divided by `epoch_seconds`
