@@ -69,7 +69,7 @@ class Tag:
     PYTHON_VERSION = "python.version"  # the Python version of the worker
     DATA_NAME = "data.name"  # the data set's name; of a stand-in, the stand-in's name
     DATA_DIGEST = "data.digest"  # SHA-256 of the prepared arrays
-    DATA_SOURCE = "data.source"  # `real` or `embedded`
+    DATA_SOURCE = "data.source"  # `real`, `embedded` or `own`
     HARDWARE = "hardware."  # prefix of the tags that describe the machine
     CPU = HARDWARE + "cpu"  # the processor's name
     CORES = HARDWARE + "cores"  # the number of physical cores that the process may use
@@ -79,6 +79,7 @@ class Tag:
     COMPARISON_HASH = "comparison.hash"  # a hash that is equal for runs that may be ranked together
     MEASUREMENT = "measurement"  # the version of what is measured, and how
     ENVIRONMENT = "environment"  # a hash that is equal for runs of one backend in the same software, configured alike
+    PACKAGES = "packages"  # all packages, if the user's own are among them; the first 8000 characters of packages.txt
     IN_FORCE = "in_force."  # prefix of the settings in effect, as the running framework reports them
     COMPILATION = IN_FORCE + "compilation"  # how the training step was compiled: `XLA`, `graph`, `eager`, ...
     COMMAND = "command"  # the command line

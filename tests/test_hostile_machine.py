@@ -43,7 +43,7 @@ def _copy_of_the_project(folder: Path) -> Path:
 def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home(
     tmp_path: Path, store: str, data_cache: Path
 ) -> None:
-    environments.provision(backend_named("theano"), PROJECT / ".envs", print)
+    environments.provision(environments.Specification(backend_named("theano"), PROJECT / ".envs"), print)
     odd = _copy_of_the_project(tmp_path)
     (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # matplotlib reads it from the working folder
     line = [

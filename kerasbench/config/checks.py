@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from kerasbench.config import optimizers, settings, signatures
+from kerasbench.config import optimizers, own_data, packages, settings, signatures
 from kerasbench.config.ranges import Range
 from kerasbench.config.schema import Config, DataSource
 from kerasbench.credentials import without_credentials
@@ -44,6 +44,7 @@ RANGES: dict[str, Range] = {
     "data.train_samples": _COUNT,
     "data.test_samples": _COUNT,
     "data.test_fraction": Range(0, 1, above=True, below=True),
+    "data.split_seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
     "settings.threads": _THREADS,
     "settings.steps_per_execution": _COUNT,
     "backend.tuned.settings.threads": _THREADS,
@@ -197,6 +198,7 @@ def _modules(config: Config) -> None:
     for name, value in model.build.items():
         if str(name).endswith("dropout") and isinstance(value, int | float) and not _SHARE.holds(value):
             raise UserError(f"model.build.{name}={value} must be {_SHARE}")
+    own_data.check(data)
     if data.path:
         return
     key, loader = ("data.loader", data.loader) if data.loader else ("data.name", data.name)
@@ -239,6 +241,21 @@ def folders(config: Config) -> None:
         )
     for key in ("data.cache", "environments.folder", "tracking.artifacts"):
         folder(f"{key}={_at(config, key)}", Path(_at(config, key)))
+
+
+def environment(config: Config) -> None:
+    """Raise UserError for packages that cannot be installed, or an environment of the user's that cannot be used."""
+    extra = packages.extra(config.environments)
+    if config.environments.use and not config.backend.interpreter:
+        raise UserError(
+            "environments.use=true runs in an environment that you have: name its interpreter, "
+            "backend.interpreter=FOLDER/bin/python"
+        )
+    if config.environments.use and extra:
+        raise UserError(
+            "environments.use=true changes nothing in your environment: install the packages of environments.extra "
+            "and environments.requirements there yourself, and leave these keys out"
+        )
 
 
 def folder(named: str, path: Path) -> None:

@@ -38,6 +38,7 @@ def typed(node: DictConfig) -> Config:
     checks.values(config)
     _make_absolute(config)
     checks.folders(config)
+    checks.environment(config)
     return config
 
 
@@ -46,6 +47,10 @@ def _make_absolute(config: Config) -> None:
     config.data.root = _absolute("data.root", config.data.root) if config.data.root else None
     config.data.cache = _absolute("data.cache", config.data.cache)
     config.environments.folder = _absolute("environments.folder", config.environments.folder)
+    if config.environments.requirements:
+        config.environments.requirements = _absolute("environments.requirements", config.environments.requirements)
+    if config.environments.use and config.backend.interpreter:
+        config.backend.interpreter = _absolute("backend.interpreter", config.backend.interpreter)
     config.tracking = absolute_store(config.tracking)
 
 

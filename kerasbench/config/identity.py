@@ -38,8 +38,8 @@ _INDIFFERENT = (
 )
 _LOOKS = ("colour", "marker")  # of a backend
 # Settings that may differ within one ranking: backend and seed distinguish competitors and rounds, and the digest
-# identifies the data, whatever their source.
-NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source")
+# identifies the data, whatever their source and place.
+NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data.path")
 
 
 def plain(config: Config) -> dict[str, Any]:

@@ -69,7 +69,13 @@ def _data(choice: str) -> dict[str, Any]:
     place = Path(absolute(path))
     if not place.exists():
         raise UserError(f"data={choice}: there is no file or folder {place}")
-    return {"name": _name(place.stem), "path": str(place), "function": function or None}
+    folder = place.is_dir()
+    return {
+        "name": _name(place.name if folder else place.stem),
+        "path": str(place),
+        "function": function or ("load" if place.suffix == ".py" else None),
+        "images": folder,
+    }
 
 
 def _name(text: str) -> str:

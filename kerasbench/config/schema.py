@@ -154,6 +154,7 @@ class DataConfig:
     scale: str = MISSING
     task: DataTask = DataTask.auto
     test_fraction: float = MISSING
+    split_seed: int = MISSING
     source: DataSource = DataSource.auto
     root: str | None = None
     cache: str = MISSING
@@ -236,6 +237,9 @@ class EnvironmentsConfig:
     """The backends' Python environments."""
 
     folder: str = MISSING
+    extra: list[str] = field(default_factory=list)
+    requirements: str | None = None
+    use: bool = False
 
 
 @dataclass

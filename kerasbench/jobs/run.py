@@ -1,6 +1,7 @@
 """One run, from top to bottom: environment, worker, data set, store."""
 
 import os
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from kerasbench.data import PreparedData
     from kerasbench.tasks.session import Session
 
+_LONGEST_TAG = 8000  # MLflow's limit
+
 
 def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     """Perform the configured run and record it in MLflow; a run that fails is recorded and returned as failed.
@@ -43,7 +46,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     outcome = Outcome(config.backend.name, config.model.name, config.seed, config.task.value, list(job.variant))
     announce = progress.announcing(f"{outcome.competitor} · {config.model.name}")
     progress.job_begins()
-    environment = environments.provision(config.backend, Path(config.environments.folder), announce)
+    environment = environments.provision(environments.Specification.of(config), announce)
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
     log = folder / "worker.log"
     weights, unable = _initial_weights(config, chosen, folder, job, announce)
@@ -152,6 +155,8 @@ def _report_clock(session: "Session", telemetry: Telemetry) -> None:
 
 
 def _tags(config: Config, environment: environments.Environment, data: "PreparedData", job: Job) -> dict[str, str]:
+    packages, chosen = environment.packages.read_text(encoding="utf-8"), config.environments
+    pinned = not (chosen.use or chosen.extra or chosen.requirements)
     tags = {
         Tag.TASK: config.task.value,
         Tag.BACKEND: config.backend.name,
@@ -162,9 +167,8 @@ def _tags(config: Config, environment: environments.Environment, data: "Prepared
         Tag.CONFIG_HASH: identity.digest(config),
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
         Tag.MEASUREMENT: str(identity.MEASUREMENT),
-        Tag.ENVIRONMENT: identity.environment(
-            config.backend, environment.proof, environment.packages.read_text(encoding="utf-8")
-        ),
+        Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, packages),
+        Tag.PACKAGES: "" if pinned else textwrap.shorten(packages, _LONGEST_TAG, placeholder=" ..."),
         Tag.SWEEP: job.sweep,
         Tag.CELLS: config.sweep.cells or "",
         Tag.VARIANT: " ".join(job.variant),

@@ -108,7 +108,9 @@ def _first_deviating_layer(session: Session, comparison: Comparison) -> str:
         expected, _ = _layer_outputs(comparison, reference.backend, reference.settings, "reference-outputs")
     except WorkerDied as died:
         return f"unknown ({died})"
-    for place, (output, own, name) in enumerate(zip(expected, found, names, strict=True), start=1):
+    for place, (output, own, name) in enumerate(zip(expected, found, names, strict=False), start=1):
+        if own.shape != output.shape:
+            return f"{name} (number {place}), whose output has another shape: Keras built another network"
         scale = float(np.abs(output).max()) or 1.0
         if not np.abs(own - output).max() <= session.config.parity.tolerance * scale:
             return f"{name} (number {place})"
@@ -121,8 +123,8 @@ def _layer_outputs(
     reference = comparison.reference
     path = reference.folder / f"{name}.npz"
     asked = request.to_compare(reference.config, backend, resolved, reference.data, comparison.weights)
-    folder = Path(reference.config.environments.folder)
-    environment = environments.provision(backend, folder, reference.announce)
+    wanted = environments.Specification.of(reference.config, backend)
+    environment = environments.provision(wanted, reference.announce)
     with start(environment.folder, backend, resolved, reference.folder / f"{name}.log") as worker:
         worker.send(protocol.OUTPUTS, path=str(path), **asked)
         worker.expect(protocol.READY)

@@ -99,7 +99,8 @@ class Reference:
 
     @contextmanager
     def _worker(self, log: str) -> Iterator[WorkerProcess]:
-        environment = environments.provision(self.backend, Path(self.config.environments.folder), self.announce)
+        wanted = environments.Specification.of(self.config, self.backend)
+        environment = environments.provision(wanted, self.announce)
         try:
             with start(environment.folder, self.backend, self.settings, self.folder / log) as worker:
                 yield worker
