@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from kerasbench.config.composition import backend_named
-from kerasbench.environments import provision
+from kerasbench.environments import Specification, provision
 from kerasbench.paths import PROJECT
 from kerasbench.report import collect
 from kerasbench.report.__main__ import main
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 def _run(backend: str, store: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python where Keras and its backend are installed, and kerasbench and MLflow can be imported."""
-    python = provision(backend_named(backend), PROJECT / ".envs", print).python
+    python = provision(Specification(backend_named(backend), PROJECT / ".envs"), print).python
     path = os.pathsep.join([str(PROJECT), sysconfig.get_paths()["purelib"]])
     own = {"KERAS_BACKEND": backend, "PYTHONPATH": path, "MLFLOW_TRACKING_URI": store, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
@@ -46,7 +46,7 @@ def test_the_example_logs_what_train_py_logs_and_the_report_ranks_it(
         names = set(run.data.metrics)
         assert names >= LOGS | set(Metric.OF_RUN) | {"epoch_seconds", "validation_seconds", "examples_per_second"}
         others = {name for name in names - LOGS - OF_TRAIN if not name.startswith(("system/", "gpu_"))}
-        assert others <= {"cpu_percent", "rss_mib"}
+        assert others <= {"cpu_percent", "rss_mib", "parameters"}
         for metric in ("epoch_seconds", "validation_seconds", "val_mae"):
             assert sorted(one.step for one in client.get_metric_history(run.info.run_id, metric)) == [1, 2, 3, 4]
     (ranking,) = collect(store, "keras-backends").rankings  # of one model, whatever the backend
