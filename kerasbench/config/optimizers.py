@@ -57,7 +57,7 @@ def resolved(model: ModelConfig) -> dict[str, Any]:
         return {}
     kept = published if name == published.get("class_name") else {}
     kind = _named(keras_api.newest(), "optimizers", name, "model.optimizer.class_name")
-    defaults = {key: value for key, value in kind.defaults.items() if key in _EXPLICIT and value not in (None, False)}
+    defaults = {key: value for key, value in kind.defaults.items() if key in _EXPLICIT and value}
     return {"class_name": name, **defaults, **{key: value for key, value in kept.items() if value is not None}, **given}
 
 
@@ -87,7 +87,7 @@ def _check_optimizer(optimizer: Mapping[str, Any], api: KerasApi, where: str) ->
         takes = takes - set(_CLIPPING) | set(_OF_KERAS_2) - ({"decay"} if kind.name == "Nadam" else set())
         takes |= {"epsilon"} - ({"epsilon"} if kind.name == "SGD" else set())
     for name, value in optimizer.items():
-        off = value in (None, False) or (name in ("decay", "momentum") and value == 0)
+        off = value is None or value is False or (name in ("decay", "momentum") and value == 0)
         if name == "class_name" or (off and name in _known_somewhere()):
             continue  # what is switched off needs no support
         if name not in takes:
@@ -97,6 +97,8 @@ def _check_optimizer(optimizer: Mapping[str, Any], api: KerasApi, where: str) ->
                 f"It takes {', '.join(sorted(takes - {'name'}))}"
             )
         _check_value(f"model.optimizer.{name}", name, value)
+    if optimizer.get("learning_rate") is None:
+        raise UserError("model.optimizer.learning_rate=null: name one, because its default differs between versions")
     if kind.name == "RMSprop" and optimizer.get("epsilon") is None:
         raise UserError("model.optimizer.epsilon=null: RMSprop needs one, because its default differs between versions")
 

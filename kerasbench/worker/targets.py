@@ -16,7 +16,7 @@ def default_loss(target: Dict[str, Any], width: int) -> str:
     """Return the loss that suits a target and an output of this width, for a model without a loss."""
     if target["task"] == "regression":
         return "mean_squared_error"
-    return "binary_crossentropy" if width == 1 else "categorical_crossentropy"
+    return "binary_crossentropy" if width == 1 or target["classes"] is None else "categorical_crossentropy"
 
 
 def default_metric(target: Dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ NO_NUMBERS = ["nan", "inf", "-inf", "-1"]
 @pytest.mark.parametrize(
     "override",
     [
-        "+trainer.learning_rate=99", "+model.optimizer.clipnorm=1e-12", "+data.path=x", "++foo=1", "+a.b.c=1",
+        "+trainer.learning_rate=99", "+model.optimizer.nothing=1e-12", "+data.path=x", "++foo=1", "+a.b.c=1",
         "+settings.nosuch=1", "++parity.steps.x=1", "+backend.tuned.settings.nosuch=1", "+backend.nosuch={a: 1}",
         "+model.build.nosuch=1", "++model.build.Units=1", "+data.options.nosuch=1",
     ],
@@ -47,7 +47,7 @@ def test_an_option_of_a_model_has_the_type_that_the_model_declares(value: str) -
 @pytest.mark.parametrize(
     ("source", "takes"),
     [
-        ("def build(shapes, classes, a, *, b=1): ...", ["a", "b"]),
+        ("def build(input_shapes, classes, a, *, b=1): ...", ["a", "b"]),
         ("def build(shapes, classes, **options): ...", None),
         ("@wrapped\ndef build(shapes, classes, a): ...", None),
         ("from elsewhere import build", None),
@@ -126,7 +126,7 @@ def test_the_last_seed_of_all_rounds_is_a_seed() -> None:
         ("model.module=models.mnist_mlp_float64", "no function `build`"),
         ("model.float64_reference=nosuch", "model.float64_reference=nosuch"),
         ("model.loss=nosuch", "model.loss=nosuch"),
-        ("model.optimizer.class_name=Nope", "class_name=Nope"), ("model.optimizer.class_name=Adam", "rho"),
+        ("model.optimizer.class_name=Nope", "class_name=Nope"), ("model.optimizer.beta_1=0.9", "beta_1"),
         ("model.optimizer.epsilon=null", "epsilon"), ("model.build.dropout=1", r"model\.build\.dropout"),
         ("parity.reference='../model/mnist_mlp'", "parity.reference"), ("sweep.id='../x'", "sweep.id"),
         ("objective=val_acc", "objective=val_acc"),

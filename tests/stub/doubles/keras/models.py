@@ -35,6 +35,9 @@ class Model:
     def metrics_names(self) -> list[str]:
         return ["loss", *("acc" if backend() == "mxnet" else metric for metric in self._metrics)]
 
+    def _flatten_layers(self) -> list[Layer]:
+        return self.layers
+
     def count_params(self) -> int:
         return sum(weight.size for layer in self.layers for weight in layer.weights)
 
