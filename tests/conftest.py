@@ -10,7 +10,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from kerasbench.config import composition
 from kerasbench.paths import PROJECT
+from tests.compositions import compose
 from tests.stub.driver import Stub
 from tests.stub.environments import write_data, write_environments
 
@@ -41,6 +43,14 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ):
         monkeypatch.delenv(name, raising=False)
     yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _composed_once() -> Iterator[None]:
+    """Compose each choice of config groups once, because Hydra takes a tenth of a second for it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(composition, "hydra_compose", compose)
+        yield
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 
 from docs import make_reference as reference
 from kerasbench.__main__ import COMMANDS
@@ -18,6 +18,7 @@ from kerasbench.machine.nvml import Nvml
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.paths import CONF, PROJECT
 from kerasbench.worker.protocol import now
+from tests.compositions import compose
 from tests.conftest import Train, runs_in
 from tests.recorded_gpu import Recording
 

@@ -1,5 +1,6 @@
 """Composes and checks the configuration, and makes its paths absolute."""
 
+import functools
 import os
 import shlex
 from dataclasses import replace
@@ -17,6 +18,7 @@ from kerasbench.paths import CONF, absolute, cache_path, sqlite_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
 
 
+@functools.cache  # OmegaConf takes 15 ms to read the schema
 def register() -> None:
     """Register the schema and the resolvers of conf/ with Hydra and OmegaConf; may be called repeatedly."""
     for resolver in (work_path, cache_path):

@@ -6,10 +6,12 @@
 import functools
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
+import hydra
 import pytest
 from hydra.errors import HydraException
 from hypothesis import HealthCheck, given, settings
@@ -105,6 +107,14 @@ def _same(asked: Any, held: Any, key: str) -> bool:
     if isinstance(held, str):
         return held == str(asked) or (isinstance(asked, float) and float(held) == asked)
     return bool(asked == held) or (key == "data.root" and not asked and held is None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _composed_by_hydra() -> Iterator[None]:
+    """Compose as the product does: tests.compositions chooses config groups first, and these overrides may do both."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(composition, "hydra_compose", hydra.compose)
+        yield
 
 
 PATHS = ("data.root", "data.cache", "environments.folder", "tracking.artifacts")
