@@ -30,19 +30,13 @@ NOBODY = 65534
 
 # Paths with what has a meaning in addresses, in MLflow's, SQLAlchemy's or a file's.
 AWKWARD = [
-    "a b",
+    "it's été-雪, a=b;c&d {e}",
     "%2F",
     "100%",
     "what?",
     "what?timeout=1",
     "a#b",
-    "it's",
-    "a,b",
-    "a=b",
-    "été-雪",
     "a%3Fb",
-    "a;b&c",
-    "{a}",
 ]
 
 
@@ -276,7 +270,7 @@ def answering() -> Iterator[Callable[[int, str, str], str]]:
                 pass
 
         servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return f"http://user:secret@127.0.0.1:{servers[-1].server_port}"
 
     yield start
