@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -63,9 +64,18 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of this whole test run, which all of pytest's processes share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def data_cache(common: Path) -> Path:
     """A cache of prepared data, shared by the whole test run because making the stand-ins is slow."""
-    return tmp_path_factory.mktemp("data")
+    folder = common / "data"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -81,26 +91,28 @@ def browser() -> Iterator["Browser"]:
         running.close()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    """The URI of the test's own MLflow store, which does not exist yet."""
-    return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
-
-
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store's database without runs, made once because MLflow takes a second for it."""
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{database}").search_experiments()
+def empty_store(common: Path) -> Path:
+    """A store's database without runs, made once because MLflow takes two seconds for it."""
+    database = common / "store" / "mlflow.db"
+    with FileLock(common / "store.lock"):
+        if not database.exists():
+            MlflowClient(f"sqlite:///{database}").search_experiments()
     return database
 
 
 @pytest.fixture
-def ready_store(tmp_path: Path, empty_store: Path) -> str:
-    """The URI of the test's own MLflow store, which already exists."""
+def new_store(tmp_path: Path) -> str:
+    """The URI of the test's own MLflow store, which does not exist yet."""
+    return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+
+
+@pytest.fixture
+def store(new_store: str, tmp_path: Path, empty_store: Path) -> str:
+    """The URI of the test's own MLflow store, which exists and is empty."""
     (tmp_path / "mlruns").mkdir()
     shutil.copy(empty_store, tmp_path / "mlruns")
-    return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    return new_store
 
 
 @pytest.fixture

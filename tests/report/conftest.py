@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -157,9 +158,9 @@ def page_of(report: Report) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store shared by all tests of the report, because MLflow takes seconds to make one."""
-    return f"sqlite:///{tmp_path_factory.mktemp('report')}/mlflow.db"
+def shared_store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> str:
+    """A store shared by all tests of the report, because MLflow takes seconds to open one."""
+    return f"sqlite:///{shutil.copy(empty_store, tmp_path_factory.mktemp('report'))}"
 
 
 @pytest.fixture

@@ -77,9 +77,9 @@ def _link(store: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def repeated(ready_store: str, tmp_path: Path) -> Experiment:
+def repeated(store: str, tmp_path: Path) -> Experiment:
     """Two competitors of one backend and one of another, with three seeds each."""
-    experiment = Experiment(TrackingConfig(ready_store, str(tmp_path / "artifacts"), "keras-backends"))
+    experiment = Experiment(TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends"))
     for backend, variant, seconds in (("jax", "label=a", 2.0), ("jax", "label=b", 2.2), ("theano", "", 4.0)):
         tags = {"variant": variant, "competitor": f"jax · {variant}"} if variant else {"competitor": backend}
         tags["mlflow.runColor"] = colour(backend, variant)

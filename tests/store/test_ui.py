@@ -24,8 +24,8 @@ from kerasbench.store.tracking import TrackedRun, open_store
 
 
 @pytest.fixture
-def tracking(ready_store: str, tmp_path: Path) -> TrackingConfig:
-    return TrackingConfig(ready_store, str(tmp_path / "artifacts"), "keras-backends")
+def tracking(store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends")
 
 
 @pytest.fixture
