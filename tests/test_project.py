@@ -9,7 +9,7 @@ import pytest
 
 from kerasbench.paths import PROJECT
 from kerasbench.project import environment
-from tests.conftest import runs_in
+from tests.conftest import runs_in, theano
 
 
 def test_mlflows_own_run_is_not_taken_over() -> None:
@@ -23,6 +23,7 @@ def test_a_store_that_the_user_names_is_kept_and_mlflows_default_is_not() -> Non
 
 
 @pytest.mark.slow
+@theano
 @pytest.mark.parametrize("manager", [["--env-manager", "local"], []], ids=["local", "default"])
 def test_mlflow_run_trains_into_the_store_that_the_user_names(
     manager: list[str], new_store: str, tmp_path: Path

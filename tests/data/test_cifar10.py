@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeClassifier
 
 from kerasbench.config.composition import compose
 from kerasbench.config.schema import DataConfig, DataSource
@@ -197,6 +196,8 @@ def test_no_image_of_the_stand_in_is_both_in_train_and_test(stand_in: Arrays) ->
 
 @pytest.mark.slow
 def test_a_linear_model_learns_next_to_nothing_of_the_stand_in(stand_in: Arrays) -> None:
+    from sklearn.linear_model import RidgeClassifier  # not at the top: it takes a second to import
+
     def rows(part: str, count: int) -> tuple[NDArray[Any], NDArray[Any]]:
         images = stand_in.parts[f"{part}_image"][:count, ::2, ::2]  # every other pixel, for speed
         return images.reshape(count, -1) / np.float32(255), stand_in.parts[f"{part}_labels"][:count]

@@ -280,6 +280,7 @@ def _spin(seconds: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.quiet
 def test_a_busy_process_that_is_not_the_runs_is_noise() -> None:
     context = multiprocessing.get_context("fork")
     measured = context.Process(target=time.sleep, args=(60,))

@@ -204,9 +204,8 @@ def test_a_server_is_known_by_its_runs_shared_with_the_next_call_and_ended_with_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["a b#c%41", "a?b"])
-def test_a_store_in_an_oddly_named_folder_is_served(tmp_path: Path, folder: str) -> None:
-    place = tmp_path / folder
+def test_a_store_in_an_oddly_named_folder_is_served(tmp_path: Path) -> None:
+    place = tmp_path / "a b#c%41?d"
     uri = f"sqlite:///{urllib.parse.quote(str(place))}/mlflow.db"
     odd = TrackingConfig(uri, str(place / "artifacts"), "keras-backends")
     store = ui.Store(uri, *open_store(odd))
