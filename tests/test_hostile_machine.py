@@ -48,8 +48,8 @@ def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home
     odd = _copy_of_the_project(tmp_path)
     (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # matplotlib reads it from the working folder
     line = [
-        sys.executable, "train.py", "-m", "backend=theano", QUICK_THEANO, "seed=1,2", "trainer.epochs=2", "data.source=embedded",
-        "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
+        sys.executable, "train.py", "-m", "backend=theano", QUICK_THEANO, "seed=1,2", "trainer.epochs=2",
+        "data.source=embedded", "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
         f"environments.folder={PROJECT / '.envs'}",
     ]  # fmt: skip
     hostile = {
