@@ -136,6 +136,7 @@ def test_a_link_in_an_archive_is_no_file(tmp_path: Path) -> None:
         list(read_members(tmp_path / "data.tar", ["a"]))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
 def test_real_cifar10_has_its_published_shapes_counts_and_means(tmp_path: Path) -> None:
     arrays = cifar10.real(SHARED_DATA, tmp_path)
@@ -148,6 +149,7 @@ def test_real_cifar10_has_its_published_shapes_counts_and_means(tmp_path: Path) 
     assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)  # red, green, blue, as everybody quotes them
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
 def test_cifar10s_archive_is_downloaded_checked_and_read(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
