@@ -27,12 +27,6 @@ Train = Callable[..., subprocess.CompletedProcess[str]]
 # Theano locks its cache of compiled code: of two tests that compile, one would wait for the other.
 theano = pytest.mark.xdist_group("theano")
 
-# An override that makes Theano compile in half the time, for tests of one backend that do not depend on its speed.
-QUICK_THEANO = (
-    "backend.variables.THEANO_FLAGS='device=cpu,floatX=float32,base_compiledir=${shell_quote:${cache_path:theano}},"
-    "optimizer=fast_compile,gcc.cxxflags=-O0'"
-)
-
 
 def runs_in(store: str, experiment: str = "keras-backends", chosen: str = "tags.kind IS NULL") -> list[Run]:
     """Return a store's runs, newest first, through MLflow's own client: by default the measured ones."""

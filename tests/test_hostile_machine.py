@@ -15,7 +15,7 @@ from kerasbench.config.composition import backend_named
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import CHECKOUT, PROJECT
 from kerasbench.store.tracking import open_store
-from tests.conftest import QUICK_THEANO, Train, runs_in, theano
+from tests.conftest import Train, runs_in, theano
 from tests.stub.driver import Stub
 
 _ODD_NAME = "Küche %2F it's, a=b #1?"
@@ -44,11 +44,11 @@ def _copy_of_the_project(folder: Path) -> Path:
 def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home(
     tmp_path: Path, store: str, data_cache: Path
 ) -> None:
-    environments.provision(backend_named("theano"), PROJECT / ".envs", print)
+    environments.provision(environments.Specification(backend_named("theano"), PROJECT / ".envs"), print)
     odd = _copy_of_the_project(tmp_path)
     (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # matplotlib reads it from the working folder
     line = [
-        sys.executable, "train.py", "-m", "backend=theano", QUICK_THEANO, "seed=1,2", "trainer.epochs=2",
+        sys.executable, "train.py", "-m", "backend=theano", "seed=1,2", "trainer.epochs=2",
         "data.source=embedded", "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
         f"environments.folder={PROJECT / '.envs'}",
     ]  # fmt: skip

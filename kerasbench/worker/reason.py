@@ -12,8 +12,14 @@ _LOGGED = re.compile(r"^\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 _AFTER_THE_MESSAGE = re.compile("^(Stack trace|Traceback|\\[CALL STACK\\]|-{10})")
 
 
+class ScriptFailed(Exception):
+    """A user's script did not train to its end; the message says where and why, in one line."""
+
+
 def one_line(error: BaseException) -> str:
     """Return an exception's type and the most informative line of its message."""
+    if isinstance(error, ScriptFailed):
+        return str(error)
     kind = type(error).__name__
     line = _telling_line(str(error))
     return line if line.startswith(kind + ":") else "{}: {}".format(kind, line)

@@ -85,7 +85,7 @@ def test_theano_reads_no_configuration_of_the_users_and_prints_in_utf_8(
     (tmp_path / ".theanorc").write_text("[global]\noptimizer = None\nlinker = py\n", encoding="utf-8")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("LC_ALL", "C")
-    environment = environments.provision(backend_named("theano"), PROJECT / ".envs", print)
+    environment = environments.provision(environments.Specification(backend_named("theano"), PROJECT / ".envs"), print)
     own = {"THEANO_FLAGS": f"device=cpu,base_compiledir={tmp_path}/compiled"}
     code = "import theano; print('·', theano.config.optimizer, theano.config.linker)"
     done = subprocess.run(

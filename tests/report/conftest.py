@@ -69,13 +69,17 @@ class Experiment:
         model: str = "mnist_mlp",
         failure: str = "",
         status: str = "FINISHED",
-        probe: float = 2.3,
+        probe: float | None = 2.3,
         losses: Sequence[float] | None = None,
         init: str = "shared",
         params: Mapping[str, str] | None = None,
+        by_epoch: Mapping[str, Sequence[float]] | None = None,
         **tags: str,
     ) -> None:
-        """Add a measured run; a keyword such as `data__digest` is a tag, its double underscore a dot."""
+        """Add a measured run; a keyword such as `data__digest` is a tag, its double underscore a dot.
+
+        `by_epoch` are the logs of a model of the user's own, instead of those of a classifier.
+        """
         losses = losses or [0.5 / epoch for epoch in range(1, len(seconds) + 1)]
         accuracy = accuracy or [0.9 + 0.01 * epoch for epoch in range(len(seconds))]
         name = f"{backend} · {model} · seed {seed}"
@@ -105,16 +109,16 @@ class Experiment:
         if failure:
             self._add(name, "FAILED", own | {"failure": failure}, asked, {})
             return
-        by_epoch = {
+        logs = {"loss": losses, "val_accuracy": accuracy} if by_epoch is None else dict(by_epoch)
+        measured = logs | {
             "epoch_seconds": seconds,
             "elapsed_seconds": [3.0 + sum(seconds[: epoch + 1]) + 0.5 * epoch for epoch in range(len(seconds))],
             "validation_seconds": [0.5] * len(seconds),
             "examples_per_second": [6000 / spent for spent in seconds],
-            "loss": losses,
-            "val_accuracy": accuracy,
         }
-        histories = {metric: dict(enumerate(values, start=1)) for metric, values in by_epoch.items()}
-        self._add(name, status, own, asked, self._of_run(seconds) | {"parity_probe_loss": probe}, histories)
+        histories = {metric: dict(enumerate(values, start=1)) for metric, values in measured.items()}
+        started = {} if probe is None else {"parity_probe_loss": probe}
+        self._add(name, status, own, asked, self._of_run(seconds) | started, histories)
 
     @staticmethod
     def _of_run(seconds: Sequence[float]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from kerasbench.report.learning import learning
 from kerasbench.report.results import FIRST
 from kerasbench.report.sections import conditions, failures, warnings
 from kerasbench.report.variants import FASTER, effects
-from kerasbench.report.verdicts import OPEN, TIE, UNJUDGED, WINNER, accuracy, outcome, sentence
+from kerasbench.report.verdicts import OPEN, TIE, UNJUDGED, WINNER, outcome, quality, sentence
 from kerasbench.terminal.errors import UserError
 from tests.report.conftest import Experiment, Printed, page_of
 
@@ -144,7 +144,7 @@ def test_accuracies_that_read_the_same_are_told_once(experiment: Experiment) -> 
     experiment.run("jax", accuracy=(0.1, 0.2, 0.21089))
     experiment.run("torch", accuracy=(0.1, 0.2, 0.21091))
     (ranking,) = experiment.report.rankings
-    assert accuracy(ranking) == "Final validation accuracy: 0.2109 on all."
+    assert quality(ranking) == "Final validation accuracy: 0.2109 on all."
 
 
 def test_single_runs_give_no_verdict(experiment: Experiment) -> None:

@@ -13,7 +13,7 @@ from kerasbench.config.composition import backend_named
 from kerasbench.config.schema import DataConfig, DataSource
 from kerasbench.data import mnist, prepare
 from kerasbench.data.arrays import Arrays
-from kerasbench.environments.provisioning import folder_of
+from kerasbench.environments import Specification
 
 BACKENDS = ("tensorflow", "theano", "torch")  # the backends whose framework `doubles/` has, and what their fixes change
 TRAIN_EXAMPLES, TEST_EXAMPLES = 128, 64
@@ -30,7 +30,7 @@ def write_environments(folder: Path) -> None:
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
     proof = {"keras_version": "stub", "backend_version": "stub", "python_version": "stub"}
     for backend in BACKENDS:
-        environment = folder_of(backend_named(backend), folder)
+        environment = Specification(backend_named(backend), folder).folder
         python = environment / "bin" / "python"
         python.parent.mkdir(parents=True)
         python.write_text(f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} "$@"\n')
