@@ -96,6 +96,8 @@ class Reporter(keras.callbacks.Callback):
         if not self._compared and self.model.built:
             self._compared = True
             self._attached.tags(description.comparison(self.model, self._params))
+            self._attached.params({"model.parameters": str(self.model.count_params())})
+            self._attached.metrics({"parameters": float(self.model.count_params())})
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the epoch's clock."""

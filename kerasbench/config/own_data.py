@@ -40,7 +40,8 @@ def kind(path: Path) -> Kind:
     Raises:
         UserError: it is none of them.
     """
-    found = Kind.IMAGES if path.is_dir() else _SUFFIXES.get(path.suffix.lower())
+    of_file = _SUFFIXES.get(path.suffix.lower()) if path.is_file() else None  # not a pipe, which would block
+    found = Kind.IMAGES if path.is_dir() else of_file
     if found is None:
         raise UserError(f"data={path} is not {_FORMS}")
     return found

@@ -14,7 +14,6 @@ from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Metric, Tag
 
 _JIT = Tag.IN_FORCE + "jit_compile"
-_FIT = "fit"  # a metric of an epoch: which call of `fit` it belongs to, counted from 0
 
 
 def failures(report: Report) -> list[dict[str, str]]:
@@ -191,12 +190,17 @@ def conditions(ranking: Ranking) -> list[tuple[str, str]]:
         ("data", common(_data)),
         ("examples", common(lambda run: run.params.get("data.train_samples"))),
         ("epochs", common(lambda run: run.params.get("trainer.epochs"))),
-        ("calls of fit", common(lambda run: f"{run.metrics[_FIT] + 1:.0f}" if run.metrics.get(_FIT) else None)),
+        ("calls of fit", common(_fits)),
         ("batch size", common(lambda run: run.params.get("trainer.batch_size"))),
         ("initial weights", common(lambda run: run.params.get("trainer.init"))),
         ("machine", common(hardware_name)),
     ]
     return [(name, value) for name, value in described if value and value != "None"]
+
+
+def _fits(run: Run) -> str | None:
+    last = run.metrics.get(Metric.FIT)
+    return f"{last + 1:.0f}" if last else None
 
 
 def _data(run: Run) -> str:

@@ -20,7 +20,6 @@ from kerasbench.store.writer import Applying, Writer
 from kerasbench.terminal.errors import one_line
 from kerasbench.vocabulary import Metric, Tag
 
-_FIT = "fit"  # a metric of an epoch: which call of `fit` it belongs to, counted from 0
 _SETTLE_SECONDS = 2.0  # how long the training waits for the store after an epoch
 _PATIENCE_SECONDS, _FAILING_SECONDS = 30.0, 2.0  # at the end; the second for a store that fails at that moment
 
@@ -73,7 +72,8 @@ class Attached:
         self._warn = warn
         self.epoch_seconds: list[float] = []
         self.elapsed: list[float] = []
-        self._last_step = self._fit = 0
+        self._earlier: list[int] = []  # the steps of earlier calls of `fit`
+        self._fit = 0
         self._kept: set[str] = set()  # the params that it has already
         active = None if run_id or not may_be_active else _active_run()
         uri, run_id = active or (config.uri, run_id)
@@ -101,9 +101,9 @@ class Attached:
         }
         self.epoch_seconds = [one.value for one in history[Metric.EPOCH_SECONDS]]
         self.elapsed = [one.value for one in history[Metric.ELAPSED_SECONDS]]
-        if history[Metric.EPOCH_SECONDS]:
-            self._last_step = history[Metric.EPOCH_SECONDS][-1].step
-            self._fit = int(data.metrics.get(_FIT, 0)) + 1
+        self._earlier = [one.step for one in history[Metric.EPOCH_SECONDS]]
+        if self._earlier:
+            self._fit = int(data.metrics.get(Metric.FIT, 0)) + 1
 
     @property
     def elapsed_seconds(self) -> float:
@@ -136,8 +136,13 @@ class Attached:
         """
         self.epoch_seconds.append(metrics[Metric.EPOCH_SECONDS])
         self.elapsed.append(metrics[Metric.ELAPSED_SECONDS])
-        told = metrics | {_FIT: float(self._fit)} if self._fit else metrics
-        self.metrics(told, step=self._last_step + number + 1 if self._fit else epoch + 1)
+        if not self._fit:
+            self.metrics(metrics, step=epoch + 1)
+            return
+        if self._fit == 1 and number == 0:  # only now the run has several
+            for step in self._earlier:
+                self.metrics({Metric.FIT: 0.0}, step)
+        self.metrics(metrics | {Metric.FIT: float(self._fit)}, step=self._earlier[-1] + number + 1)
 
     def settle(self) -> None:
         """Wait for the store, but not for one that fails or hangs."""

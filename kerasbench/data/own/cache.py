@@ -5,13 +5,14 @@ The folder's name contains a digest of the source's content and of the options; 
 its files.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from kerasbench.data.files import state, whole
 from kerasbench.data.own import npy
 from kerasbench.data.own.source import Reader
 from kerasbench.data.own.writing import write
+from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError
 
 _READ = ("path", "function", "label", "scale", "task", "test_fraction", "split_seed", "options", "images")
@@ -84,7 +86,9 @@ def _made(cache: Path, index: Path, config: DataConfig, reader: Reader, known: l
         if not found:
             made = scratch / "made"
             made.mkdir()
-            found = write(reader.read(scratch), config, made)
+            with _announced(config) as summary:
+                found = write(reader.read(scratch), config, made)
+                summary.append(_summary(found))
             _check_unchanged(reader, before)
             _describe(made, found)
             if folder.exists():  # damaged
@@ -96,6 +100,28 @@ def _made(cache: Path, index: Path, config: DataConfig, reader: Reader, known: l
         return _described(folder, config, found)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _announced(config: DataConfig) -> Iterator[list[str]]:
+    """Show that data are prepared, which may take minutes, and then the summary that is put into the list."""
+    summary: list[str] = []
+    tell = progress.current().announcing(config.name, beside=True) if progress.has_begun() else None
+    if tell:
+        tell("preparing the data")
+    yield summary
+    if tell:
+        tell(summary[0])
+        tell.done(summary[0])
+
+
+def _summary(found: dict[str, Any]) -> str:
+    """Return in words what was found in the data, so that the user sees what was recognised."""
+    targets = ", ".join(
+        f"{target['name']} is {target['task']}" + (f" of {target['classes']} classes" if target["classes"] else "")
+        for target in found["targets"]
+    )
+    return f"{found['train_examples']} training and {found['test_examples']} test examples; {targets}"
 
 
 def _reader(config: DataConfig) -> Reader:

@@ -7,11 +7,11 @@ import importlib.util
 import json
 import os
 import re
-import runpy
 import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def main() -> None:
     sys.path.insert(0, str(file.parent))
     sys.addaudithook(lambda event, arguments: _record(event, arguments, read))
     try:
-        function = runpy.run_path(str(file))[asked["function"]]
+        function = getattr(_module(file), asked["function"])
         arrays = named(function(**asked["options"]))
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
@@ -48,6 +48,16 @@ def main() -> None:
     except BaseException as error:
         answer = {"error": _told(error)}
     (folder / ANSWER).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _module(file: Path) -> ModuleType:
+    """Import a file under its own name, which dataclasses and multiprocessing look up."""
+    name = file.stem if file.stem not in sys.modules else f"own_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec and spec.loader
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def named(result: Any) -> dict[str, np.ndarray[Any, Any]]:

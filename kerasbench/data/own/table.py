@@ -63,7 +63,8 @@ class Table:
                 x.write(x_rows)
                 y.write(y_rows)
         standardised = [not column.is_text for column in inputs for _ in range(column.width)]
-        arrays = {name: npy.of_file(scratch / f"{name}.npy", name, str(self._path)) for name in ("x", "y")}
+        where = {"x": str(self._path), "y": f"{self._path}, column {label.name}"}
+        arrays = {name: npy.of_file(scratch / f"{name}.npy", name, where[name]) for name in where}
         return Source(arrays, np.array(standardised))
 
     def _encoded(
@@ -95,7 +96,10 @@ class Table:
         names = self._header()
         for number, name in enumerate(names, start=1):
             if not name:
-                raise UserError(f"{self._path} has no name for column {number} in its first line")
+                raise UserError(
+                    f"{self._path} has no name for column {number} in its first line "
+                    "(pandas writes its index so: to_csv(index=False))"
+                )
             if _is_number(name):
                 raise UserError(f"{self._path} has the number {name} in its first line, which must name the columns")
             if names.count(name) > 1:

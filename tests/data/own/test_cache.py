@@ -125,6 +125,7 @@ def test_many_at_once_prepare_the_same_data_once(tmp_path: Path, writes: list[st
         ("mine.npz", {"source": "embedded"}, "data.source=embedded"), ("mine.npz", {"loader": "mnist"}, "data.loader"),
         ("mine.npz", {"scale": "-1"}, "data.scale=-1"), ("mine.npz", {"scale": "nan"}, "data.scale=nan"),
         ("mine.npz", {"function": "load"}, "mine.npz:load"), ("notes.txt", {}, "notes.txt is not"),
+        ("pipe.npz", {}, "pipe.npz is not"),
         ("table.csv", {"options": {"drop": "id"}}, "drop=id"), ("table.csv", {"images": True}, "data.images=true"),
         ("images", {"options": {"size": [0, 1]}}, "data.options.size"), ("my_data.py:make", {}, "make"),
         ("my_data.py", {"options": {"b": 1}}, "data.options.b"),
@@ -136,6 +137,7 @@ def test_what_nothing_reads_is_refused_before_anything_is_read(
     tmp_path: Path, choice: str | None, settings: dict[str, Any], named: str
 ) -> None:
     (tmp_path / "images").mkdir()
+    os.mkfifo(tmp_path / "pipe.npz")
     for name in ("mine.npz", "notes.txt", "table.csv"):
         (tmp_path / name).touch()
     (tmp_path / "my_data.py").write_text("def load(a: int = 1): ...\n")

@@ -84,6 +84,8 @@ def test_the_header_tells_the_separator_and_columns_can_be_left_out(tmp_path: Pa
         ([], {"options": {"drop": ["rooms", "town", "year"]}}, "no column besides"),
         ([], {"label": "town", "task": DataTask.regression}, "line 2, column town is 'Aa'"),
         ([], {"task": DataTask.binary}, "data.task=binary.*fractions"),
+        ([], {"label": "year", "options": {"drop": ["price"]}, "task": DataTask.binary, "test_fraction": 0.5},
+         "column year holds only 200"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_trained_on_is_refused_by_line_and_column(
