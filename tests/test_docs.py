@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 
 from docs import make_reference as reference
 from kerasbench.__main__ import COMMANDS
@@ -18,8 +18,9 @@ from kerasbench.machine.nvml import Nvml
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.paths import CONF, PROJECT
 from kerasbench.worker.protocol import now
-from tests.conftest import Train, runs_in
+from tests.compositions import compose
 from tests.recorded_gpu import Recording
+from tests.stub.driver import Stub
 
 _LISTED = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
 _NAMES = subprocess.run(_LISTED, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -83,12 +84,10 @@ def test_every_metric_of_load_is_documented(monkeypatch: pytest.MonkeyPatch) -> 
     assert _undocumented(set(figures), {name for name, _, _ in reference.metrics()}) == set()
 
 
-@pytest.mark.slow
-def test_every_metric_and_tag_of_a_run_is_documented(train: Train, store: str) -> None:
-    for task in (["trainer.augment=true", "label=mine"], ["task=parity", "parity.reference=theano"]):
-        done = train("backend=theano", *task)
-        assert done.returncode == 0, done.stderr
-    runs = runs_in(store)
+def test_every_metric_and_tag_of_a_run_is_documented(stub: Stub) -> None:
+    assert stub.run("backend=theano", "trainer.augment=true", "label=mine").status == "FINISHED"
+    assert stub.run("task=parity", "backend=theano", "parity.reference=theano").status == "FINISHED"
+    runs = stub.runs()
     metrics = {name for run in runs for name in run.data.metrics}
     tags = {name for run in runs for name in run.data.tags}
     assert {"loss", "augmentation_seconds", "parity_loss"} < metrics

@@ -1,5 +1,6 @@
 """Composes and checks the configuration, and makes its paths absolute."""
 
+import functools
 import shlex
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from kerasbench.paths import CONF, absolute, cache_path, tracking_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
 
 
+@functools.cache  # OmegaConf takes 15 ms to read the schema
 def register() -> None:
     """Register the schema and the resolvers of conf/ with Hydra and OmegaConf; may be called repeatedly."""
     for resolver in (work_path, cache_path, tracking_uri):

@@ -12,6 +12,7 @@ from kerasbench.config.composition import backend_named
 from kerasbench.paths import PROJECT
 from kerasbench.process.worker_process import WorkerDied, WorkerProcess, variables
 from kerasbench.worker import protocol
+from tests.conftest import theano
 
 _IN_HOME = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR", "MXNET_HOME", "CUDA_CACHE_PATH")
 
@@ -77,6 +78,7 @@ def test_a_worker_reads_and_writes_utf_8_under_any_locale(monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
+@theano
 def test_theano_reads_no_configuration_of_the_users_and_prints_in_utf_8(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

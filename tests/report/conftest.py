@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -5,7 +6,7 @@ from statistics import median
 import pytest
 
 from kerasbench.config.schema import TrackingConfig
-from kerasbench.report import collect, write
+from kerasbench.report import collect, page, write
 from kerasbench.report.__main__ import main
 from kerasbench.report.grouping import report_of
 from kerasbench.report.results import Report
@@ -155,10 +156,15 @@ class Experiment:
         self._add(f"{backend} · 2017", "FINISHED", tags, {}, {"steady_epoch_seconds": seconds})
 
 
+def page_of(report: Report) -> str:
+    """Return the page without its plots, which take a second to draw."""
+    return page.render(report, [], {})
+
+
 @pytest.fixture(scope="session")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store shared by all tests of the report, because MLflow takes seconds to make one."""
-    return f"sqlite:///{tmp_path_factory.mktemp('report')}/mlflow.db"
+def shared_store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> str:
+    """A store shared by all tests of the report, because MLflow takes seconds to open one."""
+    return f"sqlite:///{shutil.copy(empty_store, tmp_path_factory.mktemp('report'))}"
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ def warnings() -> list[str]:
 
 
 @pytest.fixture
-def attach(ready_store: str, tmp_path: Path, warnings: list[str]) -> Attach:
+def attach(store: str, tmp_path: Path, warnings: list[str]) -> Attach:
     """Attach to a run of the test's own store."""
-    config = TrackingConfig(ready_store, str(tmp_path / "artifacts"), "mine", 30.0)
+    config = TrackingConfig(store, str(tmp_path / "artifacts"), "mine", 30.0)
 
     def attached(run_id: str | None = None, may_be_active: bool = True) -> Attached:
         return Attached(config, run_id, may_be_active, TAGS, {"owner": "this process"}, warnings.append)
@@ -35,10 +35,10 @@ def attach(ready_store: str, tmp_path: Path, warnings: list[str]) -> Attach:
 
 
 @pytest.fixture
-def active(ready_store: str) -> Iterator[str]:
+def active(store: str) -> Iterator[str]:
     """MLflow's active run, in the test's own store."""
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(ready_store)
+    mlflow.set_tracking_uri(store)
     with mlflow.start_run() as run:
         yield run.info.run_id
     mlflow.set_tracking_uri(before)
@@ -56,14 +56,14 @@ def _kept(store: str, run_id: str) -> tuple[Run, list[tuple[int, float]]]:
     return client.get_run(run_id), sorted((one.step, one.value) for one in history)
 
 
-def test_a_new_run_is_created_and_finished(attach: Attach, ready_store: str, warnings: list[str]) -> None:
+def test_a_new_run_is_created_and_finished(attach: Attach, store: str, warnings: list[str]) -> None:
     attached = attach()
     attached.params({"trainer.epochs": "2"})
     _train(attached, 3.0, 2.0)
     attached.settle()
-    assert _kept(ready_store, attached.run_id)[1] == [(1, 3.0), (2, 2.0)]
+    assert _kept(store, attached.run_id)[1] == [(1, 3.0), (2, 2.0)]
     attached.end()
-    run, _ = _kept(ready_store, attached.run_id)
+    run, _ = _kept(store, attached.run_id)
     assert (run.info.status, run.data.params) == ("FINISHED", {"trainer.epochs": "2"})
     assert run.data.tags | TAGS | {"owner": "this process"} == run.data.tags
     assert warnings == []
@@ -78,16 +78,16 @@ def test_a_new_run_is_created_and_finished(attach: Attach, ready_store: str, war
     ],
 )
 def test_a_fit_that_did_not_return_ends_its_run(
-    attach: Attach, ready_store: str, error: BaseException | None, status: str, failure: str | None
+    attach: Attach, store: str, error: BaseException | None, status: str, failure: str | None
 ) -> None:
     attached = attach()
     attached.fail(error)
-    run, _ = _kept(ready_store, attached.run_id)
+    run, _ = _kept(store, attached.run_id)
     assert (run.info.status, run.data.tags.get("failure")) == (status, failure)
 
 
 def test_the_active_run_is_used_and_stays_open_and_a_second_fit_counts_on(
-    attach: Attach, active: str, ready_store: str
+    attach: Attach, active: str, store: str
 ) -> None:
     for epochs in ((3.0, 2.0), (5.0,)):
         attached = attach()
@@ -96,7 +96,7 @@ def test_the_active_run_is_used_and_stays_open_and_a_second_fit_counts_on(
         attached.end()
         assert attached.run_id == active
     assert attached.epoch_seconds == [3.0, 2.0, 5.0]
-    run, kept = _kept(ready_store, active)
+    run, kept = _kept(store, active)
     assert kept == [(1, 3.0), (2, 2.0), (3, 5.0)]
     assert (run.info.status, run.data.tags["model"]) == ("RUNNING", "mine")
     fits = MlflowClient(ready_store).get_metric_history(active, "fit")
@@ -107,14 +107,14 @@ def test_the_active_run_is_used_and_stays_open_and_a_second_fit_counts_on(
     assert active_run.info.run_id == active
 
 
-def test_a_named_store_or_run_goes_before_the_active_run(attach: Attach, active: str, ready_store: str) -> None:
+def test_a_named_store_or_run_goes_before_the_active_run(attach: Attach, active: str, store: str) -> None:
     own = attach(may_be_active=False)
     own.end()
     assert own.run_id != active
     named = attach(run_id=own.run_id)
     named.fail(ValueError("of the second fit"))
     assert named.run_id == own.run_id
-    assert _kept(ready_store, own.run_id)[0].info.status == "FINISHED"  # its owner ended it
+    assert _kept(store, own.run_id)[0].info.status == "FINISHED"  # its owner ended it
 
 
 def test_a_run_that_does_not_exist_is_one_line(attach: Attach) -> None:

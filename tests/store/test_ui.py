@@ -24,8 +24,8 @@ from kerasbench.store.tracking import TrackedRun, open_store
 
 
 @pytest.fixture
-def tracking(ready_store: str, tmp_path: Path) -> TrackingConfig:
-    return TrackingConfig(ready_store, str(tmp_path / "artifacts"), "keras-backends")
+def tracking(store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends")
 
 
 @pytest.fixture
@@ -220,9 +220,8 @@ def test_a_server_is_known_by_its_runs_shared_with_the_next_call_and_ended_with_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["a b#c%41", "a?b"])
-def test_a_store_in_an_oddly_named_folder_is_served(tmp_path: Path, folder: str) -> None:
-    place = tmp_path / folder
+def test_a_store_in_an_oddly_named_folder_is_served(tmp_path: Path) -> None:
+    place = tmp_path / "a b#c%41?d"
     uri = f"sqlite:///{urllib.parse.quote(str(place))}/mlflow.db"
     odd = TrackingConfig(uri, str(place / "artifacts"), "keras-backends")
     store = ui.Store(uri, *open_store(odd))

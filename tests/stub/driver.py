@@ -63,7 +63,8 @@ class Stub:
 
     def run(self, *overrides: str) -> Outcome:
         """Run as train.py does, but without its command line: call `kerasbench.jobs.run` in this process."""
-        config = composition.compose([*self.overrides(*overrides), *overrides])
+        own = [override for override in self.overrides(*overrides) if not override.startswith("hydra.")]
+        config = composition.compose([*own, *overrides])
         self.outputs.mkdir()
         job = running.Job("a sweep")  # type: ignore[attr-defined]  # wherever it is defined
         with _untouched():
