@@ -17,7 +17,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import checks, composition, structure
+from kerasbench.config import checks, composition, effects, structure
 from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
 from kerasbench.environments import Specification
 from kerasbench.jobs import place, resume
@@ -38,6 +38,7 @@ class SweepCallback(Callback):
         """Check the choices of a single run, and provision its backend."""
         with reporting(unexpected=True):
             checked = _typed(config)
+            effects.check(config.hydra.overrides.task, [checked])
             checks.folder(f"hydra.run.dir={config.hydra.run.dir}", Path(absolute(config.hydra.run.dir)))
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
@@ -62,6 +63,7 @@ class SweepCallback(Callback):
             _check_swept(config, overrides, swept)
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
+            effects.check(config.hydra.overrides.task, choices)
             needed = _environments(choices)
             environments.check(needed)
             _open_stores(choices)  # imports MLflow, which would disturb the first worker
