@@ -20,7 +20,7 @@ from kerasbench import environments
 from kerasbench.config import checks, composition, effects, structure
 from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
 from kerasbench.environments import Specification
-from kerasbench.jobs import place, resume
+from kerasbench.jobs import objective, place, resume
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute, work_path
 from kerasbench.tasks.outcome import Outcome
@@ -61,6 +61,7 @@ class SweepCallback(Callback):
             fixed, swept = _split(overrides)
             checks.folder(f"hydra.sweep.dir={config.hydra.sweep.dir}", Path(absolute(config.hydra.sweep.dir)))
             _check_swept(config, overrides, swept)
+            objective.choose_direction(config)
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             effects.check(config.hydra.overrides.task, choices)
