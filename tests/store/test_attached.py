@@ -99,7 +99,7 @@ def test_the_active_run_is_used_and_stays_open_and_a_second_fit_counts_on(
     run, kept = _kept(store, active)
     assert kept == [(1, 3.0), (2, 2.0), (3, 5.0)]
     assert (run.info.status, run.data.tags["model"]) == ("RUNNING", "mine")
-    fits = MlflowClient(ready_store).get_metric_history(active, "fit")
+    fits = MlflowClient(store).get_metric_history(active, "fit")
     assert sorted((one.step, one.value) for one in fits) == [(1, 0), (2, 0), (3, 1)]
     assert run.data.metrics["elapsed_seconds"] == 10.0
     active_run = mlflow.active_run()
