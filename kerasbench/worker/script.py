@@ -127,6 +127,7 @@ def run(script: Dict[str, Any], framework: Framework, fit: Fit) -> None:
     Raises:
         ScriptFailed: the script raised an error or exited with another status than 0.
     """
+    _share_downloads(os.environ.get("KERAS_HOME"), os.path.expanduser("~/.keras"))
     os.chdir(script["folder"])
     sys.path[0] = os.path.dirname(script["path"])
     sys.argv[:] = [script["path"], *shlex.split(script["args"])]
@@ -138,6 +139,16 @@ def run(script: Dict[str, Any], framework: Framework, fit: Fit) -> None:
             raise ScriptFailed(_located(script, ended, "sys.exit({!r})".format(ended.code))) from ended
     except Exception as error:
         raise ScriptFailed(_located(script, error, one_line(error))) from error
+
+
+def _share_downloads(home: Optional[str], users: str) -> None:
+    """Let Keras find the data sets and weights that the user has downloaded, not the user's keras.json."""
+    for name in ("datasets", "models"):
+        there = os.path.join(users, name)
+        if home and os.path.isdir(there) and not os.path.lexists(os.path.join(home, name)):
+            os.makedirs(home, exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # another worker was faster
+                os.symlink(there, os.path.join(home, name))
 
 
 @contextlib.contextmanager
