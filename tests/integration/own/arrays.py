@@ -7,7 +7,7 @@ import numpy as np
 EXAMPLES = 320  # what a parity run needs, and a test part of a fifth
 
 OF = {
-    "resnet": "images", "separable": "images", "bidirectional_gru": "images", "mobilenet": "images",
+    "resnet": "images", "separable": "images", "convolutions": "images", "bidirectional_gru": "images", "mobilenet": "images",
     "sparse": "images", "Subclassed": "images", "regression": "values", "sigmoid": "answers",
     "two_outputs": "both", "transformer": "words",
 }  # fmt: skip
