@@ -21,9 +21,9 @@ class Shuffled(keras.utils.PyDataset):
     def __init__(self) -> None:
         super().__init__()
         self.random = np.random.RandomState(SEED)
-        self.on_epoch_end()
+        self.order = np.arange(len(x))  # Keras reads a batch before the first epoch
 
-    def on_epoch_end(self) -> None:
+    def draw(self) -> None:
         self.order = self.random.permutation(len(x))
 
     def __len__(self) -> int:
@@ -39,7 +39,9 @@ schedule = keras.optimizers.schedules.CosineDecay(0.01, decay_steps=100)
 optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=1e-3, clipnorm=1.0)
 model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
 stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=1)
+shuffled = Shuffled()
+drawing = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: shuffled.draw())
 history = model.fit(
-    Shuffled(), shuffle=False, validation_data=(x_test, y_test), epochs=EPOCHS, callbacks=[stopping], verbose=0
+    shuffled, shuffle=False, validation_data=(x_test, y_test), epochs=EPOCHS, callbacks=[drawing, stopping], verbose=0
 )
 print(json.dumps(history.history))
