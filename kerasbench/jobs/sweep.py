@@ -62,8 +62,8 @@ class SweepCallback(Callback):
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             needed = _environments(choices)
             environments.check(needed)
+            _hand_on_earlier_runs(choices)  # before runs that it may complete are found to be lost
             _open_stores(choices)  # imports MLflow, which would disturb the first worker
-            _hand_on_earlier_runs(choices)
             with ThreadPoolExecutor(1) as beside:  # other processes install the environments
                 data = beside.submit(_prepare, choices)
                 _provision(needed)

@@ -25,7 +25,10 @@ def read(line: bytes) -> dict[str, Any]:
     Raises:
         ValueError: the line is no event, has another protocol version, or lacks a field or has one of another type.
     """
-    event = protocol.decode(line)
+    try:
+        event = protocol.decode(line)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     kind = event["kind"]
     if not isinstance(kind, str):
         raise ValueError(f"its kind is {kind!r}")

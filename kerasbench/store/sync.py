@@ -12,7 +12,7 @@ from kerasbench.machine.owner import is_gone
 from kerasbench.paths import work_path
 from kerasbench.process.interruption import interruptible
 from kerasbench.store.record import EVENTS, Operation, Record
-from kerasbench.terminal.errors import UserError, reporting
+from kerasbench.terminal.errors import UserError, one_line, reporting
 from kerasbench.vocabulary import Tag
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def sync(folders: Sequence[Path], configured: TrackingConfig, announce: Callable
                 synced += _hand_on(record, configured)
             except Exception as error:  # a store raises anything; the other records must have their turn
                 failed += 1
-                announce(f"{record.folder}: not handed on: {without_credentials(str(error).splitlines()[0])}")
+                announce(f"{record.folder}: not handed on: {one_line(error)}")
     return synced, failed
 
 
@@ -96,7 +96,7 @@ def _hand_on(record: Record, configured: TrackingConfig) -> bool:
     if not operations:
         return False
     begin = operations[0]
-    if operations[-1]["op"] != "end":
+    if not any(operation["op"] == "end" for operation in operations):
         if not is_gone(begin["tags"].get(Tag.OWNER, "")):
             return False
         operations += _complete(record)
@@ -105,10 +105,21 @@ def _hand_on(record: Record, configured: TrackingConfig) -> bool:
 
     kept = TrackingConfig(**begin["store"])
     same = without_credentials(configured.uri) == kept.uri
-    applying = Applying(open_store(replace(kept, uri=configured.uri) if same else kept), record)
+    store = open_store(replace(kept, uri=configured.uri) if same else kept)
+    applying = Applying(store, record)
     for operation in operations[applying.progress.applied :]:
         applying.apply(operation)
+    if operations[-1].get("status") == "FINISHED":
+        _revoke_failure(store, applying.progress.run_id)
+    applying.finish()
     return True
+
+
+def _revoke_failure(store: "Store", run_id: str) -> None:
+    """Delete the failure that another command found, which saw the run RUNNING without its process."""
+    client, _ = store
+    if client.get_run(run_id).data.tags.get(Tag.FAILURE) == _LOST:
+        client.delete_tag(run_id, Tag.FAILURE)
 
 
 def _complete(record: Record) -> list[Operation]:
