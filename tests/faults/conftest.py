@@ -7,6 +7,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from tests.stub.driver import Stub
 _SET_CHILD_SUBREAPER = 36  # prctl: orphans become children of this process, where they are found
 _EPOCH = re.compile(rb"^\[double\] epoch (\d+) is over$", re.MULTILINE)
 _SECONDS_TO_END = 10.0
+EPOCHS = 40
+KEPT_LOCALLY = "kept locally, not yet in the store"
 
 
 @dataclass
@@ -145,15 +148,15 @@ def _orphans(before: set[psutil.Process]) -> list[psutil.Process]:
 def aftermath(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Aftermath]:
     """Check at the test's end that nothing is lost and nothing is left."""
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    if "server" in request.fixturenames:
-        request.getfixturevalue("server")  # it starts before this fixture, and ends after it
+    # The server starts before this fixture and ends after it.
+    server: Server | None = request.getfixturevalue("server") if "server" in request.fixturenames else None
     found = Aftermath(tmp_path)
     if "stub" in request.fixturenames:
         stub: Stub = request.getfixturevalue("stub")
         found.uri, found.shared = stub.store, stub.shared_folders
     before = _children()
     yield found
-    found.check(before)
+    found.check(before | (server.processes() if server else set()))
 
 
 @pytest.fixture(scope="session")
@@ -170,6 +173,34 @@ def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it has not come about"
         time.sleep(0.02)
+
+
+def train_through(stub: Stub, fault: Callable[[], object], *arguments: str) -> str:
+    """Run a sweep of one job, let a fault happen in its sixth epoch, and return what it printed; it must finish.
+
+    It runs in this process, because a new one takes seconds to import MLflow.
+    """
+
+    def inject() -> None:
+        until(lambda: any(file.read_text().count(f'"{Metric.EPOCH_SECONDS}"') > 5 for file in _records(stub)))
+        fault()
+
+    with ThreadPoolExecutor(1) as beside:
+        injected = beside.submit(inject)
+        done = stub.train(
+            "-m", "backend=torch", f"trainer.epochs={EPOCHS}", "tracking.patience_seconds=1",
+            *stub.failing("slow"), *arguments,
+        )  # fmt: skip
+        injected.result()
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, printed
+    assert "Traceback" not in printed
+    assert len(printed.splitlines()) < EPOCHS + 40, printed  # no retry fills the terminal
+    return printed
+
+
+def _records(stub: Stub) -> list[Path]:
+    return [file for file in stub.folder.rglob(EVENTS) if file.parent.name == "0"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,11 +1,14 @@
 """A real MLflow server that can be killed and started again, and a proxy in front of it that fails on request."""
 
+import contextlib
 import os
 import signal
 import socket
 import threading
 from pathlib import Path
 from typing import ClassVar
+
+import psutil
 
 from kerasbench.process import children
 from kerasbench.store.ui import _await, _free_port, _start
@@ -30,6 +33,11 @@ class Server:
                 _await(self.uri, self._process, log)
         finally:
             os.chdir(before)
+
+    def processes(self) -> set[psutil.Process]:
+        """Return its processes."""
+        main = psutil.Process(self._process.pid)
+        return {main, *main.children(recursive=True)}
 
     def kill(self) -> None:
         """End it and its workers at once, in the middle of what they do."""
@@ -76,7 +84,11 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         """Serve one connection: requests and answers pass in turn, and every request meets the current fault."""
-        with client, socket.create_connection(("127.0.0.1", self._upstream)) as upstream:
+        with client, contextlib.ExitStack() as stack:
+            try:
+                upstream = stack.enter_context(socket.create_connection(("127.0.0.1", self._upstream)))
+            except OSError:  # the server is down
+                return
             answers = threading.Thread(target=self._pass_on, args=(upstream, client), daemon=True)
             answers.start()
             try:

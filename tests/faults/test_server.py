@@ -1,19 +1,16 @@
 """A tracking server that goes away, fails or is slow while a model trains: the training does not notice."""
 
-import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from kerasbench.store import access
-from tests.faults.conftest import Aftermath, until
+from kerasbench.store.record import EVENTS, Record
+from tests.faults.conftest import EPOCHS, KEPT_LOCALLY, Aftermath, train_through
 from tests.faults.server import Proxy, Server
 from tests.stub.driver import Stub
 
 pytestmark = pytest.mark.slow
-
-_EPOCHS = 300
 
 
 @pytest.fixture
@@ -25,58 +22,50 @@ def proxy(server: Server, aftermath: Aftermath) -> Iterator[Proxy]:
     between.close()
 
 
-def _start(stub: Stub, uri: str, *more: str) -> "subprocess.Popen[str]":
-    return stub.start(
-        "-m", "backend=torch", f"trainer.epochs={_EPOCHS}", f"tracking.uri={uri}", "tracking.patience_seconds=2", *more
-    )
-
-
-def _trains(stub: Stub) -> bool:
-    record = stub.outputs / "0" / "events.jsonl"
-    return record.exists() and record.read_text().count('"step": ') > 20
-
-
-def _ended(driver: "subprocess.Popen[str]") -> str:
-    printed, errors = driver.communicate(timeout=120)
-    assert driver.returncode == 0, printed + errors
-    assert len((printed + errors).splitlines()) < _EPOCHS + 60  # no retry fills the terminal
-    return str(printed)
+def _all(aftermath: Aftermath) -> bool:
+    return aftermath.epochs(aftermath.runs()[-1]) == list(range(1, EPOCHS + 1))
 
 
 def test_a_server_that_is_killed_costs_no_epoch(stub: Stub, server: Server, aftermath: Aftermath) -> None:
     aftermath.uri = server.uri
-    driver = _start(stub, server.uri)
-    until(lambda: _trains(stub))
-    server.kill()
-    assert "kept locally, not yet in the store" in _ended(driver)
+    assert KEPT_LOCALLY in train_through(stub, server.kill, f"tracking.uri={server.uri}")
     server.start()
+    assert not _all(aftermath)  # the next command hands it on
 
 
-def test_a_server_that_is_killed_and_restarted_while_a_model_trains_has_it_all_at_the_end(
+def test_a_server_that_is_killed_and_restarted_has_it_all_at_the_end(
     stub: Stub, server: Server, aftermath: Aftermath
 ) -> None:
+    def restart() -> None:
+        server.kill()
+        server.start()
+
     aftermath.uri = server.uri
-    driver = _start(stub, server.uri, "tracking.patience_seconds=60")
-    until(lambda: _trains(stub))
-    server.kill()
-    server.start()
-    assert "kept locally" not in _ended(driver)
-    assert aftermath.epochs(aftermath.runs()[-1]) == list(range(1, _EPOCHS + 1))
+    train_through(stub, restart, f"tracking.uri={server.uri}", "tracking.patience_seconds=90")
+    assert _all(aftermath)
 
 
 @pytest.mark.parametrize("fault", ["500", "401", "html", "drop", "slow"])
 def test_a_server_that_begins_to_fail_neither_ends_nor_slows_a_training(
     stub: Stub, proxy: Proxy, aftermath: Aftermath, fault: str
 ) -> None:
-    driver = _start(stub, proxy.uri)
-    until(lambda: _trains(stub))
-    proxy.fault = fault
-    failing_at = time.monotonic()
-    printed = _ended(driver)
+    def fail() -> None:
+        proxy.fault = fault
+
+    printed = train_through(stub, fail, f"tracking.uri={proxy.uri}")
+    (run,) = [run for run in aftermath.runs() if run.data.params["tracking.uri"] == proxy.uri]
+    assert KEPT_LOCALLY in printed
     assert proxy.failed
-    assert "kept locally, not yet in the store" in printed
-    assert time.monotonic() - failing_at < 45
     proxy.fault = ""
+    assert not _all(aftermath)
+    assert 40 * 4 * 0.01 < _training_seconds(stub) < 5, run
+
+
+def _training_seconds(stub: Stub) -> float:
+    """Return how long the epochs took, from the record of the run."""
+    (record,) = stub.folder.rglob(EVENTS)
+    ats = [one["at"] for one in Record(record.parent).operations() if one.get("step")]
+    return float(ats[-1] - ats[0]) / 1000
 
 
 @pytest.mark.parametrize("fault", ["500", "401", "html", "drop", "slow"])

@@ -84,6 +84,11 @@ def _sleep(x: Any) -> Any:
     time.sleep(60)
 
 
+def _slow(x: Any) -> Any:
+    time.sleep(0.01)
+    return x
+
+
 def _print(x: Any) -> Any:
     print("printed " * 100_000)
     print('{"kind": "epoch"}', file=sys.stderr, flush=True)
@@ -156,7 +161,8 @@ def _interrupt(x: Any) -> Any:
 
 
 FAULTS: dict[str, Callable[[Any], Any]] = {
-    "none": _none, "raise": _raise, "exit": _exit, "stop": _stop, "sleep": _sleep, "print": _print, "flood": _flood,
+    "none": _none, "raise": _raise, "exit": _exit, "stop": _stop, "sleep": _sleep, "slow": _slow,
+    "print": _print, "flood": _flood,
     "kill": _kill, "segv": _signal(signal.SIGSEGV), "term": _signal(signal.SIGTERM),
     "memory": _memory, "all_memory": _all_memory,
     "garbage": _sending(b"no event\n"),
