@@ -61,9 +61,11 @@ def prepare(config: DataConfig) -> PreparedData:
     """
     options = json.dumps(config.options, sort_keys=True)
     try:
-        data = _prepare(
-            config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache)
-        )
+        named = (config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache))
+        data = _prepare(*named)
+        if not _unchanged(Path(data.path)):  # altered or deleted since an earlier job of this command
+            _prepare.cache_clear()
+            data = _prepare(*named)
     except OSError as error:
         raise UserError(f"{config.name} cannot be prepared in data.cache={config.cache}: {error}") from error
     notes = [data.note]
@@ -183,6 +185,12 @@ def _intact(path: Path, known: dict[str, Any]) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
         return False
     return found.digest() == str(known["digest"])
+
+
+def _unchanged(path: Path) -> bool:
+    """Return whether a prepared file has the size and time that its description records."""
+    known = _described(path.with_suffix(".json"))
+    return known is not None and path.is_file() and known["prepared"] == _state(path)
 
 
 def _state(path: Path) -> list[int]:

@@ -24,6 +24,8 @@ from kerasbench.paths import REQUIREMENTS
 from kerasbench.terminal.errors import UserError
 from kerasbench.terminal.progress import Announce
 
+_PROVEN = ("keras_version", "backend_version", "python_version")
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -78,12 +80,14 @@ def ready(backend: BackendConfig, cache: Path) -> Environment | None:
     folder = folder_of(backend, cache)
     try:
         proof = json.loads((folder / PROOF).read_text(encoding="utf-8"))
+        (folder / PACKAGES).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, ValueError):  # missing, or damaged: it is made again
         return None
     except PermissionError as error:
         raise UserError(f"{error}. Name another folder of environments: environments.folder=FOLDER") from error
     environment = Environment(folder, proof)
-    return environment if environment.python.exists() and environment.packages.exists() else None
+    whole = isinstance(proof, dict) and all(isinstance(proof.get(name), str) for name in _PROVEN)
+    return environment if whole and environment.python.exists() else None
 
 
 def check(backends: Mapping[str, tuple[BackendConfig, Path]]) -> None:

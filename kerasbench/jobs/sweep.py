@@ -41,7 +41,7 @@ class SweepCallback(Callback):
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
-            _hand_on_earlier_runs([checked])
+            _hand_on_earlier_runs([checked], config.hydra.run.dir)
             if checked.data.source is DataSource.real:  # else the run prepares data while its worker imports Keras
                 _prepare([checked])
             needed = _environments([checked])
@@ -62,7 +62,9 @@ class SweepCallback(Callback):
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             needed = _environments(choices)
             environments.check(needed)
-            _hand_on_earlier_runs(choices)  # before runs that it may complete are found to be lost
+            _hand_on_earlier_runs(
+                choices, config.hydra.sweep.dir
+            )  # before runs that it may complete are found to be lost
             _open_stores(choices)  # imports MLflow, which would disturb the first worker
             with ThreadPoolExecutor(1) as beside:  # other processes install the environments
                 data = beside.submit(_prepare, choices)
@@ -115,6 +117,8 @@ def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list
             f"continuing sweep {found.sweep}: {len(found.finished)} of {found.jobs} jobs have finished, "
             f"{left} are left (resume=off begins a new sweep)"
         )
+        for file in place.outcome_files(master.hydra.sweep.dir, found.sweep):
+            file.unlink()  # of the interrupted command; the store has what has finished
         master.sweep.id, master.sweep.finished = found.sweep, [json.dumps(job) for job in found.finished]
 
 
@@ -193,10 +197,16 @@ def _open_stores(configs: Sequence[Config]) -> None:
         end_lost_runs(open_store(tracking))
 
 
-def _hand_on_earlier_runs(configs: Sequence[Config]) -> None:
-    """Upload the runs that earlier commands could not upload, or were killed before uploading."""
+def _hand_on_earlier_runs(configs: Sequence[Config], own: str) -> None:
+    """Upload the runs that earlier commands could not upload, or were killed before uploading.
+
+    Args:
+        configs: name the stores.
+        own: this command's output folder, which an earlier command may have used, too.
+    """
+    outputs, folder = Path(work_path("outputs")), Path(absolute(own))
     for tracking in _stores(configs):
-        _hand_on([Path(work_path("outputs"))], tracking, 0.0)
+        _hand_on([outputs] if folder.is_relative_to(outputs) else [outputs, folder], tracking, 0.0)
 
 
 def _stores(configs: Sequence[Config]) -> list[TrackingConfig]:

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -59,6 +60,21 @@ class Record:
             yield True
         finally:
             self._lock.release()
+
+    def set_aside(self) -> None:
+        """Move the record of an earlier run in this folder into a folder of its own, where `kerasbench sync` finds it.
+
+        Raises:
+            OSError: it cannot be moved.
+        """
+        if not (self.folder / EVENTS).exists():
+            return
+        numbers = itertools.count(1)
+        earlier = next(path for number in numbers if not (path := self.folder / f"earlier-{number}").exists())
+        earlier.mkdir()
+        for name in (SYNCED, EVENTS):
+            with contextlib.suppress(FileNotFoundError):
+                (self.folder / name).replace(earlier / name)
 
     def append(self, operation: Operation) -> None:
         """Write an operation; it survives this process from then on.

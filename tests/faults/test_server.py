@@ -14,9 +14,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def proxy(server: Server, aftermath: Aftermath) -> Iterator[Proxy]:
-    """A proxy in front of the server; what is lost is looked for behind it."""
-    aftermath.uri = server.uri
+def proxy(server: Server) -> Iterator[Proxy]:
+    """A proxy in front of the server."""
     between = Proxy(server.port)
     yield between
     between.close()
@@ -53,12 +52,11 @@ def test_a_server_that_begins_to_fail_neither_ends_nor_slows_a_training(
         proxy.fault = fault
 
     printed = train_through(stub, fail, f"tracking.uri={proxy.uri}")
-    (run,) = [run for run in aftermath.runs() if run.data.params["tracking.uri"] == proxy.uri]
+    proxy.fault = ""
     assert KEPT_LOCALLY in printed
     assert proxy.failed
-    proxy.fault = ""
-    assert not _all(aftermath)
-    assert 40 * 4 * 0.01 < _training_seconds(stub) < 5, run
+    assert not _all(aftermath)  # the next command hands it on
+    assert EPOCHS * 4 * 0.01 < _training_seconds(stub) < 8  # 40 epochs of four batches that sleep
 
 
 def _training_seconds(stub: Stub) -> float:
