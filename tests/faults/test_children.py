@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -26,6 +27,12 @@ def _start(stub: Stub, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+def _has(command: psutil.Process, condition: Callable[[list[psutil.Process]], bool]) -> bool:
+    with contextlib.suppress(psutil.Error):  # a child has just ended
+        return condition(command.children(recursive=True))
+    return False
+
+
 def _kill(command: "subprocess.Popen[str]", number: str) -> None:
     command.send_signal(signal.Signals[number])
     _, errors = command.communicate(timeout=30)
@@ -37,8 +44,8 @@ def test_a_ui_that_is_killed_takes_its_server_along(stub: Stub, number: str) -> 
     stub.run("backend=torch", "trainer.epochs=1")
     ui = _start(stub, "ui", "--port", "0")
     own = psutil.Process(ui.pid)
-    until(lambda: any("server" in one.cmdline() for one in own.children(recursive=True)))
-    if number != "SIGKILL":  # the server itself is up and has workers of its own
+    until(lambda: _has(own, lambda children: any("server" in one.cmdline() for one in children)))
+    if number == "SIGKILL":  # the server is up, and has a worker of its own
         assert ui.stdout is not None
         assert any("compared at" in line for line in ui.stdout)
     _kill(ui, number)
@@ -52,10 +59,6 @@ def test_a_report_that_is_killed_takes_the_processes_that_draw_along(
     report = _start(stub, "report", "--output", str(stub.folder / "report"))
     own = psutil.Process(report.pid)
 
-    def drawing() -> bool:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return len(own.children(recursive=True)) >= 4  # a fork server, a resource tracker, two that draw
-        return False
-
-    until(drawing)
+    # A fork server, a resource tracker, and what draws.
+    until(lambda: _has(own, lambda children: len(children) >= 3))
     _kill(report, number)
