@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from kerasbench.process import guardian
+from kerasbench.process.interruption import uninterrupted
 
 
 def start(command: Sequence[str | Path], **how: Any) -> "subprocess.Popen[Any]":
     """Start a command in its own session; it does not outlive this process, however that ends."""
-    process = subprocess.Popen(command, start_new_session=True, **how)
-    guardian.watch(process.pid)
+    guardian.begin()
+    with uninterrupted():  # a process that was started but not named would not be found
+        process = subprocess.Popen(command, start_new_session=True, **how)
+        guardian.watch(process.pid)
     return process
 
 

@@ -22,6 +22,11 @@ class _Guardian:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
+    def begin(self) -> None:
+        """Start it, if it has not been started."""
+        with self._lock:
+            self._pipe()
+
     def tell(self, sign: str, group: int) -> None:
         """Name (+) or release (-) a process group."""
         with self._lock, contextlib.suppress(BrokenPipeError):
@@ -53,6 +58,11 @@ class _Guardian:
 
 
 _own = _Guardian()
+
+
+def begin() -> None:
+    """Start the guardian before the first child, which it then knows from its first moment on."""
+    _own.begin()
 
 
 def watch(group: int) -> None:

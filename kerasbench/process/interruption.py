@@ -17,6 +17,14 @@ _depth = 0  # of nested `uninterrupted` blocks
 _pending = False
 
 
+class Interruption(KeyboardInterrupt):
+    """What these signals raise.
+
+    A plain KeyboardInterrupt that meets `exec`, as in an import that makes a dataclass, has CPython end the process by
+    SIGINT in the end, although it was caught and another exit status was asked for.
+    """
+
+
 def install() -> None:
     """Make these signals raise KeyboardInterrupt in the main thread: at once, or after an `uninterrupted` block."""
     for number in _SIGNALS:
@@ -29,7 +37,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     if _depth and not _pending:
         _pending = True
         return
-    raise KeyboardInterrupt  # a second signal does not wait for a store that hangs
+    raise Interruption  # a second signal does not wait for a store that hangs
 
 
 @contextlib.contextmanager
@@ -59,4 +67,4 @@ def uninterrupted() -> Iterator[None]:
         _depth -= 1
         if _pending and not _depth:
             _pending = False
-            raise KeyboardInterrupt
+            raise Interruption

@@ -12,7 +12,7 @@ from typing import Any, Self
 from kerasbench.config.schema import BackendConfig
 from kerasbench.config.settings import Resolved
 from kerasbench.paths import PROJECT
-from kerasbench.process import children, events, guardian
+from kerasbench.process import children, events
 from kerasbench.process.limits import Limits
 from kerasbench.process.log import Log
 from kerasbench.terminal.errors import RunFailed, UserError
@@ -102,14 +102,13 @@ class WorkerProcess:
         self._kills_before = _out_of_memory_kills()
         self.started_at = protocol.now()
         try:
-            self._process = subprocess.Popen(
+            self._process = children.start(
                 [python, _START, PROJECT, str(writing)],
                 env=dict(environment_variables),
                 stdin=subprocess.PIPE,
                 stdout=self._log.descriptor,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writing,),
-                start_new_session=True,
             )
         except BaseException as error:
             os.close(reading)
@@ -122,7 +121,6 @@ class WorkerProcess:
         finally:
             os.close(writing)
             os.close(self._log.descriptor)
-        guardian.watch(self.pid)
         self._events, self._received = os.fdopen(reading, "rb", buffering=0), b""
         self._limits = limits
         self._poll = select.poll()
