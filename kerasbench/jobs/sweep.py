@@ -27,6 +27,7 @@ from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
 
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
+_SYNC_SECONDS = 10.0  # at least: a store that answers slowly gets some of what it lacks with each command
 _OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied")
 
 
@@ -221,7 +222,7 @@ def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds
     deadline = time.monotonic() + patience_seconds
     while True:
         problems: list[str] = []
-        synced, failed = sync(folders, tracking, problems.append)
+        synced, failed = sync(folders, tracking, problems.append, max(_SYNC_SECONDS, patience_seconds))
         if synced:
             progress.current().lasting(f"{synced} runs that were kept locally are uploaded")
         if not failed or time.monotonic() >= deadline:

@@ -17,14 +17,6 @@ _depth = 0  # of nested `uninterrupted` blocks
 _pending = False
 
 
-class Interruption(KeyboardInterrupt):
-    """What these signals raise.
-
-    A plain KeyboardInterrupt that meets `exec`, as in an import that makes a dataclass, has CPython end the process by
-    SIGINT in the end, although it was caught and another exit status was asked for.
-    """
-
-
 def install() -> None:
     """Make these signals raise KeyboardInterrupt in the main thread: at once, or after an `uninterrupted` block."""
     for number in _SIGNALS:
@@ -37,7 +29,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     if _depth and not _pending:
         _pending = True
         return
-    raise Interruption  # a second signal does not wait for a store that hangs
+    raise KeyboardInterrupt  # a second signal does not wait for a store that hangs
 
 
 @contextlib.contextmanager
@@ -67,4 +59,4 @@ def uninterrupted() -> Iterator[None]:
         _depth -= 1
         if _pending and not _depth:
             _pending = False
-            raise Interruption
+            raise KeyboardInterrupt

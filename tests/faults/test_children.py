@@ -33,10 +33,9 @@ def _has(command: psutil.Process, condition: Callable[[list[psutil.Process]], bo
     return False
 
 
-def _kill(command: "subprocess.Popen[str]", number: str, ends_with: int) -> None:
+def _kill(command: "subprocess.Popen[str]", number: str) -> None:
     command.send_signal(signal.Signals[number])
     command.communicate(timeout=30)
-    assert command.returncode == {"SIGKILL": -9}.get(number, ends_with)
 
 
 @pytest.mark.parametrize("number", _SIGNALS)
@@ -48,7 +47,7 @@ def test_a_ui_that_is_killed_takes_its_server_along(stub: Stub, number: str) -> 
     if number == "SIGKILL":  # the server is up, and has a worker of its own
         assert ui.stdout is not None
         assert any("compared at" in line for line in ui.stdout)
-    _kill(ui, number, ends_with=0)
+    _kill(ui, number)
 
 
 @pytest.mark.parametrize("number", _SIGNALS)
@@ -61,4 +60,4 @@ def test_a_report_that_is_killed_takes_the_processes_that_draw_along(
 
     # A fork server, a resource tracker, and what draws.
     until(lambda: _has(own, lambda children: len(children) >= 3))
-    _kill(report, number, ends_with=130)
+    _kill(report, number)

@@ -74,21 +74,20 @@ def test_a_sweep_whose_server_is_killed_twice_and_driver_once_ends_as_an_undistu
         *_SWEEP, *stub.failing("slow"), f"tracking.uri={server.uri}", "tracking.experiment=twelve",
         f"hydra.sweep.dir={stub.folder}/twelve", "tracking.patience_seconds=90",
     ]  # fmt: skip
-    aftermath.experiment = "twelve"
+    aftermath.experiment, aftermath.folder = "twelve", stub.folder / "twelve"
 
-    def records(number: int) -> bool:
-        return len(list((stub.folder / "twelve").rglob("events.jsonl"))) >= number
+    def begun(name: str) -> int:
+        return len(list(aftermath.folder.rglob(name)))
 
     driver = stub.start(*same)
-    until(lambda: records(2))
+    until(lambda: begun("events.jsonl") >= 2)
     server.kill()
     server.start()
     until(lambda: len(_finished(aftermath)) >= 4)
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
-    killed_with = len(_finished(aftermath))
     again = stub.start(*same)
-    until(lambda: len(aftermath.runs()) > killed_with + 1)
+    until(lambda: begun("earlier-1") >= 2)  # two jobs have taken over the folders of earlier ones
     server.kill()
     server.start()
     printed, errors = again.communicate(timeout=240)
