@@ -48,12 +48,17 @@ report: setup ## draw the comparison of all runs in the store as one page (outpu
 reference: setup ## import the figures published in 2017 into the store
 	$(BIN)/kerasbench reference import $(ARGS)
 
-test: $(BIN)/.ready-dev ## set up and run all tests: the fast ones on all cores, then those that train, install or serve
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n auto --dist loadscope $(ARGS) || [ $$? -eq 5 ] # 5: ARGS names no fast test
-	$(BIN)/python -m pytest -m "slow and not gpu" $(ARGS) || [ $$? -eq 5 ]
+# Even where bytecode is unwanted: without it, each of pytest's processes rewrites all assertions, for four seconds.
+test fast: export PYTHONDONTWRITEBYTECODE :=
+FAST := $(BIN)/python -m pytest -n auto --dist loadscope
 
-fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or serving) on all cores: a minute or two
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadscope $(ARGS)
+test: $(BIN)/.ready-dev ## set up and run all tests: fast ones, those that train, install or serve, and those that measure time
+	$(FAST) -m "not slow and not gpu" $(ARGS) || [ $$? -eq 5 ] # 5: ARGS names no such test
+	$(BIN)/python -m pytest -m "slow and not quiet and not gpu" -n 2 --dist loadgroup $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "slow and quiet and not gpu" $(ARGS) || [ $$? -eq 5 ]
+
+fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or serving) on all cores: under a minute
+	$(FAST) -m "not slow" $(ARGS)
 
 gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check the runs' GPU figures against nvidia-smi, and the clock
 	$(BIN)/python -m pytest -m gpu $(ARGS)

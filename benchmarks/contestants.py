@@ -75,7 +75,7 @@ class Contestants:
             f"backend={backend}", "model=mnist_mlp", f"tracking.artifacts={folder}/artifacts", *overrides,
         ]  # fmt: skip
         config = compose(self._overrides)
-        self._environment = environments.provision(config.backend, Path(config.environments.folder), announce)
+        self._environment = environments.provision(environments.Specification.of(config), announce)
         self._with_mlflow = _with_mlflow(config, self._environment, announce)
         self._data = prepare(config.data)
         self._number = count(1)

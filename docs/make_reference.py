@@ -102,7 +102,7 @@ def _type(hint: Any) -> str:
     if origin in (types.UnionType, typing.Union):
         return " or ".join("null" if one is type(None) else _type(one) for one in arguments)
     if origin is list:
-        return f"list of {_type(arguments[0])}"
+        return "list of mappings" if arguments[0] is Any else f"list of {_type(arguments[0])}"
     if origin is dict or dataclasses.is_dataclass(hint):
         return "mapping"
     if issubclass(hint, Enum):

@@ -1,5 +1,6 @@
 """The project's paths: in a checkout beside its code, else in the current folder and the user's cache folder."""
 
+import os
 import re
 from pathlib import Path
 
@@ -33,6 +34,11 @@ def cache_path(name: str) -> str:
 def absolute(path: str) -> str:
     """Return the absolute form of a path that the user wrote, relative to the folder the command started in."""
     return str(STARTED_IN / Path(path).expanduser())
+
+
+def tracking_uri() -> str:
+    """Return MLFLOW_TRACKING_URI; if it is unset or, as in MLflow, empty, a SQLite file in mlruns/."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or sqlite_uri(work_path("mlruns/mlflow.db"))
 
 
 def sqlite_uri(file: Path | str) -> str:

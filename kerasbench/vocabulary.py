@@ -14,20 +14,23 @@ class Metric:
     VAL_ACCURACY = "val_accuracy"  # accuracy on the test set after the epoch
     EPOCH_SECONDS = "epoch_seconds"  # duration of the epoch's training, without validation
     VALIDATION_SECONDS = "validation_seconds"  # duration of the validation after the epoch
-    ELAPSED_SECONDS = "elapsed_seconds"  # time from the start of the worker process to the end of the epoch
+    FIT = "fit"  # of a script that calls `fit` more than once: which call the epoch is of, counted from 0
+    # time from the start of the worker process (with MlflowCallback: from the start of `fit`) to the end of the epoch
+    ELAPSED_SECONDS = "elapsed_seconds"
     EXAMPLES_PER_SECOND = "examples_per_second"  # training examples divided by `epoch_seconds`
 
     START_SECONDS = "start_seconds"  # start of the worker's Python interpreter
     IMPORT_SECONDS = "import_seconds"  # import of Keras and its framework
     LOAD_SECONDS = "load_seconds"  # loading of the prepared data
     BUILD_SECONDS = "build_seconds"  # building and compiling the model and setting its initial weights
+    BEFORE_FIT_SECONDS = "before_fit_seconds"  # of a script: from its start to its first `fit`
     FIRST_EPOCH_SECONDS = "first_epoch_seconds"  # the first epoch, which includes one-time compilation
     STEADY_EPOCH_SECONDS = "steady_epoch_seconds"  # median of `epoch_seconds` after the first epoch
     COMPILE_SECONDS = "compile_seconds"  # `first_epoch_seconds` minus `steady_epoch_seconds`, at least 0
     # from the start of the worker process to the end of its first epoch: start, import, load, build, probe, compilation
-    # and training
+    # and training; with MlflowCallback: from the start of `fit`
     TIME_TO_FIRST_EPOCH_SECONDS = "time_to_first_epoch_seconds"
-    TOTAL_SECONDS = "total_seconds"  # time from the start of the worker process to the end of the last epoch
+    TOTAL_SECONDS = "total_seconds"  # `elapsed_seconds` of the last epoch
     PEAK_RSS_MIB = "peak_rss_mib"  # largest resident memory of the worker process, in MiB
     PARITY_PROBE_LOSS = "parity_probe_loss"  # loss of the initial weights on the first 128 training examples
     PARITY_MAX_DEVIATION = "parity_max_deviation"  # task parity: largest relative deviation of a loss
@@ -57,6 +60,7 @@ class Tag:
     NOISE = "noise"  # what disturbed the measurement, in one line: other processes on the CPU or the GPUs
     CLOCK = "clock"  # how the system's clock was set during the run, in one line
     RECORD = "record"  # the id of the run's durable record
+    VALIDATION = "validation"  # `in epoch_seconds` where Keras does not say when an epoch's validation begins
     OWNER = "owner"  # the process that the run belongs to: host, boot, process id, start time
     KIND = "kind"  # on a run that measured nothing: `reference` (a published figure) or `report` (a report page)
     SOURCE = "source"  # where a published figure was published
@@ -67,7 +71,7 @@ class Tag:
     PYTHON_VERSION = "python.version"  # the Python version of the worker
     DATA_NAME = "data.name"  # the data set's name; of a stand-in, the stand-in's name
     DATA_DIGEST = "data.digest"  # SHA-256 of the prepared arrays
-    DATA_SOURCE = "data.source"  # `real` or `embedded`
+    DATA_SOURCE = "data.source"  # `real`, `embedded` or `own`
     HARDWARE = "hardware."  # prefix of the tags that describe the machine
     CPU = HARDWARE + "cpu"  # the processor's name
     CORES = HARDWARE + "cores"  # the number of physical cores that the process may use
@@ -77,6 +81,7 @@ class Tag:
     COMPARISON_HASH = "comparison.hash"  # a hash that is equal for runs that may be ranked together
     MEASUREMENT = "measurement"  # the version of what is measured, and how
     ENVIRONMENT = "environment"  # a hash that is equal for runs of one backend in the same software, configured alike
+    PACKAGES = "packages"  # all packages, if the user's own are among them; the first 8000 characters of packages.txt
     IN_FORCE = "in_force."  # prefix of the settings in effect, as the running framework reports them
     COMPILATION = IN_FORCE + "compilation"  # how the training step was compiled: `XLA`, `graph`, `eager`, ...
     COMMAND = "command"  # the command line

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from kerasbench.config import composition
 from kerasbench.paths import PROJECT
+from tests.compositions import compose
 from tests.stub.driver import Stub
 from tests.stub.environments import write_data, write_environments
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
 Train = Callable[..., subprocess.CompletedProcess[str]]
+
+# Theano locks its cache of compiled code: of two tests that compile, one would wait for the other.
+theano = pytest.mark.xdist_group("theano")
 
 
 def runs_in(store: str, experiment: str = "keras-backends", chosen: str = "tags.kind IS NULL") -> list[Run]:
@@ -43,6 +49,14 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _composed_once() -> Iterator[None]:
+    """Compose each choice of config groups once, because Hydra takes a tenth of a second for it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(composition, "hydra_compose", compose)
+        yield
+
+
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send every request to a port where nothing listens."""
@@ -53,9 +67,18 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def data_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of this whole test run, which all of pytest's processes share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def data_cache(common: Path) -> Path:
     """A cache of prepared data, shared by the whole test run because making the stand-ins is slow."""
-    return tmp_path_factory.mktemp("data")
+    folder = common / "data"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -71,26 +94,28 @@ def browser() -> Iterator["Browser"]:
         running.close()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    """The URI of the test's own MLflow store, which does not exist yet."""
-    return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
-
-
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store's database without runs, made once because MLflow takes a second for it."""
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{database}").search_experiments()
+def empty_store(common: Path) -> Path:
+    """A store's database without runs, made once because MLflow takes two seconds for it."""
+    database = common / "store" / "mlflow.db"
+    with FileLock(common / "store.lock"):
+        if not database.exists():
+            MlflowClient(f"sqlite:///{database}").search_experiments()
     return database
 
 
 @pytest.fixture
-def ready_store(tmp_path: Path, empty_store: Path) -> str:
-    """The URI of the test's own MLflow store, which already exists."""
+def new_store(tmp_path: Path) -> str:
+    """The URI of the test's own MLflow store, which does not exist yet."""
+    return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+
+
+@pytest.fixture
+def store(new_store: str, tmp_path: Path, empty_store: Path) -> str:
+    """The URI of the test's own MLflow store, which exists and is empty."""
     (tmp_path / "mlruns").mkdir()
     shutil.copy(empty_store, tmp_path / "mlruns")
-    return f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    return new_store
 
 
 @pytest.fixture

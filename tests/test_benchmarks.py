@@ -16,6 +16,7 @@ from benchmarks.contestants import Job
 from kerasbench.paths import PROJECT
 from kerasbench.stats import Estimate
 from kerasbench.terminal.errors import UserError
+from tests.conftest import theano
 
 
 def rounds(**changed: tuple[float, float]) -> list[overhead.Round]:
@@ -126,6 +127,7 @@ def test_an_interruption_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@theano
 def test_a_quick_run_prints_every_figure_and_keeps_the_raw_rounds(data_cache: Path, tmp_path: Path) -> None:
     file = tmp_path / "overhead.json"
     done = subprocess.run(

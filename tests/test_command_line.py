@@ -1,16 +1,19 @@
 """How train.py reports wrong input, before it installs or trains anything."""
 
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from hydra import compose, initialize_config_dir
+from mlflow import MlflowClient
 
 from kerasbench.config import composition
 from kerasbench.paths import CONF
 from kerasbench.terminal.errors import reporting
 from tests.conftest import Train
+from tests.stub.driver import Stub
 
-pytestmark = pytest.mark.slow  # each starts train.py in a process of its own
+pytestmark = pytest.mark.slow  # each runs train.py
 
 
 @pytest.mark.parametrize(
@@ -30,21 +33,38 @@ pytestmark = pytest.mark.slow  # each starts train.py in a process of its own
         (["+hydra.nosuch=1"], "hydra.nosuch"),
         (["hydra.run.dir=/dev/null/x"], "/dev/null"),
         (["-m", "seed=1,2", "hydra.sweep.dir=/dev/null/x"], "/dev/null"),
-        (["label=[" + "[" * 2000], "nested"),
         (["environments.folder=/proc/nosuch"], "/proc/nosuch"),
         (["-m", "seed=range(0,1000000)"], "1000000 jobs"),
         (["-m", "repeats=2", "seed=4294967295"], "seed=4294967295"),
+    ],
+)
+def test_wrong_input_is_one_line_that_names_it(stub: Stub, arguments: list[str], named: str) -> None:
+    _refused(stub.train(*arguments), named)
+    assert not stub.runs()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["label=[" + "[" * 2000], "nested"),
+        (["-m", "trainer.epochs=1,-1"], "trainer.epochs"),
         (["backend.interpreter=./missing", "environments.folder=made-by-a-test"], "backend.interpreter=./missing"),
     ],
 )
-def test_wrong_input_is_one_line_that_names_it(train: Train, tmp_path: Path, arguments: list[str], named: str) -> None:
-    done = train(*arguments)
+def test_nothing_is_left_of_a_command_with_wrong_input(
+    train: Train, store: str, tmp_path: Path, arguments: list[str], named: str
+) -> None:
+    _refused(train(*arguments), named)
+    assert MlflowClient(store).get_experiment_by_name("keras-backends") is None
+    assert not (tmp_path / "artifacts").exists()
+
+
+def _refused(done: "CompletedProcess[str]", named: str) -> None:
     assert done.returncode != 0
     assert len(done.stderr.splitlines()) == 1, done.stderr
     line = done.stderr.strip()
     assert line.startswith("error: ")
     assert named in line
-    assert not (tmp_path / "mlruns").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ _PRINTING = [
     [*_KERASBENCH, "train", "--help"],
     [*_TRAIN, "--help"],
     [*_TRAIN, "--cfg", "job"],
-    [*_KERASBENCH, "environments", "list"],
+    [*_KERASBENCH, "environments", "list", "theano"],
     [*_KERASBENCH, "reference", "list"],
     [*_KERASBENCH, "report", "--help"],
 ]
@@ -49,7 +49,7 @@ def test_what_a_terminal_cannot_show_is_escaped(locale: dict[str, str]) -> None:
     assert b"mnist_mlp" in done.stdout
 
 
-@pytest.mark.parametrize("locale", _LOCALES, ids=str)
+@pytest.mark.parametrize("locale", _LOCALES[2:4], ids=str)
 def test_an_error_that_a_terminal_cannot_show_is_one_line(locale: dict[str, str], tmp_path: Path) -> None:
     command = [*_TRAIN, f"hydra.run.dir={tmp_path}", "data.root=/nonexistent/Küche · ≤"]
     done = subprocess.run(command, env=_variables(**locale), cwd=tmp_path, capture_output=True, check=False)

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ from kerasbench.config.composition import backend_named
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import CHECKOUT, PROJECT
 from kerasbench.store.tracking import open_store
-from tests.conftest import Train, runs_in
+from tests.conftest import Train, runs_in, theano
+from tests.stub.driver import Stub
 
 _ODD_NAME = "Küche %2F it's, a=b #1?"
 _CODE = ("conf", "hydra_plugins", "kerasbench", "models", "requirements", "train.py")
@@ -40,15 +40,16 @@ def _copy_of_the_project(folder: Path) -> Path:
 
 
 @pytest.mark.slow
+@theano
 def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home(
     tmp_path: Path, store: str, data_cache: Path
 ) -> None:
-    environments.provision(backend_named("theano"), PROJECT / ".envs", print)
+    environments.provision(environments.Specification(backend_named("theano"), PROJECT / ".envs"), print)
     odd = _copy_of_the_project(tmp_path)
     (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # matplotlib reads it from the working folder
     line = [
-        sys.executable, "train.py", "-m", "backend=theano", "seed=1,2", "trainer.epochs=2", "data.source=embedded",
-        "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
+        sys.executable, "train.py", "-m", "backend=theano", "seed=1,2", "trainer.epochs=2",
+        "data.source=embedded", "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
         f"environments.folder={PROJECT / '.envs'}",
     ]  # fmt: skip
     hostile = {
@@ -71,6 +72,7 @@ def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home
 
 
 @pytest.mark.slow
+@theano
 def test_a_clock_that_is_set_back_an_hour_changes_no_duration(train: Train, store: str) -> None:
     done = train(
         "backend=theano", "model.module=tests.integration.clock_set_back", "trainer.epochs=4",
@@ -86,18 +88,15 @@ def test_a_clock_that_is_set_back_an_hour_changes_no_duration(train: Train, stor
 
 
 @pytest.mark.slow
-def test_training_goes_on_and_is_kept_when_the_reader_of_its_output_ends(
-    command: Callable[..., list[str]], tmp_path: Path, store: str
-) -> None:
-    line = command("-m", "backend=theano", "seed=1,2", "trainer.epochs=20")
-    with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def test_training_goes_on_and_is_kept_when_the_reader_of_its_output_ends(stub: Stub) -> None:
+    with stub.start("-m", "backend=theano", "seed=1,2", "trainer.epochs=20") as process:
         assert process.stdout and process.stderr
         process.stdout.readline()
         process.stdout.close()
-        told = process.stderr.read().decode()
+        told = process.stderr.read()
     assert process.returncode == 0, told
     assert len(told.splitlines()) == 1
-    assert [run.info.status for run in runs_in(store)] == ["FINISHED", "FINISHED"]
+    assert [run.info.status for run in stub.runs()] == ["FINISHED", "FINISHED"]
 
 
 def test_only_what_shows_a_time_of_day_asks_for_it() -> None:

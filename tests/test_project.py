@@ -9,7 +9,7 @@ import pytest
 
 from kerasbench.paths import PROJECT
 from kerasbench.project import environment
-from tests.conftest import runs_in
+from tests.conftest import runs_in, theano
 
 
 def test_mlflows_own_run_is_not_taken_over() -> None:
@@ -23,12 +23,15 @@ def test_a_store_that_the_user_names_is_kept_and_mlflows_default_is_not() -> Non
 
 
 @pytest.mark.slow
+@theano
 @pytest.mark.parametrize("manager", [["--env-manager", "local"], []], ids=["local", "default"])
-def test_mlflow_run_trains_into_the_store_that_the_user_names(manager: list[str], store: str, tmp_path: Path) -> None:
+def test_mlflow_run_trains_into_the_store_that_the_user_names(
+    manager: list[str], new_store: str, tmp_path: Path
+) -> None:
     binaries = Path(sys.executable).parent
     (tmp_path / "mlruns").mkdir()
     variables = os.environ | {
-        "MLFLOW_TRACKING_URI": store,
+        "MLFLOW_TRACKING_URI": new_store,
         "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
     }
     overrides = f"trainer.epochs=1 data.train_samples=256 data.source=embedded data.cache={tmp_path} seed=3"
@@ -41,6 +44,6 @@ def test_mlflow_run_trains_into_the_store_that_the_user_names(manager: list[str]
         timeout=1200,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = runs_in(store)
+    (run,) = runs_in(new_store)
     assert run.info.status == "FINISHED"
     assert (run.data.tags["backend"], run.data.params["seed"]) == ("theano", "3")

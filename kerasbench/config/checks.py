@@ -6,14 +6,15 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from kerasbench.config import optimizers, settings, signatures
+from kerasbench.config import optimizers, own_data, packages, settings, signatures
+from kerasbench.config.ranges import Range
 from kerasbench.config.schema import Config, DataSource
 from kerasbench.credentials import without_credentials
 from kerasbench.paths import CONF, IMPORTED_FROM, PROJECT, REQUIREMENTS
@@ -23,38 +24,7 @@ from kerasbench.vocabulary import Metric
 # The metrics that a run can return to Hydra's sweepers: of the last epoch, and of the whole run.
 OBJECTIVES = (*Metric.OF_EPOCH, *Metric.OF_RUN)
 MOST_JOBS = 10_000  # per command
-
-
-@dataclass(frozen=True)
-class Range:
-    """The allowed range of a numeric setting.
-
-    Attributes:
-        least, most: the bounds.
-        above, below: whether the bound itself is excluded.
-        why: the reason for the bounds, if it is not obvious.
-    """
-
-    least: float
-    most: float
-    above: bool = False
-    below: bool = False
-    why: str = ""
-
-    def holds(self, value: float) -> bool:
-        """Return whether the value is in the range; NaN is in none."""
-        over = value > self.least if self.above else value >= self.least
-        return over and (value < self.most if self.below else value <= self.most)
-
-    def __str__(self) -> str:
-        return (
-            f"{'above' if self.above else 'at least'} {_figure(self.least)} and "
-            f"{'below' if self.below else 'at most'} {_figure(self.most)}{self.why and f' ({self.why})'}"
-        )
-
-
-def _figure(bound: float) -> str:
-    return str(bound) if isinstance(bound, int) else f"{bound:g}"
+OFFERED = ("input_shapes", "classes", "outputs")  # what a model's function gets if it asks for it by name
 
 
 _COUNT = Range(1, 2**31 - 1, why="frameworks count in 32 bits")
@@ -71,15 +41,10 @@ RANGES: dict[str, Range] = {
     "trainer.batch_size": _COUNT,
     "model.epochs": _COUNT,
     "model.batch_size": _COUNT,
-    "model.optimizer.learning_rate": _RATE,
-    "model.optimizer.rho": _SHARE,
-    "model.optimizer.beta_1": _SHARE,
-    "model.optimizer.beta_2": _SHARE,
-    "model.optimizer.momentum": _SHARE,
-    "model.optimizer.epsilon": Range(0, 1, above=True),
-    "model.optimizer.decay": Range(0, 1),
     "data.train_samples": _COUNT,
     "data.test_samples": _COUNT,
+    "data.test_fraction": Range(0, 1, above=True, below=True),
+    "data.split_seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
     "settings.threads": _THREADS,
     "settings.steps_per_execution": _COUNT,
     "backend.tuned.settings.threads": _THREADS,
@@ -97,7 +62,7 @@ RANGES: dict[str, Range] = {
 _PACKAGE = IMPORTED_FROM / "kerasbench"
 _LONGEST = 4096  # characters: Linux' limit of a path; MLflow's limit of a param is 6000
 _LENGTHS = {"label": 200, "tracking.experiment": 500}
-_BLANK = ("data.root", "backend.variables.", "backend.tuned.variables.", "model.build.", "data.options.")
+_BLANK = ("args", "data.root", "backend.variables.", "backend.tuned.variables.", "model.build.", "data.options.")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # of a folder, a file, a tag
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -170,7 +135,6 @@ def _names(config: Config) -> None:
         "backend.framework": ([backend.framework], _frameworks()),
         "parity.reference": ([config.parity.reference], _stems(CONF / "backend", "yaml")),
         "objective": ([config.objective], OBJECTIVES),
-        "model.loss": ([config.model.loss], optimizers.LOSSES),
     }
     for key, (asked, there) in known.items():
         for name in asked:
@@ -218,28 +182,39 @@ def _frameworks() -> list[str]:
 def _modules(config: Config) -> None:
     """Check that the files of the model and the data set exist, and accept their options."""
     model, data = config.model, config.data
-    for key, module, function, given, options in (
-        ("model.module", model.module, "build", 2, model.build),
-        ("model.float64_reference", model.float64_reference, "losses", 3, None),
+    for key, module, function, options in (
+        ("model.module", model.module, "build", model.build),
+        ("model.float64_reference", model.float64_reference, "losses", None),
     ):
-        if module is None:
+        if module is None or model.own:
             continue
         file = signatures.module_file(module)
         if file is None:
             raise UserError(f"{key}={_shown(module)}: {PROJECT} contains no such module")
-        takes = signatures.parameters(file, function, given, f"{key}={module}")
-        if takes is not None and options is not None:
-            signatures.check(options, takes, "model.build", f"{module}.{function}")
+        _function(file, function, options, f"{key}={module}", module)
+    if model.file:
+        named = f"model={model.file}:{model.function}"
+        _function(Path(model.file), model.function, model.build, named, Path(model.file).name)
     for name, value in model.build.items():
         if str(name).endswith("dropout") and isinstance(value, int | float) and not _SHARE.holds(value):
             raise UserError(f"model.build.{name}={value} must be {_SHARE}")
+    own_data.check(data)
+    if data.path:
+        return
     key, loader = ("data.loader", data.loader) if data.loader else ("data.name", data.name)
     file = _PACKAGE / "data" / f"{loader}.py"
     if not loader.isidentifier() or not signatures.is_file(file):
         raise UserError(f"{key}={_shown(loader)}: there is no loader kerasbench/data/{_shown(loader)}.py")
-    takes = signatures.parameters(file, "real", 2, f"{key}={loader}")
+    takes = signatures.parameters(file, "real", f"{key}={loader}", offered=("root", "cache"))
     if takes is not None:
         signatures.check(data.options, takes, "data.options", f"the loader `{loader}`")
+
+
+def _function(file: Path, function: str, options: dict[str, Any] | None, named: str, owner: str) -> None:
+    """Check that a file has the function, and that the function accepts the options."""
+    takes = signatures.parameters(file, function, named, offered=OFFERED)
+    if takes is not None and options is not None:
+        signatures.check(options, takes, "model.build", f"{owner}:{function}")
 
 
 def _relations(config: Config) -> None:
@@ -266,6 +241,21 @@ def folders(config: Config) -> None:
         )
     for key in ("data.cache", "environments.folder", "tracking.artifacts"):
         folder(f"{key}={_at(config, key)}", Path(_at(config, key)))
+
+
+def environment(config: Config) -> None:
+    """Raise UserError for packages that cannot be installed, or an environment of the user's that cannot be used."""
+    extra = packages.extra(config.environments)
+    if config.environments.use and not config.backend.interpreter:
+        raise UserError(
+            "environments.use=true runs in an environment that you have: name its interpreter, "
+            "backend.interpreter=FOLDER/bin/python"
+        )
+    if config.environments.use and extra:
+        raise UserError(
+            "environments.use=true changes nothing in your environment: install the packages of environments.extra "
+            "and environments.requirements there yourself, and leave these keys out"
+        )
 
 
 def folder(named: str, path: Path) -> None:

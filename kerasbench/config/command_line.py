@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeS
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from kerasbench.config import scripts
 from kerasbench.config.schema import Config
 from kerasbench.paths import CONF
 from kerasbench.terminal.errors import UserError
@@ -17,7 +18,9 @@ from kerasbench.terminal.errors import UserError
 _CHOSEN = ("backend", "model", "data")  # config groups from which each run needs one choice
 _TEXTS = ("backend.variables.", "backend.tuned.variables.")
 _DEEPEST = 50  # brackets in one override; Hydra's parser is recursive
-_FREE = ("model.build", "data.options", "backend.variables", "backend.tuned.variables")
+_FREE = (
+    "model.build", "model.optimizer", "model.schedule", "data.options", "backend.variables", "backend.tuned.variables",
+)  # fmt: skip
 
 
 def check(arguments: Sequence[str]) -> None:
@@ -26,6 +29,7 @@ def check(arguments: Sequence[str]) -> None:
     Args:
         arguments: the command line's, including flags; those that Hydra cannot parse are left to Hydra.
     """
+    overrides: list[Override] = []
     for argument in arguments:
         if argument.startswith("-") or ("=" not in argument and not argument.startswith("~")):
             continue  # a flag or its value
@@ -35,7 +39,19 @@ def check(arguments: Sequence[str]) -> None:
             override = OverridesParser.create().parse_override(argument)
         except HydraException:
             continue
+        overrides.append(override)
         _check(override)
+    scripts.check_overrides(overrides)
+
+
+def adding(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `++` before every key that may be added: Hydra requires it where the key is new."""
+    return [f"++{argument}" if _is_free(argument) else argument for argument in arguments]
+
+
+def _is_free(argument: str) -> bool:
+    key = argument.partition("=")[0]
+    return "=" in argument and (key in _FREE or key.startswith(tuple(f"{free}." for free in _FREE)))
 
 
 def _check(override: Override) -> None:

@@ -1,6 +1,6 @@
 """Composes and checks the configuration, and makes its paths absolute."""
 
-import os
+import functools
 import shlex
 from dataclasses import replace
 
@@ -11,24 +11,25 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import checks, command_line, structure
+from kerasbench.config import checks, command_line, optimizers, scripts, structure
 from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
-from kerasbench.paths import CONF, absolute, cache_path, sqlite_uri, work_path
+from kerasbench.paths import CONF, absolute, cache_path, tracking_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
 
 
+@functools.cache  # OmegaConf takes 15 ms to read the schema
 def register() -> None:
     """Register the schema and the resolvers of conf/ with Hydra and OmegaConf; may be called repeatedly."""
-    for resolver in (work_path, cache_path):
+    for resolver in (work_path, cache_path, tracking_uri):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
-    OmegaConf.register_new_resolver("tracking_uri", _tracking_uri, replace=True)
+    OmegaConf.register_new_resolver("default_init", _default_init, replace=True)
     OmegaConf.register_new_resolver("shell_quote", shlex.quote, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)
 
 
-def _tracking_uri() -> str:
-    """Return MLFLOW_TRACKING_URI; if it is unset or, as in MLflow, empty, a SQLite file in mlruns/."""
-    return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or sqlite_uri(work_path("mlruns/mlflow.db"))
+def _default_init(script: str | None) -> str:
+    """Return `trainer.init`: a script draws its own weights, unless the user asks otherwise."""
+    return "native" if script else "shared"
 
 
 def typed(node: DictConfig) -> Config:
@@ -41,9 +42,12 @@ def typed(node: DictConfig) -> Config:
     structure.known_keys(node)
     config = unchecked(node)
     structure.containers(config)
+    config.model.optimizer, config.model.published_optimizer = optimizers.resolved(config.model), {}
     checks.values(config)
+    scripts.take(config)
     _make_absolute(config)
     checks.folders(config)
+    checks.environment(config)
     return config
 
 
@@ -52,6 +56,10 @@ def _make_absolute(config: Config) -> None:
     config.data.root = _absolute("data.root", config.data.root) if config.data.root else None
     config.data.cache = _absolute("data.cache", config.data.cache)
     config.environments.folder = _absolute("environments.folder", config.environments.folder)
+    if config.environments.requirements:
+        config.environments.requirements = _absolute("environments.requirements", config.environments.requirements)
+    if config.environments.use and config.backend.interpreter:
+        config.backend.interpreter = _absolute("backend.interpreter", config.backend.interpreter)
     config.tracking = absolute_store(config.tracking)
 
 
@@ -99,6 +107,7 @@ def compose(overrides: list[str]) -> Config:
 def _composed(overrides: list[str]) -> DictConfig:
     register()
     command_line.check(overrides)
+    overrides = command_line.adding(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             return hydra_compose("config", overrides)

@@ -33,18 +33,23 @@ _INDIFFERENT = (
     "report",
     "quiet",
     "sweep",
+    "script",  # model.digest identifies it, wherever it is
+    "trainer.fail_on_nan",
     "trainer.stall_seconds",
     "trainer.timeout_seconds",
 )
+# What a user's script decides itself.
+_NOT_OF_A_SCRIPT = ("data", "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
 _LOOKS = ("colour", "marker")  # of a backend
 # Settings that may differ within one ranking: backend and seed distinguish competitors and rounds, and the digest
-# identifies the data, whatever their source.
-NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source")
+# identifies the data, whatever their source and place.
+NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data.path")
 
 
 def plain(config: Config) -> dict[str, Any]:
-    """Return the configuration as dicts, lists, strings and numbers, without credentials."""
-    return {key: _simple(value) for key, value in asdict(config).items()}
+    """Return the configuration as dicts, lists, strings and numbers, without credentials and what has no effect."""
+    content = {key: _simple(value) for key, value in asdict(config).items()}
+    return _without(content, _NOT_OF_A_SCRIPT) if config.script else content
 
 
 def _simple(value: Any) -> Any:
@@ -105,15 +110,19 @@ def environment(backend: BackendConfig, proof: Mapping[str, Any], packages: str)
     return _hash(content, [])
 
 
-def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
+def _without(settings: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     kept = copy.deepcopy(settings)
-    for key in without:
+    for key in keys:
         *parents, name = key.split(".")
         node: Any = kept
         for parent in parents:
             node = node.get(parent, {})
         node.pop(name, None)
-    text = json.dumps(kept, sort_keys=True)
+    return kept
+
+
+def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
+    text = json.dumps(_without(settings, without), sort_keys=True)
     for folder in (cache_path(""), str(PROJECT)):  # locations do not matter
         text = text.replace(folder, "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -97,33 +97,47 @@ class BackendConfig:
     marker: str | None = None  # Matplotlib marker in every plot; null: derived from the name
 
 
-@dataclass
-class OptimizerConfig:
-    """A Keras optimizer, with every hyper-parameter whose default differs between Keras versions."""
+class InitialWeights(Enum):
+    """How all backends get the same initial weights."""
 
-    class_name: str = MISSING  # the optimizer's class in keras.optimizers
-    learning_rate: float = MISSING  # the step size
-    rho: float | None = None  # RMSprop, Adadelta: decay rate of the moving average of squared gradients
-    beta_1: float | None = None  # Adam: decay rate of the first moment
-    beta_2: float | None = None  # Adam: decay rate of the second moment
-    epsilon: float | None = None  # the constant that keeps the denominator above zero
-    momentum: float | None = None  # SGD: momentum
-    decay: float = 0.0  # the learning rate of update t is learning_rate / (1 + decay * t)
+    numpy = "numpy"
+    reference = "reference"
 
 
 @dataclass
 class ModelConfig:
-    """One network and the training that its authors published."""
+    """One network and the training that its authors published, or a user's own network."""
 
     name: str = MISSING  # the name in tables, tags and `model=`
-    module: str = MISSING  # the Python module that defines `build`
-    build: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the module's `build`
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    loss: str = "categorical_crossentropy"  # the Keras loss
+    module: str = MISSING  # the Python module that defines `function`
+    function: str = "build"  # the function that returns the Keras model
+    file: str | None = None  # of a user's own model: its file
+    digest: str | None = None  # of a user's own model: a hash of its file
+    own: bool = False  # true: a user's own model rather than one of the project's
+    build: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the function
+    # how the same initial weights come to every backend with trainer.init=shared. numpy: drawn in NumPy by layer name;
+    # reference: drawn by Keras on the backend parity.reference
+    initial_weights: InitialWeights = InitialWeights.reference
+    published_optimizer: dict[str, Any] = field(default_factory=dict)  # the optimizer of the model's authors
+    # class_name and arguments of a Keras optimizer: changes arguments of the published one, or, with another
+    # class_name, replaces it; without either, a compiled model keeps its own, and another gets Adam
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    schedule: dict[str, Any] = field(default_factory=dict)  # class_name and arguments of a Keras learning rate schedule
+    loss: str | None = None  # the Keras loss; null: the compiled model's own, or one that suits the data
+    metrics: list[str] | None = None  # Keras metrics; null: the compiled model's own, or those that suit the data
     float64_reference: str | None = None  # a NumPy implementation in double precision, for `task=parity`
     convolutional: bool = False  # true: the network accepts images in either layout
     batch_size: int = MISSING  # the published batch size
     epochs: int = MISSING  # the published number of epochs
+
+
+class DataTask(Enum):
+    """What a model learns from a user's own data."""
+
+    auto = "auto"
+    classification = "classification"
+    binary = "binary"
+    regression = "regression"
 
 
 @dataclass
@@ -134,6 +148,13 @@ class DataConfig:
     loader: str | None = None  # the module in kerasbench/data/ that loads it; null: the one called as the data set
     options: dict[str, Any] = field(default_factory=dict)  # keyword arguments of the loader
     images: bool = False  # true: the inputs are images, which can be augmented
+    path: str | None = None  # of a user's own data: the file or folder
+    function: str | None = None  # of a user's own data in a Python file: the function that returns the arrays
+    label: str | None = None
+    scale: str = MISSING
+    task: DataTask = DataTask.auto
+    test_fraction: float = MISSING
+    split_seed: int = MISSING
     source: DataSource = DataSource.auto
     root: str | None = None
     cache: str = MISSING
@@ -189,6 +210,8 @@ class TrainerConfig:
     batch_size: int = MISSING
     init: Init = Init.shared
     augment: bool = False
+    callbacks: list[Any] = field(default_factory=list)
+    fail_on_nan: bool = False
     stall_seconds: float | None = None
     timeout_seconds: float | None = None
 
@@ -215,6 +238,9 @@ class EnvironmentsConfig:
     """The backends' Python environments."""
 
     folder: str = MISSING
+    extra: list[str] = field(default_factory=list)
+    requirements: str | None = None
+    use: bool = False
 
 
 @dataclass
@@ -242,6 +268,8 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     environments: EnvironmentsConfig = field(default_factory=EnvironmentsConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+    script: str | None = None
+    args: str = ""
     seed: int = MISSING
     repeats: int = MISSING
     resume: str = MISSING
@@ -250,3 +278,11 @@ class Config:
     objective: str = MISSING
     report: bool = MISSING
     quiet: bool = MISSING
+
+    @property
+    def weights_from_reference(self) -> bool:
+        """Whether the initial weights come from a worker of the backend `parity.reference`."""
+        if self.model.initial_weights is InitialWeights.numpy:
+            return False
+        shared = self.trainer.init is Init.shared and self.backend.name != self.parity.reference
+        return shared or self.task is Task.parity

@@ -1,7 +1,7 @@
 """Reads the parameters of a function from its source, so that the driver need not import Keras."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def parameters(file: Path, function: str, given: int, named: str) -> dict[str, Parameter] | None:
+def parameters(file: Path, function: str, named: str, offered: Collection[str] = ()) -> dict[str, Parameter] | None:
     """Return the parameters of a top-level function that a user may set; None if it accepts any.
 
     Args:
         file: a Python file.
         function: the function's name.
-        given: the number of leading parameters that the caller supplies.
         named: the file's name in error messages: the setting and its value.
+        offered: the names of parameters that the caller supplies.
 
     Raises:
         UserError: the file is not valid Python, or has no such function.
@@ -68,7 +68,9 @@ def parameters(file: Path, function: str, given: int, named: str) -> dict[str, P
         raise UserError(f"{named}: {file} is not a Python file: {error}") from error
     for statement in reversed(body):  # the last definition counts
         if isinstance(statement, ast.FunctionDef) and statement.name == function:
-            return None if statement.decorator_list or statement.args.kwarg else _of(statement.args, given)
+            return None if statement.decorator_list or statement.args.kwarg else _of(statement.args, offered)
+        if isinstance(statement, ast.ClassDef) and statement.name == function:
+            return None  # a subclass of keras.Model
         if function in _bound(statement):
             return None
     raise UserError(f"{named}: {file} has no function `{function}`")
@@ -94,13 +96,13 @@ def check(values: Mapping[str, Any], takes: Mapping[str, Parameter], key: str, o
         raise UserError(f"{key}.{missing[0]} is missing: {owner} needs it. Add +{key}.{missing[0]}=VALUE")
 
 
-def _of(arguments: ast.arguments, given: int) -> dict[str, Parameter]:
+def _of(arguments: ast.arguments, offered: Collection[str]) -> dict[str, Parameter]:
     positional = [*arguments.posonlyargs, *arguments.args]
     first_default = len(positional) - len(arguments.defaults)
     required = [number < first_default for number in range(len(positional))]
-    found = list(zip(positional, required, strict=True))[given:]
+    found = list(zip(positional, required, strict=True))
     found += [(one, default is None) for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
-    return {one.arg: _parameter(one.annotation, needed) for one, needed in found}
+    return {one.arg: _parameter(one.annotation, needed) for one, needed in found if one.arg not in offered}
 
 
 def _parameter(annotation: ast.expr | None, required: bool) -> Parameter:

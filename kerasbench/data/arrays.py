@@ -1,7 +1,7 @@
-"""A data set in memory."""
+"""A data set in memory, and as prepared on disk."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,3 +31,34 @@ class Arrays:
             content.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
             content.update(np.ascontiguousarray(array).data)
         return content.hexdigest()
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A data set on disk, ready for every backend.
+
+    Attributes:
+        path: the .npz file of a built-in data set; the folder of .npy files of a user's own data.
+        name: the data set's name, or the stand-in's.
+        source: "real", "embedded" or "own".
+        digest: SHA-256 of the arrays.
+        inputs: the names of the model's inputs, in order.
+        classes: the first target's number of classes; None for values.
+        train_examples, test_examples: the total numbers of examples.
+        note: a warning for the user, such as the reason for a stand-in; may be empty.
+        targets: each target's "name", "task" ("classification", "binary" or "regression") and number of "classes": None
+            for values, and for several yes-or-no values in each row, whose task is "binary".
+        weights: whether each example has a weight, in `train_weights` and `test_weights`.
+    """
+
+    path: str
+    name: str
+    source: str
+    digest: str
+    inputs: tuple[str, ...]
+    classes: int | None
+    train_examples: int
+    test_examples: int
+    note: str = ""
+    targets: list[dict[str, Any]] = field(default_factory=list, hash=False)
+    weights: bool = False

@@ -1,71 +1,40 @@
-"""Finds a data set (folder, cache, network, stand-in), and prepares it as one file that all backends read."""
+"""Finds a data set (folder, cache, network, stand-in, a user's own), and prepares it for all backends."""
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import importlib
 import json
-import os
-import secrets
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
-from kerasbench.config.schema import DataConfig, DataSource
-from kerasbench.data.arrays import Arrays
+from kerasbench.config.schema import DataConfig, DataSource, DataTask
+from kerasbench.data import own
+from kerasbench.data.arrays import Arrays, PreparedData
 from kerasbench.data.download import DownloadError
+from kerasbench.data.files import state, whole
 from kerasbench.terminal.errors import UserError
-
-
-@dataclass(frozen=True)
-class PreparedData:
-    """A data set on disk, ready for every backend.
-
-    Attributes:
-        path: the .npz file.
-        name: the data set's name, or the stand-in's.
-        source: "real" or "embedded".
-        digest: SHA-256 of the arrays.
-        inputs: the names of the model's inputs, in order.
-        classes: the number of classes.
-        train_examples, test_examples: the total numbers of examples.
-        note: a warning for the user, such as the reason for a stand-in; may be empty.
-    """
-
-    path: str
-    name: str
-    source: str
-    digest: str
-    inputs: tuple[str, ...]
-    classes: int
-    train_examples: int
-    test_examples: int
-    note: str = ""
 
 
 def prepare(config: DataConfig) -> PreparedData:
     """Return the configured data set, prepared; the result is cached in this process.
 
-    Real data are searched for in `data.root`, then in the cache, then on the network.
+    Real data are searched for in `data.root`, then in the cache, then on the network. A user's own data are read from
+    `data.path`.
 
     Raises:
-        UserError: the files are damaged; `data.source=real` and they are not in `data.root` or cannot be downloaded;
-            or the cache is not writable.
+        UserError: the user's own data cannot be trained on; the files are damaged; `data.source=real` and they are not
+            in `data.root` or cannot be downloaded; or the cache is not writable.
     """
-    options = json.dumps(config.options, sort_keys=True)
     try:
-        named = (config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache))
-        data = _prepare(*named)
-        if not _unchanged(Path(data.path)):  # altered or deleted since an earlier job of this command
-            _prepare.cache_clear()
-            data = _prepare(*named)
+        data = own.prepare(config) if config.path else _built_in(config)
     except OSError as error:
         raise UserError(f"{config.name} cannot be prepared in data.cache={config.cache}: {error}") from error
     notes = [data.note]
@@ -76,6 +45,16 @@ def prepare(config: DataConfig) -> PreparedData:
         if asked is not None and asked > there:
             notes.append(f"{data.name} has only {there} examples for data.{part}_samples={asked}; all of them are used")
     return replace(data, note="; ".join(filter(None, notes)))
+
+
+def _built_in(config: DataConfig) -> PreparedData:
+    options = json.dumps(config.options, sort_keys=True)
+    named = (config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache))
+    data = _prepare(*named)
+    if _unchanged(Path(data.path)):
+        return data
+    _prepare.cache_clear()  # altered or deleted since an earlier job of this command
+    return _prepare(*named)
 
 
 @functools.lru_cache
@@ -133,14 +112,14 @@ def _kept(
     path = description.with_suffix(".npz")
     known = _described(description)
     intact = known is not None and _intact(path, known)
-    states = {str(file): _state(file) for file in files()}
+    states = {str(file): state(file) for file in files()}
     if known is None or not intact or not states.items() <= known["sources"].items():
         arrays = load()
-        read = {str(file): _state(file) for file in files()}  # includes downloaded files
+        read = {str(file): state(file) for file in files()}  # includes downloaded files
         verified = {file: state for file, state in read.items() if states.get(file, state) == state}
         digest = arrays.digest()
         if known is None or not intact or known["digest"] != digest:
-            with _whole(path) as file:
+            with whole(path) as file:
                 np.savez(file, allow_pickle=False, **arrays.parts)
             known = None
         known = {
@@ -153,12 +132,13 @@ def _kept(
             "test_examples": len(arrays.parts["test_labels"]),
             "sources": {**(known["sources"] if known else {}), **verified},
         }
-    if known.get("prepared") != _state(path):
-        known["prepared"] = _state(path)
-        with _whole(description) as file:
+    if known.get("prepared") != state(path):
+        known["prepared"] = state(path)
+        with whole(description) as file:
             file.write(json.dumps(known).encode())
     fields = {one.name: known[one.name] for one in dataclasses.fields(PreparedData) if one.name in known}
-    return PreparedData(path=str(path), **{**fields, "inputs": tuple(known["inputs"])})
+    targets = [{"name": "labels", "task": DataTask.classification.value, "classes": known["classes"]}]
+    return PreparedData(path=str(path), targets=targets, **{**fields, "inputs": tuple(known["inputs"])})
 
 
 def _described(description: Path) -> dict[str, Any] | None:
@@ -177,7 +157,7 @@ def _intact(path: Path, known: dict[str, Any]) -> bool:
     """Return whether a prepared file is unchanged: by its size and time, or else by its content."""
     if not path.is_file():
         return False
-    if known["prepared"] == _state(path):
+    if known["prepared"] == state(path):
         return True
     try:
         with path.open("rb") as file, np.load(file) as parts:
@@ -190,13 +170,7 @@ def _intact(path: Path, known: dict[str, Any]) -> bool:
 def _unchanged(path: Path) -> bool:
     """Return whether a prepared file has the size and time that its description records."""
     known = _described(path.with_suffix(".json"))
-    return known is not None and path.is_file() and known["prepared"] == _state(path)
-
-
-def _state(path: Path) -> list[int]:
-    """Return a file's size in bytes and its modification time in nanoseconds."""
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
+    return known is not None and path.is_file() and known["prepared"] == state(path)
 
 
 @functools.cache
@@ -204,17 +178,3 @@ def _code() -> str:
     """Return a digest of the loaders' source, so that files prepared by another version are not reused."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that replaces `path` once it is completely written, and is deleted on any error."""
-    # Not tempfile, whose files only their owner can read: the umask decides who shares prepared data.
-    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
-    try:
-        with part.open("xb") as file:
-            yield file
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

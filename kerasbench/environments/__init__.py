@@ -1,5 +1,6 @@
-"""One virtual environment per backend, made once; it is ready when the backend has been imported in it."""
+"""One environment per backend and set of packages; it is ready when the backend has been imported in it."""
 
 from kerasbench.environments.provisioning import Environment, check, provision, provision_all, ready, remove
+from kerasbench.environments.specification import Specification
 
-__all__ = ["Environment", "check", "provision", "provision_all", "ready", "remove"]
+__all__ = ["Environment", "Specification", "check", "provision", "provision_all", "ready", "remove"]

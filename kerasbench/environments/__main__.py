@@ -7,8 +7,7 @@ from rich.table import Table
 
 from kerasbench import environments
 from kerasbench.config import composition
-from kerasbench.config.schema import Config
-from kerasbench.environments.provisioning import runs_here
+from kerasbench.environments import Specification
 from kerasbench.paths import CONF
 from kerasbench.process.interruption import interruptible
 from kerasbench.terminal.errors import reporting
@@ -26,9 +25,10 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown:
         parser.error(f"unknown backend: {', '.join(unknown)}; choose from {', '.join(names)}")
     with interruptible(), reporting():
-        chosen = [composition.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
+        configs = [composition.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
+        chosen = [Specification.of(config) for config in configs]
         if not options.backend and options.action == "setup":
-            chosen = [one for one in chosen if runs_here(one.backend)]
+            chosen = [one for one in chosen if one.runs_here]
         progress = Progress()
         try:
             {"list": _list, "setup": _setup, "remove": _remove}[options.action](chosen, progress)
@@ -36,16 +36,16 @@ def main(arguments: list[str] | None = None) -> None:
             progress.stop()
 
 
-def _list(chosen: list[Config], progress: Progress) -> None:
+def _list(chosen: list[Specification], progress: Progress) -> None:
     table = Table("backend", "state", "Keras", "backend version", "Python", "MiB", "folder")
     for one in chosen:
-        found = environments.ready(one.backend, Path(one.environments.folder))
+        found = environments.ready(one)
         if found:
             proof = found.proof
             versions = (proof["keras_version"], proof["backend_version"], proof["python_version"])
             table.add_row(one.backend.name, "[green]ready", *versions, _mebibytes(found.folder), found.folder.name)
         else:
-            state = "not set up" if runs_here(one.backend) else "no build for this platform"
+            state = "not set up" if one.runs_here else "no build for this platform"
             table.add_row(one.backend.name, state, "", "", one.backend.python, "", "")
     progress.console.print(table)
 
@@ -55,18 +55,17 @@ def _mebibytes(folder: Path) -> str:
     return f"{size / 2**20:.0f}"
 
 
-def _setup(chosen: list[Config], progress: Progress) -> None:
-    backends = {one.backend.name: (one.backend, Path(one.environments.folder)) for one in chosen}
-    environments.provision_all(backends, progress.announcing)
-    for name, place in backends.items():
-        found = environments.ready(*place)
-        if found:
-            progress.lasting(f"{name}: {found.folder}")
-
-
-def _remove(chosen: list[Config], progress: Progress) -> None:
+def _setup(chosen: list[Specification], progress: Progress) -> None:
+    environments.provision_all(chosen, progress.announcing)
     for one in chosen:
-        for folder in environments.remove(one.backend, Path(one.environments.folder)):
+        found = environments.ready(one)
+        if found:
+            progress.lasting(f"{one.backend.name}: {found.folder}")
+
+
+def _remove(chosen: list[Specification], progress: Progress) -> None:
+    for one in chosen:
+        for folder in environments.remove(one.backend, one.cache):
             progress.lasting(f"{one.backend.name}: removed {folder}")
 
 

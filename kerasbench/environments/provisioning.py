@@ -1,14 +1,11 @@
 """Finds the backends' virtual environments, and makes the missing ones."""
 
 import contextlib
-import hashlib
 import json
-import platform
 import re
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +17,7 @@ from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import interpreters, pip_settings
 from kerasbench.environments.child_processes import ChildProcesses
 from kerasbench.environments.installation import PACKAGES, PROOF, Installation
-from kerasbench.paths import REQUIREMENTS
+from kerasbench.environments.specification import Specification, this_platform
 from kerasbench.terminal.errors import UserError
 from kerasbench.terminal.progress import Announce
 
@@ -32,7 +29,7 @@ class Environment:
     """A backend's environment in which the backend has been imported.
 
     Attributes:
-        folder: the virtual environment.
+        folder: the virtual environment; of a user's environment, a folder that starts its interpreter.
         proof: what the import reported: keras_version, backend_version, python_version.
     """
 
@@ -50,60 +47,39 @@ class Environment:
         return self.folder / PACKAGES
 
 
-def folder_of(backend: BackendConfig, cache: Path) -> Path:
-    """Return the environment's folder, whose name contains a digest of everything that determines its content."""
-    parts = [backend.python, str(backend.interpreter), this_platform(), _requirements(backend).read_text()]
-    for name in backend.post_install:
-        parts += [path.read_text() for path in sorted(Path(__file__).parent.glob(f"post_install/{name}.*"))]
-    return cache / f"{backend.name}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}"
+def ready(wanted: Specification) -> Environment | None:
+    """Return the environment if it and its interpreter exist, else None; write nothing.
 
-
-def this_platform() -> str:
-    """Return the operating system and the processor's architecture: linux-x86_64, linux-aarch64, darwin-arm64."""
-    return f"{sys.platform}-{platform.machine()}"
-
-
-def runs_here(backend: BackendConfig) -> bool:
-    """Return whether the backend's packages have builds for this platform."""
-    return backend.platforms is None or this_platform() in backend.platforms
-
-
-def _requirements(backend: BackendConfig) -> Path:
-    path = REQUIREMENTS / backend.requirements
-    if not path.is_file():
-        raise UserError(f"backend.requirements={backend.requirements}: {path} does not exist")
-    return path
-
-
-def ready(backend: BackendConfig, cache: Path) -> Environment | None:
-    """Return the backend's environment if it and its interpreter exist, else None; write nothing."""
-    folder = folder_of(backend, cache)
+    Raises:
+        UserError: the environment that the user has cannot be read, or kerasbench's folder cannot.
+    """
     try:
-        proof = json.loads((folder / PROOF).read_text(encoding="utf-8"))
-        (folder / PACKAGES).read_text(encoding="utf-8")
+        proof = json.loads((wanted.folder / PROOF).read_text(encoding="utf-8"))
+        (wanted.folder / PACKAGES).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, ValueError):  # missing, or damaged: it is made again
         return None
     except PermissionError as error:
         raise UserError(f"{error}. Name another folder of environments: environments.folder=FOLDER") from error
-    environment = Environment(folder, proof)
+    environment = Environment(wanted.folder, proof)
     whole = isinstance(proof, dict) and all(isinstance(proof.get(name), str) for name in _PROVEN)
     return environment if whole and environment.python.exists() else None
 
 
-def check(backends: Mapping[str, tuple[BackendConfig, Path]]) -> None:
+def check(wanted: Iterable[Specification]) -> None:
     """Check, before any installation or download, that the missing environments can be made.
 
     Raises:
         UserError: a backend has no build for this platform, an interpreter is missing, or a folder cannot be written.
     """
-    for backend, cache in _missing(backends).values():
-        _interpreter(backend)
-        with _writable(), tempfile.TemporaryFile(dir=_made(cache)):
+    for one in _missing(wanted):
+        _interpreter(one)
+        with _writable(), tempfile.TemporaryFile(dir=_made(one.cache)):
             pass
 
 
-def _missing(backends: Mapping[str, tuple[BackendConfig, Path]]) -> dict[str, tuple[BackendConfig, Path]]:
-    return {name: (backend, cache) for name, (backend, cache) in backends.items() if not ready(backend, cache)}
+def _missing(wanted: Iterable[Specification]) -> list[Specification]:
+    """Return those that do not exist yet, each once."""
+    return list({one.folder: one for one in wanted if not ready(one)}.values())
 
 
 def _made(folder: Path) -> Path:
@@ -111,47 +87,45 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def provision(backend: BackendConfig, cache: Path, announce: Announce) -> Environment:
-    """Return the backend's environment; make it first if it is missing.
+def provision(wanted: Specification, announce: Announce) -> Environment:
+    """Return the environment; make it first if it is missing.
 
     Raises:
         UserError: as `provision_all`.
     """
-    provision_all({backend.name: (backend, cache)}, lambda name: announce)
-    environment = ready(backend, cache)
+    provision_all([wanted], lambda name: announce)
+    environment = ready(wanted)
     assert environment is not None
     return environment
 
 
-def provision_all(backends: Mapping[str, tuple[BackendConfig, Path]], announcing: Callable[[str], Announce]) -> None:
+def provision_all(wanted: Iterable[Specification], announcing: Callable[[str], Announce]) -> None:
     """Make the missing environments in parallel.
 
-    Each has its own lock, so concurrent processes make it only once. An interruption ends all installations, and
-    removes incomplete environments.
+    Each backend has its own lock, so concurrent processes make each environment only once. An interruption ends all
+    installations, and removes incomplete environments.
 
     Args:
-        backends: by name, the backend and the folder that contains the environments.
-        announcing: returns a function that shows the named environment's steps; called once per missing environment.
+        wanted: the environments, in any number, also repeated.
+        announcing: returns a function that shows the steps for the named backend; called once per missing environment.
 
     Raises:
         UserError: an environment cannot be made. Platforms and interpreters are checked before any download. The first
             failed installation is raised after the others have ended.
     """
-    missing = _missing(backends)
+    missing = _missing(wanted)
     if not missing:
         return
-    interpreter = {name: _interpreter(backend) for name, (backend, _) in missing.items()}
+    interpreters_of = [_interpreter(one) for one in missing]
     processes, variables = ChildProcesses(), pip_settings.for_uv()
-    installations = {
-        name: Installation(
-            backend, _requirements(backend), interpreter[name], variables, announcing(name), processes
-        )
-        for name, (backend, _) in missing.items()
-    }  # fmt: skip
+    installations = [
+        Installation(one, interpreter, variables, announcing(one.backend.name), processes)
+        for one, interpreter in zip(missing, interpreters_of, strict=True)
+    ]
     failure: BaseException | None = None
     with ThreadPoolExecutor(len(missing)) as pool:
         try:
-            futures = {pool.submit(_provision, missing[name][1], one): one for name, one in installations.items()}
+            futures = {pool.submit(_provision, one): one for one in installations}
             for future in as_completed(futures):
                 error = future.exception()
                 if error and failure:
@@ -164,8 +138,11 @@ def provision_all(backends: Mapping[str, tuple[BackendConfig, Path]], announcing
         raise failure
 
 
-def _interpreter(backend: BackendConfig) -> Path:
-    if not runs_here(backend):
+def _interpreter(wanted: Specification) -> Path:
+    backend = wanted.backend
+    if wanted.use:
+        return wanted.used.python
+    if not wanted.runs_here:
         raise UserError(
             f"{backend.name} has no build for this platform ({this_platform()}), only for "
             f"{', '.join(backend.platforms or [])}"
@@ -173,11 +150,11 @@ def _interpreter(backend: BackendConfig) -> Path:
     return interpreters.find(backend.python, backend.interpreter, backend.name)
 
 
-def _provision(cache: Path, installation: Installation) -> None:
-    backend = installation.backend
-    with _locked(backend, cache, lambda: installation.processes.ended):
-        if not ready(backend, cache):  # another process may have made it while this one waited
-            installation.make(folder_of(backend, cache))
+def _provision(installation: Installation) -> None:
+    wanted = installation.wanted
+    with _locked(wanted.backend, wanted.cache, lambda: installation.processes.ended):
+        if not ready(wanted):  # another process may have made it while this one waited
+            installation.make()
 
 
 @contextlib.contextmanager

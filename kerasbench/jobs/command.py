@@ -22,6 +22,7 @@ def main() -> None:
     streams.prepare()
     with _running():
         command_line.check(sys.argv[1:])
+        sys.argv[1:] = command_line.adding(sys.argv[1:])
         _train()
 
 

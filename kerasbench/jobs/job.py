@@ -7,7 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.markup import escape
 
-from kerasbench.config import composition
+from kerasbench.config import composition, scripts
 from kerasbench.jobs.place import Job, outcome_file, this_job
 from kerasbench.jobs.run import run
 from kerasbench.jobs.summary import summarise
@@ -56,6 +56,5 @@ def _outcome_in_sweep(composed: DictConfig, folder: Path, job: Job) -> Outcome:
 
 
 def _outcome(composed: DictConfig, job: Job, **ended: Any) -> Outcome:
-    return Outcome(
-        composed.backend.name, composed.model.name, composed.seed, composed.task.value, list(job.variant), **ended
-    )
+    model = scripts.model_name(composed.script) if composed.script else composed.model.name
+    return Outcome(composed.backend.name, model, composed.seed, composed.task.value, list(job.variant), **ended)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from kerasbench.paths import absolute
 
 _OUTCOMES = ".outcomes"
-_NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task"}  # these have their own tags
+_NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task", "script"}  # these have their own tags
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def variant(overrides: Iterable[str], varied: Iterable[str]) -> tuple[str, ...]:
         key = override.partition("=")[0].lstrip("+~")
         return key in keys or key == "label" or key.startswith("backend.")
 
-    return tuple(filter(makes_another, overrides))
+    return tuple(override.lstrip("+") for override in overrides if makes_another(override))
 
 
 def outcome_file(sweep_folder: str, sweep: str, number: int) -> Path:

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from kerasbench import environments
 from kerasbench.config import identity
@@ -121,11 +120,11 @@ def _jobs(
     found: list[tuple[list[str], _Known]] = []
     for combination in itertools.product(*swept):
         cell, variant = compose(combination)
-        ready = environments.ready(cell.backend, Path(cell.environments.folder))
+        ready = environments.ready(environments.Specification.of(cell))
         of_environment = (
             identity.environment(cell.backend, ready.proof, ready.packages.read_text(encoding="utf-8")) if ready else ""
         )
-        digest = prepare(cell.data).digest
+        digest = "" if cell.script else prepare(cell.data).digest
         for number in range(master.repeats):
             config = replace(cell, seed=cell.seed + number)
             seed = [f"seed={config.seed}"] if master.repeats > 1 else []

@@ -1,6 +1,7 @@
 """One run, from top to bottom: environment, worker, data set, store."""
 
 import os
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,12 +21,14 @@ from kerasbench.process.limits import Limits
 from kerasbench.process.worker_process import start
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.errors import RunFailed
-from kerasbench.terminal.progress import Progress
+from kerasbench.terminal.progress import Progress, Teller
 from kerasbench.vocabulary import Tag
 
 if TYPE_CHECKING:
     from kerasbench.data import PreparedData
     from kerasbench.tasks.session import Session
+
+_LONGEST_TAG = 8000  # MLflow's limit
 
 
 def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
@@ -43,9 +46,10 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     outcome = Outcome(config.backend.name, config.model.name, config.seed, config.task.value, list(job.variant))
     announce = progress.announcing(f"{outcome.competitor} · {config.model.name}")
     progress.job_begins()
-    environment = environments.provision(config.backend, Path(config.environments.folder), announce)
+    environment = environments.provision(environments.Specification.of(config), announce)
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
     log = folder / "worker.log"
+    weights, unable = _initial_weights(config, chosen, folder, job, announce)
     with Nvml(os.environ | chosen.variables) as nvml:
         others_on_gpus = sum(nvml.processes())  # before the worker is one of them
         announce(f"importing Keras on {config.backend.framework}")
@@ -53,10 +57,10 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
         with start(environment.folder, config.backend, chosen, log, limits) as worker:
             # Import NumPy and MLflow, which takes seconds, while the worker imports Keras, loads the data and builds.
             from kerasbench.data import prepare
-            from kerasbench.tasks import request
+            from kerasbench.tasks import request, script
 
-            data = prepare(config.data)
-            kind, asked = request.of_task(config, chosen, data)
+            data = None if config.script else prepare(config.data)
+            kind, asked = request.of_task(config, chosen, data, weights)
             worker.send(kind, **asked)
 
             from kerasbench.store import notes
@@ -64,6 +68,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             from kerasbench.store.sync import end_lost_runs
             from kerasbench.store.tracking import open_store
             from kerasbench.tasks.parity import Comparison, certify
+            from kerasbench.tasks.reference import Reference
             from kerasbench.tasks.session import Session
             from kerasbench.tasks.training import train
 
@@ -72,7 +77,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             if store:
                 end_lost_runs(store)
             collect_again()
-            if data.note:
+            if data and data.note:
                 announce.warn(data.note)
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
             tags = _tags(config, environment, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
@@ -82,15 +87,19 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 Telemetry(worker.pid, nvml, config.telemetry.interval_seconds) as telemetry,
             ):
                 tracked.params(identity.flat(config))
-                tracked.dataset(data)
+                if data:
+                    tracked.dataset(data)
+                if config.script:
+                    tracked.artifact(Path(config.script))
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")
                 tracked.artifact(environment.packages)
                 session = Session(config, worker, tracked, outcome, announce)
+                reference = Reference(config, chosen.threads, data, folder, job.sweep, announce)
                 tasks = {
-                    Task.train: partial(train, telemetry=telemetry),
-                    Task.parity: partial(certify, comparison=Comparison(chosen, data, folder, job.sweep)),
+                    Task.train: partial(script.run if config.script else train, telemetry=telemetry),
+                    Task.parity: partial(certify, comparison=Comparison(chosen, reference, weights)),
                 }
-                _perform(session, tasks[config.task], log)
+                _perform(session, tasks[config.task], log, unable)
                 if config.task is Task.train:  # the worker of parity's reference would count as noise
                     _report_noise(session, telemetry, others_on_gpus)
                     _report_clock(session, telemetry)
@@ -100,9 +109,28 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     return outcome
 
 
-def _perform(session: "Session", task: Callable[["Session"], None], log: Path) -> None:
-    """Perform the task, and always record its outcome and the worker's log."""
+def _initial_weights(
+    config: Config, chosen: settings.Resolved, folder: Path, job: Job, announce: Teller
+) -> tuple[Path | None, str]:
+    """Return the file of initial weights, if the reference backend draws them, or why it cannot."""
+    if not config.weights_from_reference:
+        return None, ""
+    from kerasbench.data import prepare
+    from kerasbench.tasks.reference import Reference
+
+    data = None if config.script else prepare(config.data)
+    drawn_on = Reference(config, chosen.threads, data, folder, job.sweep, announce)
     try:
+        return drawn_on.initial_weights(), ""
+    except RunFailed as failed:
+        return None, str(failed)
+
+
+def _perform(session: "Session", task: Callable[["Session"], None], log: Path, unable: str) -> None:
+    """Perform the task, unless it cannot be, and always record its outcome and the worker's log."""
+    try:
+        if unable:
+            raise RunFailed(unable)
         task(session)
         session.outcome.status = "FINISHED"
     except RunFailed as failed:
@@ -130,20 +158,23 @@ def _report_clock(session: "Session", telemetry: Telemetry) -> None:
         session.announce.warn(f"{jump}; timestamps in the store are affected, durations are not")
 
 
-def _tags(config: Config, environment: environments.Environment, data: "PreparedData", job: Job) -> dict[str, str]:
+def _tags(
+    config: Config, environment: environments.Environment, data: "PreparedData | None", job: Job
+) -> dict[str, str]:
+    packages, chosen = environment.packages.read_text(encoding="utf-8"), config.environments
+    pinned = not (chosen.use or chosen.extra or chosen.requirements)
     tags = {
         Tag.TASK: config.task.value,
         Tag.BACKEND: config.backend.name,
         Tag.MODEL: config.model.name,
-        Tag.DATA_NAME: data.name,
-        Tag.DATA_DIGEST: data.digest,
-        Tag.DATA_SOURCE: data.source,
+        Tag.DATA_NAME: data.name if data else config.data.name,
+        Tag.DATA_DIGEST: data.digest if data else "",
+        Tag.DATA_SOURCE: data.source if data else "",
         Tag.CONFIG_HASH: identity.digest(config),
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
         Tag.MEASUREMENT: str(identity.MEASUREMENT),
-        Tag.ENVIRONMENT: identity.environment(
-            config.backend, environment.proof, environment.packages.read_text(encoding="utf-8")
-        ),
+        Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, packages),
+        Tag.PACKAGES: "" if pinned else textwrap.shorten(packages, _LONGEST_TAG, placeholder=" ..."),
         Tag.SWEEP: job.sweep,
         Tag.CELLS: config.sweep.cells or "",
         Tag.VARIANT: " ".join(job.variant),

@@ -18,7 +18,8 @@ from rich.markup import escape
 
 from kerasbench import environments
 from kerasbench.config import checks, composition, structure
-from kerasbench.config.schema import BackendConfig, Config, DataSource, Task, TrackingConfig
+from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
+from kerasbench.environments import Specification
 from kerasbench.jobs import place, resume
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute, work_path
@@ -43,11 +44,12 @@ class SweepCallback(Callback):
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
             _hand_on_earlier_runs([checked], config.hydra.run.dir)
-            if checked.data.source is DataSource.real:  # else the run prepares data while its worker imports Keras
+            # Otherwise the run prepares the data while its worker imports Keras.
+            if checked.data.source is DataSource.real or checked.data.path:
                 _prepare([checked])
             needed = _environments([checked])
             environments.check(needed)
-            if not environments.ready(checked.backend, Path(checked.environments.folder)):
+            if not environments.ready(Specification.of(checked)):
                 _open_stores([checked])  # before an installation, which takes minutes; otherwise the run opens it
             _provision(needed)
 
@@ -240,20 +242,20 @@ def _prepare(configs: Sequence[Config]) -> None:
     from kerasbench.data import prepare  # imports NumPy: not before a single run's worker starts
 
     for config in configs:
-        prepare(config.data)
+        if not config.script:
+            prepare(config.data)
 
 
-def _environments(configs: Sequence[Config]) -> dict[str, tuple[BackendConfig, Path]]:
-    """Return the required backends by name, and the folders of their environments."""
-    needed = {config.backend.name: (config.backend, Path(config.environments.folder)) for config in configs}
+def _environments(configs: Sequence[Config]) -> list[Specification]:
+    """Return the environments of all runs and of the reference backends."""
+    needed = [Specification.of(config) for config in configs]
     for config in configs:
-        if config.task is Task.parity:
-            reference = config.parity.reference
-            needed.setdefault(reference, (composition.backend_named(reference), Path(config.environments.folder)))
+        if config.task is Task.parity or config.weights_from_reference:
+            needed.append(Specification.of(config, composition.backend_named(config.parity.reference)))
     return needed
 
 
-def _provision(needed: Mapping[str, tuple[BackendConfig, Path]]) -> None:
+def _provision(needed: Sequence[Specification]) -> None:
     environments.provision_all(needed, lambda name: progress.current().announcing(name, beside=True))
 
 

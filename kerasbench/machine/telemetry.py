@@ -1,6 +1,7 @@
 """Samples the CPU, memory and GPU load of a run from the driver, without hooks in the worker."""
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class Telemetry:
 
     def __init__(self, pid: int, nvml: Nvml, interval_seconds: float) -> None:
         self._process = psutil.Process(pid)
-        self._driver = psutil.Process()
+        self._driver = psutil.Process() if pid != os.getpid() else None  # None: it watches itself
         self._nvml = nvml
         self._interval = interval_seconds
         self._samples: list[_Sample] = []
@@ -80,8 +81,10 @@ class Telemetry:
                 of_child = _usage(child)
                 cpu_seconds += of_child[0]
                 rss += of_child[1]
-        driver = self._driver.cpu_times()
-        other = _busy_seconds() - cpu_seconds - driver.user - driver.system
+        other = _busy_seconds() - cpu_seconds
+        if self._driver:
+            driver = self._driver.cpu_times()
+            other -= driver.user + driver.system
         return _Sample(now(), cpu_seconds, other, rss / _MIB, self._nvml.sample(), self._nvml.processes())
 
     def between(self, started_at: float, ended_at: float) -> dict[str, float]:

@@ -11,12 +11,15 @@ _NUMBERS = {
     protocol.READY: ("started_at", "import_seconds"),
     protocol.BUILT: ("load_seconds", "build_seconds", "parameters", "examples"),
     protocol.PROBED: ("parity_probe_loss", "probe_seconds"),
-    protocol.EPOCH: (
-        "epoch", "started_at", "ended_at", "epoch_seconds", "validation_seconds",
-        "loss", "accuracy", "val_loss", "val_accuracy",
-    ),
-    protocol.FINISHED: ("ended_at", "peak_rss_mib", "idle_seconds"),
-}  # fmt: skip
+    protocol.EPOCH: ("epoch", "started_at", "ended_at", "epoch_seconds"),
+    protocol.FINISHED: ("ended_at",),
+}
+_OF_A_SCRIPT = ("before_fit_seconds", "epochs")  # what its event BUILT carries instead
+# Numbers that an event may lack, or have as null.
+_OPTIONAL = {
+    protocol.EPOCH: ("validation_seconds", "augmentation_seconds", "examples", "epochs", "fit"),
+    protocol.FINISHED: ("peak_rss_mib", "idle_seconds", "parameters"),
+}
 
 
 def read(line: bytes) -> dict[str, Any]:
@@ -32,19 +35,22 @@ def read(line: bytes) -> dict[str, Any]:
     kind = event["kind"]
     if not isinstance(kind, str):
         raise ValueError(f"its kind is {kind!r}")
+    of_a_script = kind == protocol.BUILT and _OF_A_SCRIPT[0] in event
     for name in _TEXTS.get(kind, ()):
-        _check(kind, name, event, isinstance(event.get(name), str))
-    for name in _NUMBERS.get(kind, ()):
-        _check(kind, name, event, _is_number(event.get(name)))
+        _check(event, name, isinstance(event.get(name), str))
+    for name in _OF_A_SCRIPT if of_a_script else _NUMBERS.get(kind, ()):
+        _check(event, name, _is_number(event.get(name)))
+    for name in _OPTIONAL.get(kind, ()):
+        _check(event, name, event.get(name) is None or _is_number(event[name]))
+    if of_a_script or kind == protocol.PROBED:
+        _check(event, "in_force", _maps(event.get("in_force"), lambda value: isinstance(value, str)))
     if kind == protocol.EPOCH:
-        _check(kind, "epoch_seconds", event, event["epoch_seconds"] > 0)
-    if kind == protocol.PROBED:
-        in_force = event.get("in_force")
-        texts = isinstance(in_force, dict) and all(isinstance(value, str) for value in in_force.values())
-        _check(kind, "in_force", event, texts)
+        _check(event, "epoch_seconds", event["epoch_seconds"] > 0)
+        _check(event, "includes_validation", isinstance(event.get("includes_validation"), bool))
+        _check(event, "logs", _maps(event.get("logs"), _is_number))
     if kind == protocol.LOSSES:
         losses = event.get("losses")
-        _check(kind, "losses", event, isinstance(losses, list) and all(map(_is_number, losses)))
+        _check(event, "losses", isinstance(losses, list) and all(map(_is_number, losses)))
     return event
 
 
@@ -55,7 +61,12 @@ def _is_number(value: object) -> bool:
         return False
 
 
-def _check(kind: str, name: str, event: dict[str, Any], holds: bool) -> None:
+def _maps(value: object, holds: Any) -> bool:
+    return isinstance(value, dict) and all(map(holds, value.values()))
+
+
+def _check(event: dict[str, Any], name: str, holds: bool) -> None:
     if not holds:
+        kind = event["kind"]
         told = f"the event {kind!r} has {name}={event[name]!r:.50}" if name in event else f"{kind!r} lacks {name!r}"
         raise ValueError(told)

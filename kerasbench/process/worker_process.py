@@ -148,17 +148,17 @@ class WorkerProcess:
         except BrokenPipeError:
             pass
 
-    def expect(self, kind: str) -> dict[str, Any]:
-        """Wait for the next event and return it.
+    def expect(self, *kinds: str) -> dict[str, Any]:
+        """Wait for the next event and return it; it may be of several kinds.
 
         Raises:
             WorkerDied: the worker failed, died, or sent an event of another kind.
         """
-        for event in self._read(kind):
+        for event in self._read(kinds[0]):
             if event["kind"] == protocol.FAILED:
                 raise WorkerDied(event["reason"])
-            if event["kind"] != kind:
-                raise WorkerDied(f"the worker sent {event['kind']!r} where {kind!r} was expected")
+            if event["kind"] not in kinds:
+                raise WorkerDied(f"the worker sent {event['kind']!r} where {' or '.join(kinds)} was expected")
             return event
         raise WorkerDied(self._cause_of_death())
 

@@ -8,6 +8,8 @@ from statistics import fmean, median, stdev
 from kerasbench.report.results import FIRST, STEADY, Cell, Ranking
 from kerasbench.report.rounding import interval, rounded
 from kerasbench.stats import Estimate
+from kerasbench.store.quality import ACCURACY, QUALITIES, Quality
+from kerasbench.store.runs import finite
 from kerasbench.vocabulary import Metric, Tag
 
 NOTHING = "\N{EN DASH}"
@@ -47,6 +49,7 @@ class Column:
         brief: its rank in a narrow table, from which the lowest goes first; 0: only on the page.
         means: its definition, in a sentence.
         numeric, has_interval: what its values are.
+        quality: what it is about; a ranking's tables show its own quality only.
     """
 
     key: str
@@ -57,6 +60,7 @@ class Column:
     means: str = ""
     numeric: bool = True
     has_interval: bool = False
+    quality: Quality | None = None
 
     def of(self, ranking: Ranking, cell: Cell) -> Value:
         """Return what it shows of a cell."""
@@ -78,7 +82,8 @@ class Column:
 
 def columns(ranking: Ranking, brief: bool = False) -> list[Column]:
     """Return the columns that have something to show."""
-    chosen = [column for column in COLUMNS if column.brief > 0 or not brief]
+    chosen = [column for column in COLUMNS if column.quality in (None, ranking.quality)]
+    chosen = [column for column in chosen if column.brief > 0 or not brief]
     return [column for column in chosen if any(column.value(ranking, cell) for cell in ranking.cells)]
 
 
@@ -123,8 +128,14 @@ def _variation(ranking: Ranking, cell: Cell) -> Value | None:
     return Value(f"{100 * cell.variation:.1f}%", cell.variation, warning=warning)
 
 
-def _accuracy(samples: Sequence[float]) -> Value | None:
-    return Value(f"{samples[0]:.4f}", samples[0]) if len(set(samples)) == 1 else figure(samples)
+def _learned(samples: Sequence[float], decimals: int | None) -> Value | None:
+    """Return the median of some accuracies or losses; a diverged run's is no number, and has no median."""
+    diverged = sum(not finite(value) for value in samples)
+    if diverged:
+        return Value("not finite", detail=f"{diverged} of {len(samples)} runs" if len(samples) > 1 else "")
+    if decimals is not None and len(set(samples)) == 1:
+        return Value(f"{samples[0]:.{decimals}f}", samples[0])
+    return figure(samples)
 
 
 def _to_target(ranking: Ranking, cell: Cell) -> Value | None:
@@ -184,7 +195,7 @@ _COMPILED = (
 )
 _COLD = (
     "From the start of the process to the end of its first epoch: start, import, load, build, probe, compilation and "
-    "training."
+    "training. Of a user's own process with MlflowCallback: from the start of fit."
 )
 _PEAK = "The largest resident memory of the training process."
 
@@ -192,13 +203,28 @@ _speed = _of(lambda cell: cell.examples_per_second)
 _first_epoch = _of(lambda cell: cell.values(FIRST) if cell.metric == STEADY else [])
 _compilation = _of(lambda cell: cell.values(Metric.COMPILE_SECONDS))
 _cold = _of(lambda cell: cell.values(Metric.TIME_TO_FIRST_EPOCH_SECONDS))
-_final_accuracy = _of(lambda cell: cell.last(Metric.VAL_ACCURACY), _accuracy)
-_best_accuracy = _of(lambda cell: cell.best(Metric.VAL_ACCURACY), _accuracy)
 _memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB))
 _gpu_load = _of(lambda cell: _busiest_gpu(cell, "_utilization_percent", fmean))
 _gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max))
 
-FINAL_ACCURACY = Column("final_val_accuracy", "final accuracy", "", _final_accuracy, 5, "Validation, after all epochs.")
+
+def _of_quality(quality: Quality) -> list[Column]:
+    """Return the columns of the last and of the best value of an accuracy or a loss."""
+
+    def shown(samples: Sequence[float]) -> Value | None:
+        return _learned(samples, decimals=4 if quality is ACCURACY else None)
+
+    last, best = _of(lambda cell: cell.last(quality.metric), shown), _of(lambda cell: cell.best(quality), shown)
+    which = "highest" if quality.larger_is_better else "lowest"
+    said = quality.name.capitalize()
+    return [
+        Column(f"final_{quality.metric}", f"final {quality.short}", "", last, 5, f"{said} of the last epoch.",
+               quality=quality),
+        Column(f"best_{quality.metric}", f"best {quality.short}", "", best, 0, f"{said}, the {which} of any epoch.",
+               quality=quality),
+    ]  # fmt: skip
+
+
 COLUMNS = (
     Column(STEADY, "epoch", "s", _seconds, 8, _EPOCH, has_interval=True),
     Column("ratio", "ratio", "", _ratio, 7, _RATIO, has_interval=True),
@@ -208,9 +234,8 @@ COLUMNS = (
     Column(FIRST, "first epoch", "s", _first_epoch, 0, "It includes what is compiled on first use."),
     Column(Metric.COMPILE_SECONDS, "compile", "s", _compilation, 0, "The first epoch minus a steady one."),
     Column(Metric.TIME_TO_FIRST_EPOCH_SECONDS, "to the first epoch's end, cold", "s", _cold, 0, _COLD),
-    FINAL_ACCURACY,
-    Column("best_val_accuracy", "best accuracy", "", _best_accuracy, 0, "Validation, the highest of any epoch."),
-    Column("seconds_to_accuracy", "to accuracy", "s", _to_target, 0, _TO_ACCURACY),
+    *(column for quality in QUALITIES for column in _of_quality(quality)),
+    Column("seconds_to_accuracy", "to accuracy", "s", _to_target, 0, _TO_ACCURACY, quality=ACCURACY),
     Column(Metric.PEAK_RSS_MIB, "peak memory", "MiB", _memory, 3, _PEAK),
     Column("gpu_utilization_percent", "GPU load", "%", _gpu_load, 0, "Mean over the epochs, of the busiest GPU."),
     Column("gpu_memory_mib", "GPU memory", "MiB", _gpu_memory, 0, "The most in use on one GPU."),

@@ -20,9 +20,9 @@ def markdown(report: Report) -> str:
     parts = [f"# Keras backends: {escaped(report.subject)}"]
     parts += [f"> {prose(line)}" for line in sections.separations(report)]
     for ranking in report.rankings:
-        verdict, accuracy = verdicts.sentence(ranking), verdicts.accuracy(ranking)
+        verdict, learned = verdicts.sentence(ranking), verdicts.quality(ranking)
         described = " · ".join(f"{name}: {value}" for name, value in sections.conditions(ranking))
-        parts += [f"## {escaped(ranking.title)}", f"**{prose(verdict)}** {prose(accuracy)}".strip()]
+        parts += [f"## {escaped(ranking.title)}", f"**{prose(verdict)}** {prose(learned)}".strip()]
         parts += [prose(described), _markdown_table(ranking), *_list(filter(None, [sections.compilation(ranking)]))]
         parts += _list(one.sentence for one in variants.effects(ranking))
         parts += [f"> Warning: {prose(line)}" for line in sections.warnings_of(ranking)]
@@ -119,6 +119,7 @@ def _ranking(ranking: Ranking) -> dict[str, Any]:
         "model": ranking.model,
         "differs_in": ranking.differs_in,
         "ranked_by": ranking.metric,
+        "quality": ranking.quality.metric if ranking.quality else None,
         "conditions": dict(sections.conditions(ranking)),
         "verdict": {
             "outcome": outcome,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from kerasbench.config.identity import NOT_COMPARED
 from kerasbench.config.schema import Task
 from kerasbench.report.results import FIRST, STEADY, Cell, Parity, Ranking, Report, ratio
+from kerasbench.store.quality import ACCURACY
 from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Kind, Metric, Tag
 
@@ -34,7 +35,8 @@ def collect(uri: str, experiment: str, sweeps: Sequence[str] = (), accuracy: flo
         accuracy: the validation accuracy, of at most 1, until which the time is told; None: what most cells reach.
 
     Raises:
-        UserError: the store cannot be read, or holds no such experiment, no such sweep, or nothing to report.
+        UserError: the store cannot be read, or holds no such experiment, no such sweep, or nothing to report; or an
+            accuracy is asked for, and no run has one.
     """
     from kerasbench.store import tracking  # noqa: F401 - before all else of MLflow: it keeps it from reporting its use
     from kerasbench.store.reading import read  # MLflow takes seconds to import
@@ -44,7 +46,12 @@ def collect(uri: str, experiment: str, sweeps: Sequence[str] = (), accuracy: flo
     if not report.rankings and not report.certificate and not report.references:
         raise UserError(f"{experiment} in {uri} holds no runs yet: train something first (`make sweep`)")
     if accuracy is not None:
-        for ranking in report.rankings:
+        accurate = [ranking for ranking in report.rankings if ranking.quality is ACCURACY]
+        if not accurate:
+            raise UserError(
+                f"--accuracy {accuracy:g}: no run of {report.subject} has a {ACCURACY.metric}: leave it out"
+            )
+        for ranking in accurate:
             ranking.target = accuracy
     return report
 

@@ -1,5 +1,7 @@
 """Do the backends learn alike? Their training losses, from the same weights and the same order of the examples.
 
+A training step of the user's own may report no `loss`: then its `val_loss` is compared, where it has one.
+
 Where a model has dropout, each framework draws its own masks, and losses that start equal drift apart. Friedman's test
 of the last epoch, with the seeds as blocks, says whether they drift apart by more than chance. With few seeds it cannot
 say so, however different the losses are: then the verdict stays open.
@@ -20,6 +22,7 @@ from kerasbench.vocabulary import Metric
 _LEAST = 3  # backends that Friedman's test compares
 _LEVEL = 1 - stats.CONFIDENCE
 
+_LOSSES = (Metric.LOSS, Metric.VAL_LOSS)
 _Losses = dict[str, tuple[float, ...]]  # seed -> the loss of each epoch
 
 
@@ -29,6 +32,7 @@ class Learning:
 
     Attributes:
         ranking: its title, and the variant where there are several.
+        metric: the loss that is compared.
         seeds: those that more than half of the backends have finished.
         losses: backend -> the mean over these seeds, in each epoch; of every backend that has finished all of them.
         astray: the backends whose loss was no finite number in some epoch; they have no mean.
@@ -41,6 +45,7 @@ class Learning:
     """
 
     ranking: str
+    metric: str
     seeds: Sequence[str]
     losses: dict[str, list[float]]
     astray: list[str]
@@ -103,15 +108,17 @@ def _variants(ranking: Ranking) -> list[list[Cell]]:
 
 
 def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
+    metric = _metric(cells)
+    comparable = {_name(cell): runs for cell in cells if (runs := _comparable(cell, metric))}
     known: dict[str, _Losses] = {
-        _name(cell): {run.seed: run.losses for run in runs} for cell in cells if (runs := _comparable(cell))
+        name: {run.seed: _losses(run, metric) for run in runs} for name, runs in comparable.items()
     }
     having = Counter(seed for losses in known.values() for seed in losses)
     seeds = sorted(seed for seed, backends in having.items() if 2 * backends > len(known))
     whole = {backend: losses for backend, losses in known.items() if seeds and losses.keys() >= set(seeds)}
     if len(whole) < 2:
         return None
-    diverged = {_name(cell) for cell in cells if any(run.diverged for run in _comparable(cell))}
+    diverged = {name for name, runs in comparable.items() if any(run.diverged for run in runs)}
     astray = [backend for backend in whole if backend in diverged]
     finite = {backend: losses for backend, losses in whole.items() if backend not in astray}
     epochs = range(min((len(losses[seed]) for losses in finite.values() for seed in seeds), default=0))
@@ -119,20 +126,35 @@ def _learning(ranking: Ranking, cells: list[Cell]) -> Learning | None:
         backend: [fmean(losses[seed][epoch] for seed in seeds) for epoch in epochs]
         for backend, losses in finite.items()
     }
-    spreads = [(max(some) - min(some)) / (min(some) or 1.0) for some in zip(*means.values(), strict=True)]
+    spreads = [_spread(some) for some in zip(*means.values(), strict=True)]
     last = [[losses[seed][epochs[-1]] for seed in seeds] for losses in finite.values()]
     title = " · ".join(filter(None, [ranking.title, cells[0].measured[0].variant]))
-    equal = all(max(of_seed) <= min(of_seed) * (1 + TOLERANCE) for of_seed in zip(*last, strict=True))
-    return Learning(title, seeds, means, astray, spreads, equal, None if equal else _chance(last))
+    equal = all(max(some) - min(some) <= abs(min(some)) * TOLERANCE for some in zip(*last, strict=True))
+    return Learning(title, metric, seeds, means, astray, spreads, equal, None if equal else _chance(last))
+
+
+def _spread(losses: Sequence[float]) -> float:
+    """Return by how much the largest loss exceeds the smallest, relative to it; a user's own loss may be negative."""
+    return (max(losses) - min(losses)) / (abs(min(losses)) or 1.0)
 
 
 def _name(cell: Cell) -> str:
     return f"{cell.backend} {cell.environment}".rstrip()
 
 
-def _comparable(cell: Cell) -> list[Run]:
+def _metric(cells: list[Cell]) -> str:
+    """Return the loss that all runs have, the training's if possible."""
+    runs = [run for cell in cells for run in cell.measured if run.starts_as_others]
+    return next((name for name in _LOSSES if all(name in run.metrics for run in runs)), Metric.LOSS)
+
+
+def _comparable(cell: Cell, metric: str) -> list[Run]:
     """Return the runs that started from shared weights."""
-    return [run for run in cell.measured if run.starts_as_others and Metric.LOSS in run.metrics]
+    return [run for run in cell.measured if run.starts_as_others and metric in run.metrics and _losses(run, metric)]
+
+
+def _losses(run: Run, metric: str) -> tuple[float, ...]:
+    return run.losses if metric == Metric.LOSS else run.by_epoch(metric)
 
 
 def _chance(losses: list[list[float]]) -> float | None:

@@ -1,4 +1,4 @@
-"""The plots over all rankings: ratios to the fastest, and speed against accuracy."""
+"""The plots over all rankings: ratios to the fastest, and speed against accuracy or loss."""
 
 import math
 from collections.abc import Sequence
@@ -13,18 +13,23 @@ from kerasbench.report.columns import NOTHING
 from kerasbench.report.drawing import Plot, legend, render, shortened, ticks
 from kerasbench.report.results import Cell, Ranking
 from kerasbench.report.rounding import interval, rounded
-from kerasbench.vocabulary import Metric
+from kerasbench.store.quality import ACCURACY
+from kerasbench.store.runs import finite
 
 _TITLE = 25  # characters of a title that fit beside the matrix
 
 
 def speed_against_accuracy(rankings: Sequence[Ranking]) -> Plot | None:
-    """Draw a panel for each ranking: fast backends are on the left, accurate ones at the top."""
+    """Draw a panel for each ranking: fast backends are on the left, accurate ones at the top.
+
+    Where the models have no accuracy, their loss is drawn, and a lower one is better.
+    """
     panels = {ranking: points for ranking in rankings if (points := _points(ranking))}
     if not panels:
         return None
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
+    shown = list(dict.fromkeys(ranking.quality for ranking in panels if ranking.quality))
     backends = sorted({cell.backend for points in panels.values() for cell, _, _ in points})
 
     def draw(figure: Figure) -> None:
@@ -35,13 +40,16 @@ def speed_against_accuracy(rankings: Sequence[Ranking]) -> Plot | None:
             axes.set_title(_short(ranking.title, 30), fontsize=8.5, loc="left")
             axes.set_xlabel("training seconds per epoch" if number + columns >= len(panels) else "")
             axes.set_xlim(0, 1.1 * max(x for _, x, _ in points))
+            if ranking.quality and len(shown) > 1:
+                axes.set_ylabel(f"final {ranking.quality.short}", fontsize=8.5)
             axes.margins(y=0.2)
             axes.xaxis.set_major_locator(ticks(4))
             axes.yaxis.set_major_locator(ticks(3))
             axes.ticklabel_format(useOffset=False)
         for axes in list(grid.flat)[len(panels) :]:
             axes.set_visible(False)
-        figure.supylabel("final validation accuracy", fontsize=9.5)
+        if len(shown) == 1:
+            figure.supylabel(f"final {shown[0].name}", fontsize=9.5)
         handles = [
             Line2D([], [], linestyle="", marker=colours.marker(name), color=colours.colour(name), label=name)
             for name in backends
@@ -53,14 +61,16 @@ def speed_against_accuracy(rankings: Sequence[Ranking]) -> Plot | None:
         for ranking, points in panels.items()
         for cell, x, y in points
     )
-    return render("speed-accuracy", "Speed against accuracy", told, draw, 0.6 + 1.6 * rows)
+    what = " and ".join(dict.fromkeys("accuracy" if quality is ACCURACY else "loss" for quality in shown))
+    return render("speed-accuracy", f"Speed against {what}", told, draw, 0.6 + 1.6 * rows)
 
 
 def _points(ranking: Ranking) -> list[tuple[Cell, float, float]]:
+    metric = ranking.quality.metric if ranking.quality else ""
     return [
-        (cell, cell.seconds.value, median(accuracy))
+        (cell, cell.seconds.value, median(values))
         for cell in ranking.measured
-        if cell.seconds and (accuracy := cell.last(Metric.VAL_ACCURACY))
+        if cell.seconds and (values := cell.last(metric)) and all(map(finite, values))
     ]
 
 

@@ -15,6 +15,7 @@ from kerasbench.report.drawing import INK, Plot, legend, render, shortened, tick
 from kerasbench.report.overview import matrix, speed_against_accuracy
 from kerasbench.report.results import FIRST, PHASES, STEADY, Cell, Ranking, Report
 from kerasbench.report.rounding import interval, rounded
+from kerasbench.store.quality import ACCURACY, Quality
 from kerasbench.vocabulary import Metric
 
 MOST_RANKINGS = 8  # only the rankings with the newest runs are drawn
@@ -47,10 +48,21 @@ def draw(report: Report, pool: Executor | None = None) -> tuple[list[Plot], dict
 
 def of_ranking(ranking: Ranking) -> list[Plot]:
     """Return the plots of one ranking; none where nothing was measured."""
-    by_epoch = _accuracy(ranking, "accuracy-epoch", "Accuracy by epoch", "epoch", along=None)
-    label = "seconds since the start of the process, everything included"
-    by_time = _accuracy(ranking, "accuracy-time", "Accuracy by wall-clock time", label, along=Metric.ELAPSED_SECONDS)
-    return [plot for plot in (seconds(ranking), time_spent(ranking), by_epoch, by_time) if plot]
+    learned = _learned(ranking, ranking.quality) if ranking.quality else []
+    return [plot for plot in (seconds(ranking), time_spent(ranking), *learned) if plot]
+
+
+def _learned(ranking: Ranking, quality: Quality) -> list[Plot | None]:
+    """Draw the accuracy or the loss by epoch and by time."""
+    short = quality.short.replace("_", "-")
+    what = quality.name if quality is not ACCURACY else quality.short
+    return [
+        _progress(ranking, quality, f"{short}-epoch", f"{what.capitalize()} by epoch", "epoch", along=None),
+        _progress(
+            ranking, quality, f"{short}-time", f"{what.capitalize()} by wall-clock time",
+            "seconds since the start of the process, everything included", along=Metric.ELAPSED_SECONDS,
+        ),
+    ]  # fmt: skip
 
 
 def seconds(ranking: Ranking) -> Plot | None:
@@ -131,9 +143,9 @@ def name_lines(cell: Cell) -> list[str]:
 _Curve = tuple[list[float], list[float], list[float], list[float]]
 
 
-def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | None) -> Plot | None:
+def _progress(ranking: Ranking, quality: Quality, name: str, title: str, label: str, along: str | None) -> Plot | None:
     """Draw a line for each competitor: the median of its runs, in a band from the lowest to the highest."""
-    curves = {cell: curve for cell in ranking.measured if (curve := _curve(cell, along))}
+    curves = {cell: curve for cell in ranking.measured if (curve := _curve(cell, quality, along))}
     if not curves:
         return None
 
@@ -145,7 +157,7 @@ def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | 
             if low != high:
                 axes.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
         axes.set_xlabel(label)
-        axes.set_ylabel("validation accuracy")
+        axes.set_ylabel(quality.name)
         axes.xaxis.set_major_locator(ticks(6, integer=along is None))
         axes.yaxis.set_major_locator(ticks(5))
         axes.ticklabel_format(useOffset=False)
@@ -156,22 +168,22 @@ def _accuracy(ranking: Ranking, name: str, title: str, label: str, along: str | 
     return _own(ranking, name, title, told, draw, 2.7)
 
 
-def _curve(cell: Cell, along: str | None) -> _Curve | None:
-    """Return x, and the median, the lowest and the highest accuracy, over the epochs that all runs have.
+def _curve(cell: Cell, quality: Quality, along: str | None) -> _Curve | None:
+    """Return x, and the median, the lowest and the highest value, over the epochs that all runs have.
 
     x is the epoch, counted from 1, or, along a metric, its median.
     """
-    runs = [found for run in cell.measured if (found := run.accuracy_with(along or Metric.VAL_ACCURACY))[0]]
-    if not runs:
+    runs = [
+        (run.history(along or quality.metric), values)
+        for run in cell.measured
+        if (values := run.history(quality.metric)) and (not along or along in run.histories)
+    ]
+    epochs = sorted(set.intersection(*({*places} & {*values} for places, values in runs))) if runs else []
+    if not epochs:
         return None
-    x, middle, low, high = [], [], [], []
-    for epoch in range(1, 1 + min(len(accuracy) for _, accuracy in runs)):
-        at = [accuracy[epoch - 1] for _, accuracy in runs]
-        x.append(median(places[epoch - 1] for places, _ in runs) if along else epoch)
-        middle.append(median(at))
-        low.append(min(at))
-        high.append(max(at))
-    return x, middle, low, high
+    at = [[values[epoch] for _, values in runs] for epoch in epochs]
+    x = [median(places[epoch] for places, _ in runs) if along else float(epoch) for epoch in epochs]
+    return x, [median(some) for some in at], [min(some) for some in at], [max(some) for some in at]
 
 
 def _look(cell: Cell, ranking: Ranking) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from statistics import fmean, median
 
 from kerasbench import stats
 from kerasbench.stats import Estimate
+from kerasbench.store.quality import ACCURACY, Quality, quality_of
 from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Metric, Tag
 
@@ -110,12 +111,12 @@ class Cell:
         return [run.metrics[metric] for run in self.timed if metric in run.metrics]
 
     def last(self, metric: str) -> list[float]:
-        """Return a per-epoch metric's last value in every measured run."""
-        return [values[-1] for run in self.measured if (values := run.by_epoch(metric))]
+        """Return a per-epoch metric's last value in every measured run that has it, finite or not."""
+        return [run.metrics[metric] for run in self.measured if metric in run.metrics]
 
-    def best(self, metric: str) -> list[float]:
-        """Return a per-epoch metric's largest value in every measured run."""
-        return [max(values) for run in self.measured if (values := run.by_epoch(metric))]
+    def best(self, quality: Quality) -> list[float]:
+        """Return the best value of any epoch in every measured run that has one."""
+        return [quality.best(values) for run in self.measured if (values := run.by_epoch(quality.metric))]
 
     @property
     def examples_per_second(self) -> list[float]:
@@ -129,8 +130,7 @@ class Cell:
 
         Leaving such runs out would flatter the others.
         """
-        known = [run.accuracy_with(Metric.EPOCH_SECONDS) for run in self.timed]
-        reached = [stats.seconds_to(target, accuracy, seconds) for seconds, accuracy in known if seconds]
+        reached = [_seconds_to(target, run) for run in self.timed if Metric.VAL_ACCURACY in run.metrics]
         return [math.inf if seconds is None else seconds for seconds in reached]
 
     @cached_property
@@ -138,6 +138,12 @@ class Cell:
         """Where the time of a run went, in seconds: means over the runs, for only they add up."""
         parts = [_phases(run) for run in self.timed if Metric.TOTAL_SECONDS in run.metrics]
         return {name: fmean(part[name] for part in parts) for name in PHASES} if parts else {}
+
+
+def _seconds_to(target: float, run: Run) -> float | None:
+    accuracy = run.history(Metric.VAL_ACCURACY)
+    seconds = run.history(Metric.EPOCH_SECONDS)
+    return stats.seconds_to(target, [accuracy.get(epoch, -math.inf) for epoch in seconds], list(seconds.values()))
 
 
 def _phases(run: Run) -> dict[str, float]:
@@ -192,9 +198,14 @@ class Ranking:
         return {fastest.competitor: own} | {cell.competitor: ratio(cell, fastest) for cell in others}
 
     @cached_property
+    def quality(self) -> Quality | None:
+        """What tells how well its models have learned: an accuracy, else a loss."""
+        return quality_of([run for cell in self.measured for run in cell.measured])
+
+    @cached_property
     def target(self) -> float | None:
         """The highest whole per cent of validation accuracy that more than half of the cells reach."""
-        reached = (values for cell in self.measured if (values := cell.best(Metric.VAL_ACCURACY)))
+        reached = (values for cell in self.measured if (values := cell.best(ACCURACY)))
         best = sorted(map(median, reached), reverse=True)
         if not best:
             return None

@@ -11,7 +11,7 @@ from kerasbench.report.grouping import hardware_name
 from kerasbench.report.results import Cell, Ranking, Report
 from kerasbench.report.rounding import power
 from kerasbench.store.runs import Run
-from kerasbench.vocabulary import Tag
+from kerasbench.vocabulary import Metric, Tag
 
 _JIT = Tag.IN_FORCE + "jit_compile"
 
@@ -59,6 +59,8 @@ def _of_cell(cell: Cell) -> Iterator[str]:
             f"the loss was no finite number in {cell.diverged} of {len(cell.measured)} runs; "
             "task=parity shows whether it computes the same"
         )
+    if cell.tagged(Tag.VALIDATION):
+        yield "its epochs include their validation, which this Keras does not tell apart; compare it without validation"
     if cell.unsteady:
         yield (
             f"the runs differ by {cell.variation or 0:.1%} (coefficient of variation), more than {stats.UNSTEADY:.0%}; "
@@ -78,15 +80,21 @@ def _of_cell(cell: Cell) -> Iterator[str]:
 
 def _weights(ranking: Ranking) -> list[str]:
     """Return a warning where the backends did not start from equal weights."""
+    if len({run.backend for run in ranking.runs}) < 2:
+        return []
     lines = []
     native = sorted({run.backend for run in ranking.runs if run.params.get("trainer.init") == "native"})
-    if native and len({run.backend for run in ranking.runs}) > 1:
-        found = probe(ranking, ("shared", "native"))
-        differ = f"; the initial losses differ by {found.spread:.1%}" if found else ""
-        lines.append(
-            f"{ranking.title}: initial weights were drawn anew by {', '.join(native)} (trainer.init=native){differ}; "
-            "use trainer.init=shared to compare losses and accuracies."
-        )
+    measured = [run for cell in ranking.measured for run in cell.measured]
+    unknown = sorted({run.backend for run in measured if Metric.PARITY_PROBE_LOSS not in run.metrics})
+    found = probe(ranking, ("shared", "native"))
+    told = [
+        f"initial weights were drawn anew by {', '.join(native)} (trainer.init=native)" if native else "",
+        f"the initial losses differ by {found.spread:.1%}" if native and found else "",
+        f"starts not compared: runs of {', '.join(unknown)} have no {Metric.PARITY_PROBE_LOSS}" if unknown else "",
+    ]
+    if any(told):
+        advice = "use trainer.init=shared to compare losses and accuracies, and else only times"
+        lines.append(f"{ranking.title}: {'; '.join([*filter(None, told), advice])}.")
     if (shared := probe(ranking)) and not shared.passed:
         lines.append(
             f"{ranking.title}: the losses of the same initial weights differ by {power(shared.spread)}, more than "
@@ -184,11 +192,17 @@ def conditions(ranking: Ranking) -> list[tuple[str, str]]:
         ("data", common(_data)),
         ("examples", common(lambda run: run.params.get("data.train_samples"))),
         ("epochs", common(lambda run: run.params.get("trainer.epochs"))),
+        ("calls of fit", common(_fits)),
         ("batch size", common(lambda run: run.params.get("trainer.batch_size"))),
         ("initial weights", common(lambda run: run.params.get("trainer.init"))),
         ("machine", common(hardware_name)),
     ]
     return [(name, value) for name, value in described if value and value != "None"]
+
+
+def _fits(run: Run) -> str | None:
+    last = run.metrics.get(Metric.FIT)
+    return f"{last + 1:.0f}" if last else None
 
 
 def _data(run: Run) -> str:

@@ -33,8 +33,8 @@ def tables(report: Report) -> list[RenderableType]:
 def _head(ranking: Ranking) -> Text:
     conditions = " · ".join(value for name, value in sections.conditions(ranking) if name in ("data", "machine"))
     head = Text.assemble((ranking.title, "bold"), f"  {conditions}\n", verdicts.sentence(ranking))
-    accuracy = verdicts.accuracy(ranking)
-    return head.append(f"\n{accuracy}") if accuracy else head
+    learned = verdicts.quality(ranking)
+    return head.append(f"\n{learned}") if learned else head
 
 
 class _Fitted:

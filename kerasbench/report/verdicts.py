@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kerasbench import stats
-from kerasbench.report.columns import FINAL_ACCURACY
+from kerasbench.report.columns import COLUMNS
 from kerasbench.report.results import FIRST, Cell, Ranking
 from kerasbench.report.rounding import interval
 
@@ -109,13 +109,19 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def accuracy(ranking: Ranking) -> str:
-    """Return how far the accuracies lie apart: whether they learn as well."""
-    found = {cell.competitor: value for cell in ranking.measured if (value := FINAL_ACCURACY.value(ranking, cell))}
-    if not found:
+def quality(ranking: Ranking) -> str:
+    """Return how far the accuracies, or the losses, lie apart: whether they learn as well."""
+    column = next((one for one in COLUMNS if ranking.quality and one.key == f"final_{ranking.quality.metric}"), None)
+    if column is None or ranking.quality is None:
         return ""
-    ordered = sorted(found, key=lambda name: found[name].exact or 0)
-    low, high = ordered[0], ordered[-1]
-    if found[low].text == found[high].text:
-        return f"Final validation accuracy: {found[low].text}{' on all' if len(found) > 1 else ''}."
-    return f"Final validation accuracy: from {found[low].text} ({low}) to {found[high].text} ({high})."
+    found = {cell.competitor: value for cell in ranking.measured if (value := column.value(ranking, cell))}
+    numbers = {name: value.exact for name, value in found.items() if value.exact is not None}
+    ordered = sorted(numbers, key=lambda name: numbers[name])
+    said = []
+    if ordered:
+        low, high = found[ordered[0]].text, found[ordered[-1]].text
+        same = f"{low}{' on all' if len(found) == len(numbers) > 1 else ''}"
+        said.append(same if low == high else f"from {low} ({ordered[0]}) to {high} ({ordered[-1]})")
+    if others := [name for name in found if name not in numbers]:
+        said.append(f"no finite number on {_and(others)}")
+    return f"Final {ranking.quality.name}: {'; '.join(said)}." if said else ""

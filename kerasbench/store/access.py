@@ -13,12 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-# Turns off MLflow's usage reports; MLflow reads this when it is imported.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# The writer itself retries; MLflow would retry one call for a quarter of an hour.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for each run that ends
+from kerasbench.store import in_users_process
+
+if not in_users_process:
+    # Turns off MLflow's usage reports; MLflow reads this when it is imported.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # The writer itself retries; MLflow would retry one call for a quarter of an hour.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines for each run that ends
 
 import mlflow
 import requests
@@ -48,8 +51,9 @@ _SQLITE_OPTIONS = {"timeout", "isolation_level", "detect_types", "check_same_thr
 _MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
 _EXPERIMENT_ROUTE = "/api/2.0/mlflow/experiments/get-by-name"
 
-redact_logs()
-if not TRACEBACKS and "MLFLOW_LOGGING_LEVEL" not in os.environ:
+if not in_users_process:
+    redact_logs()
+if not in_users_process and not TRACEBACKS and "MLFLOW_LOGGING_LEVEL" not in os.environ:
     for _library in ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urllib3"):
         logging.getLogger(_library).setLevel(logging.CRITICAL)  # they log what they also raise
 

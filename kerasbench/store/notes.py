@@ -2,6 +2,8 @@
 
 import re
 import textwrap
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasbench.config.colours import colour, shade
@@ -46,13 +48,13 @@ def code(text: str) -> str:
     return f"{fence}{padding}{text.replace(chr(10), ' ')}{padding}{fence}"
 
 
-def of_run(config: Config, environment: "Environment", data: "PreparedData", variant: str) -> dict[str, str]:
+def of_run(config: Config, environment: "Environment", data: "PreparedData | None", variant: str) -> dict[str, str]:
     """Return the tags that describe a run to its reader.
 
     Args:
         config: the run's configuration.
         environment: its backend's environment.
-        data: its data set.
+        data: its data set; None: a script has its own.
         variant: what its sweep varied besides the backend; empty if nothing.
     """
     backend, proof, trainer = config.backend, environment.proof, config.trainer
@@ -62,6 +64,21 @@ def of_run(config: Config, environment: "Environment", data: "PreparedData", var
     commit = source.get(Tag.GIT_COMMIT, "")[:9]
     dirty = ", with uncommitted changes" if source.get(Tag.GIT_DIRTY) == "true" else ""
     how = f"{trainer.epochs} epochs, batch size {trainer.batch_size}, seed {config.seed}"
-    note = f"**{escaped(backend.name)}** ({versions}) {what}: {code(config.model.name)} on {escaped(data.name)}, {how}."
+    trained = f"{code(config.model.name)} on {escaped(data.name)}, {how}" if data else _script(config)
+    note = f"**{escaped(backend.name)}** ({versions}) {what}: {trained}."
     note += f"\n\nTo repeat this run: {code(source[Tag.COMMAND])}" + (f" (commit {commit}{dirty})" if commit else "")
     return {NOTE: note, COLOUR: shade(backend.colour or colour(backend.name), variant)}
+
+
+def of_own_process(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that describe a run of a user's own process to its reader; `tags` are its others."""
+    backend = tags[Tag.BACKEND]
+    versions = escaped(f"{tags[Tag.BACKEND_VERSION]} under Keras {tags[Tag.KERAS_VERSION]}")
+    note = f"**{escaped(backend)}** ({versions}) trained {code(tags[Tag.MODEL])} on {escaped(tags[Tag.DATA_NAME])}, "
+    note += "in a process of its user's, logged by `kerasbench.MlflowCallback`."
+    return {NOTE: note, COLOUR: colour(backend, tags.get(Tag.VARIANT, ""))}
+
+
+def _script(config: Config) -> str:
+    command = " ".join(filter(None, [Path(str(config.script)).name, config.args]))
+    return f"the script {code(command)}, seed {config.seed}"

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from kerasbench.credentials import without_credentials
 from kerasbench.paths import CHECKOUT, sqlite_uri, work_path
+from kerasbench.store.quality import ACCURACY, QUALITIES, quality_of
 from kerasbench.vocabulary import Metric, Tag
 
 if TYPE_CHECKING:
@@ -23,19 +24,31 @@ _MODEL_TRAINING = "workflowType=machine_learning"  # without it, MLflow shows it
 # What may differ between a competitor's runs besides the seed: groups never average over it.
 _CONDITIONS = (Tag.MODEL, Tag.DATA_NAME, Tag.DATA_DIGEST, Tag.FINGERPRINT)
 
-# A view's sections, each a row of charts: (kind, metric, the x-axis of its lines: steps or another metric).
-_SECTIONS = {
-    "Speed and accuracy": [
-        ("LINE", Metric.EPOCH_SECONDS, "step"),
-        ("LINE", Metric.VAL_ACCURACY, "step"),
-        ("BAR", Metric.STEADY_EPOCH_SECONDS, ""),
-    ],
-    "Whole runs": [
-        ("LINE", Metric.VAL_ACCURACY, Metric.ELAPSED_SECONDS),
-        ("BAR", Metric.COMPILE_SECONDS, ""),
-        ("BAR", Metric.PEAK_RSS_MIB, ""),
-    ],
-}
+
+def _sections(learned: Sequence[str]) -> dict[str, list[tuple[str, str, str]]]:
+    """Return a view's sections, each a row of charts: (kind, metric, the x-axis of its lines: steps or a metric).
+
+    Args:
+        learned: the metrics that say what the sweep's models have learned.
+    """
+    return {
+        "Speed and accuracy" if Metric.VAL_ACCURACY in learned else "Speed and loss": [
+            ("LINE", Metric.EPOCH_SECONDS, "step"),
+            *(("LINE", metric, "step") for metric in learned),
+            ("BAR", Metric.STEADY_EPOCH_SECONDS, ""),
+        ],
+        "Whole runs": [
+            *(("LINE", metric, Metric.ELAPSED_SECONDS) for metric in learned),
+            ("BAR", Metric.COMPILE_SECONDS, ""),
+            ("BAR", Metric.PEAK_RSS_MIB, ""),
+        ],
+    }
+
+
+def _learned(runs: Sequence["Run"]) -> list[str]:
+    """Return the metric of each run that says what it has learned, an accuracy or a loss, equal ones once."""
+    found = {quality.metric for run in runs if (quality := quality_of([run]))}
+    return [quality.metric for quality in QUALITIES if quality.metric in found] or [ACCURACY.metric]
 
 
 def comparison_url(experiment_id: str, sweep: str, server: str = _SERVER) -> str:
@@ -80,7 +93,7 @@ def view_tag(sweep: str, runs: Sequence["Run"]) -> tuple[str, str]:
     cross in MLflow's `Group by` shows the single runs. MLflow lists the view by its name, the sweep's id.
     """
     keys = _grouping([run.tags for run in runs])
-    state = _state(sweep) | (_grouped(keys, runs) if keys else {})
+    state = _state(sweep, _learned(runs)) | (_grouped(keys, runs) if keys else {})
     view = {"name": sweep, "createdAt": int(time.time() * 1000), "state": json.dumps(state)}
     return f"mlflow.sharedViewState.{sweep}", json.dumps(view)
 
@@ -125,18 +138,19 @@ def _grouped_charts(runs: Sequence["Run"]) -> list[dict[str, Any]]:
     """Return the charts for groups.
 
     MLflow averages values at equal x, and no two runs have equal seconds, so lines over a metric are left out. Its
-    bands make every y-axis start at 0, which hides differences in accuracy, so that axis gets an explicit range.
+    bands make every y-axis start at 0, which hides differences in what was learned, so those axes get explicit ranges.
     """
-    accuracy = [value for run in runs for value in run.by_epoch(Metric.VAL_ACCURACY)]
-    charts = [chart for chart in _charts() if chart.get("xAxisKey") != "metric"]
+    learned = _learned(runs)
+    charts = [chart for chart in _charts(learned) if chart.get("xAxisKey") != "metric"]
     for chart in charts:
-        if chart["metricKey"] == Metric.VAL_ACCURACY and accuracy:
-            margin = 0.05 * (max(accuracy) - min(accuracy)) or 0.01
-            chart["range"] = {"yMin": min(accuracy) - margin, "yMax": max(accuracy) + margin}
+        values = [value for run in runs for value in run.by_epoch(chart["metricKey"])]
+        if chart["metricKey"] in learned and values:
+            margin = 0.05 * (max(values) - min(values)) or 0.01
+            chart["range"] = {"yMin": min(values) - margin, "yMax": max(values) + margin}
     return charts
 
 
-def _state(sweep: str) -> dict[str, Any]:
+def _state(sweep: str, learned: Sequence[str]) -> dict[str, Any]:
     kept = {"display": True, "deleted": False, "isReordered": True, "isGenerated": False}  # where it is, as it is
     return {
         # The report's run also has the sweep's tag.
@@ -144,14 +158,14 @@ def _state(sweep: str) -> dict[str, Any]:
         "orderByKey": "attributes.start_time",
         "orderByAsc": True,
         "runsHiddenMode": "SHOW_ALL",
-        "compareRunCharts": _charts(),
-        "compareRunSections": [{"uuid": section, "name": section, **kept} for section in _SECTIONS],
+        "compareRunCharts": _charts(learned),
+        "compareRunSections": [{"uuid": section, "name": section, **kept} for section in _sections(learned)],
         "isAccordionReordered": True,
     }
 
 
-def _charts() -> list[dict[str, Any]]:
-    return [_chart(section, *chart) for section, charts in _SECTIONS.items() for chart in charts]
+def _charts(learned: Sequence[str]) -> list[dict[str, Any]]:
+    return [_chart(section, *chart) for section, charts in _sections(learned).items() for chart in charts]
 
 
 def _chart(section: str, kind: str, metric: str, along: str) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from kerasbench.vocabulary import Kind, Metric, Tag
 Value = tuple[str, int, int, float]  # run id, timestamp in ms since the epoch, epoch, value
 
 _BY_EPOCH = (
-    Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, Metric.ELAPSED_SECONDS, Metric.LOSS, Metric.VAL_ACCURACY,
+    Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, Metric.ELAPSED_SECONDS, Metric.LOSS, Metric.VAL_LOSS,
+    Metric.VAL_ACCURACY,
 )  # fmt: skip
 _GPU_BY_EPOCH = ("_utilization_percent", "_memory_mib")
 _BULK_ROUTE = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"  # MLflow's own charts use it

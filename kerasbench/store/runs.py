@@ -75,7 +75,7 @@ class Run:
     @property
     def diverged(self) -> bool:
         """Whether the loss of any epoch was NaN or infinite."""
-        return Metric.LOSS in self.metrics and not all(abs(loss) < _ENDLESS for loss in self.losses)
+        return Metric.LOSS in self.metrics and not all(map(finite, self.losses))
 
     @property
     def finished(self) -> bool:
@@ -92,13 +92,15 @@ class Run:
         """Its sweep and seed, which all runs of one round share."""
         return self.tags.get(Tag.SWEEP, ""), self.seed
 
-    def by_epoch(self, metric: str) -> tuple[float, ...]:
-        """Return a metric's values in epoch order."""
-        values = self.histories.get(metric, {})
-        return tuple(values[epoch] for epoch in sorted(values))
+    def history(self, metric: str) -> dict[int, float]:
+        """Return a metric's finite values by epoch, in epoch order."""
+        return {epoch: value for epoch, value in sorted(self.histories.get(metric, {}).items()) if finite(value)}
 
-    def accuracy_with(self, metric: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return a metric's values and the validation accuracies of the epochs that have both."""
-        values, accuracy = self.histories.get(metric, {}), self.histories.get(Metric.VAL_ACCURACY, {})
-        epochs = sorted(values.keys() & accuracy.keys())
-        return tuple(values[epoch] for epoch in epochs), tuple(accuracy[epoch] for epoch in epochs)
+    def by_epoch(self, metric: str) -> tuple[float, ...]:
+        """Return a metric's finite values in epoch order."""
+        return tuple(self.history(metric).values())
+
+
+def finite(value: float) -> bool:
+    """Return whether a stored value is a finite number."""
+    return abs(value) < _ENDLESS

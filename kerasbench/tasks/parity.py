@@ -6,24 +6,19 @@ reported.
 """
 
 import functools
-import hashlib
 import importlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from kerasbench import environments
-from kerasbench.config import settings
-from kerasbench.config.composition import backend_named
-from kerasbench.config.schema import BackendConfig, Config, ParityOptimizer, SettingsConfig
+from kerasbench.config.schema import BackendConfig, ParityOptimizer
 from kerasbench.config.settings import Resolved
-from kerasbench.data import PreparedData
-from kerasbench.process.worker_process import WorkerDied, WorkerProcess, start
+from kerasbench.process.worker_process import WorkerDied, start
 from kerasbench.tasks import request
+from kerasbench.tasks.reference import Reference
 from kerasbench.tasks.session import Session
 from kerasbench.terminal.errors import RunFailed
 from kerasbench.vocabulary import Metric
@@ -38,14 +33,13 @@ class Comparison:
 
     Attributes:
         settings: the settings of this run's worker.
-        folder: the folder for this job's files.
-        sweep: the sweep's id; its jobs compute the reference's losses only once.
+        reference: the backend that it is compared with.
+        weights: the file of initial weights; None if both sides draw them in NumPy.
     """
 
     settings: Resolved
-    data: PreparedData
-    folder: Path
-    sweep: str
+    reference: Reference
+    weights: Path | None
 
 
 def certify(session: Session, comparison: Comparison) -> None:
@@ -58,9 +52,9 @@ def certify(session: Session, comparison: Comparison) -> None:
     session.await_ready()
     losses = session.worker.expect(protocol.LOSSES)["losses"]
     reference = config.parity.reference
-    deviations = {reference: relative_deviations(losses, _reference_losses(session, comparison))}
+    deviations = {reference: relative_deviations(losses, comparison.reference.losses(comparison.weights))}
     if config.model.float64_reference and config.parity.optimizer is ParityOptimizer.sgd:
-        asked = request.to_compare(config, config.backend, comparison.settings, comparison.data)
+        asked = request.to_compare(config, config.backend, comparison.settings, comparison.reference.data, None)
         deviations[FLOAT64] = relative_deviations(losses, _float64_losses(config.model.float64_reference, asked))
     for step, loss in enumerate(losses, start=1):
         of_step = {f"parity_deviation_{name}": found[step - 1] for name, found in deviations.items()}
@@ -92,34 +86,12 @@ def first_above(deviations: list[float], tolerance: float) -> int | None:
     return next((step for step, value in enumerate(deviations, start=1) if not value <= tolerance), None)
 
 
-def _reference_losses(session: Session, comparison: Comparison) -> list[float]:
-    """Return the reference backend's losses, computed once for all jobs of a sweep."""
-    config = session.config
-    reference = _reference(session.config, comparison)
-    asked = request.to_compare(config, *reference, comparison.data)
-    what = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
-    file = comparison.folder.parent / f"{comparison.sweep}-reference-{what}.json"
-    with FileLock(f"{file}.lock"):
-        if file.exists():
-            return list(json.loads(file.read_text(encoding="utf-8")))
-        session.announce(f"computing the reference's losses on {config.parity.reference}")
-        try:
-            with _start(session, reference, comparison.folder / "reference.log") as worker:
-                worker.send(protocol.PARITY, **asked)
-                worker.expect(protocol.READY)
-                losses: list[float] = worker.expect(protocol.LOSSES)["losses"]
-        except WorkerDied as died:
-            raise RunFailed(f"the reference {config.parity.reference}: {died}") from died
-        file.write_text(json.dumps(losses), encoding="utf-8")
-    return losses
-
-
 def _float64_losses(module: str, asked: dict[str, Any]) -> list[float]:
     """Return the losses of the model's NumPy implementation, from the same weights and batches."""
     training, _ = dataset.load(asked["data"])
     losses: list[float] = importlib.import_module(module).losses(
         training.x,
-        training.labels,
+        np.eye(asked["data"]["targets"][0]["classes"])[training.targets[0]],
         draw=functools.partial(initializers.draw, asked["seed"]),
         batch_size=asked["batch_size"],
         rate=asked["optimizer"]["learning_rate"],
@@ -128,46 +100,34 @@ def _float64_losses(module: str, asked: dict[str, Any]) -> list[float]:
     return losses
 
 
-class _Side(NamedTuple):
-    """One of the two backends that are compared."""
-
-    backend: BackendConfig
-    settings: Resolved
-
-
-def _reference(config: Config, comparison: Comparison) -> _Side:
-    """Return the reference with its default settings, but with this run's threads."""
-    backend = backend_named(config.parity.reference)
-    asked = SettingsConfig(threads=comparison.settings.threads)
-    return _Side(backend, settings.resolve(backend, asked, config.model.convolutional))
-
-
-def _start(session: Session, side: _Side, log: Path) -> WorkerProcess:
-    folder = Path(session.config.environments.folder)
-    environment = environments.provision(side.backend, folder, session.announce)
-    return start(environment.folder, side.backend, side.settings, log)
-
-
 def _first_deviating_layer(session: Session, comparison: Comparison) -> str:
-    """Return the name of the first layer whose output for the first batch deviates from the reference's."""
+    """Return the first layer, by its place and name, whose output for the first batch deviates from the reference's."""
+    reference = comparison.reference
     try:
-        found = _layer_outputs(session, comparison, _Side(session.config.backend, comparison.settings), "outputs")
-        expected = _layer_outputs(session, comparison, _reference(session.config, comparison), "reference-outputs")
+        found, names = _layer_outputs(comparison, session.config.backend, comparison.settings, "outputs")
+        expected, _ = _layer_outputs(comparison, reference.backend, reference.settings, "reference-outputs")
     except WorkerDied as died:
         return f"unknown ({died})"
-    for layer, output in expected.items():
+    for place, (output, own, name) in enumerate(zip(expected, found, names, strict=False), start=1):
+        if own.shape != output.shape:
+            return f"{name} (number {place}), whose output has another shape: Keras built another network"
         scale = float(np.abs(output).max()) or 1.0
-        if not np.abs(found[layer] - output).max() <= session.config.parity.tolerance * scale:
-            return layer
+        if not np.abs(own - output).max() <= session.config.parity.tolerance * scale:
+            return f"{name} (number {place})"
     return "none: the forward pass agrees; the gradients or the optimizer's updates deviate"
 
 
-def _layer_outputs(session: Session, comparison: Comparison, side: _Side, name: str) -> dict[str, Any]:
-    path = comparison.folder / f"{name}.npz"
-    with _start(session, side, comparison.folder / f"{name}.log") as worker:
-        asked = request.to_compare(session.config, *side, comparison.data)
+def _layer_outputs(
+    comparison: Comparison, backend: BackendConfig, resolved: Resolved, name: str
+) -> tuple[list[Any], list[str]]:
+    reference = comparison.reference
+    path = reference.folder / f"{name}.npz"
+    asked = request.to_compare(reference.config, backend, resolved, reference.data, comparison.weights)
+    wanted = environments.Specification.of(reference.config, backend)
+    environment = environments.provision(wanted, reference.announce)
+    with start(environment.folder, backend, resolved, reference.folder / f"{name}.log") as worker:
         worker.send(protocol.OUTPUTS, path=str(path), **asked)
         worker.expect(protocol.READY)
-        layers = worker.expect(protocol.OUTPUTS)["layers"]
+        names: list[str] = worker.expect(protocol.OUTPUTS)["layers"]
     with np.load(path) as arrays:
-        return {layer: arrays[layer] for layer in layers}
+        return [arrays[str(place)] for place in range(len(names))], names

@@ -1,53 +1,83 @@
 """The requests to a worker: plain JSON with everything that it needs."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from kerasbench.config import identity
 from kerasbench.config.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer, Task
 from kerasbench.config.settings import Resolved
 from kerasbench.data import PreparedData
+from kerasbench.paths import STARTED_IN
 from kerasbench.terminal.errors import UserError
 from kerasbench.worker import protocol
 
 
-def of_task(config: Config, resolved: Resolved, data: PreparedData) -> tuple[str, dict[str, Any]]:
-    """Return the kind and the fields of the request that starts a run's task."""
+def of_task(
+    config: Config, resolved: Resolved, data: PreparedData | None, weights: Path | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the kind and the fields of the request that starts a run's task.
+
+    Args:
+        config: the run.
+        resolved: the settings of its worker.
+        data: the prepared data; None: a script has its own.
+        weights: the file of initial weights; None if the worker draws them.
+    """
+    if data is None:
+        return protocol.TRAIN, to_run(config, config.backend, resolved, weights)
     if config.task is Task.parity:
-        return protocol.PARITY, to_compare(config, config.backend, resolved, data)
-    return protocol.TRAIN, to_train(config, resolved, data)
+        return protocol.PARITY, to_compare(config, config.backend, resolved, data, weights)
+    return protocol.TRAIN, to_train(config, resolved, data, weights)
 
 
-def to_train(config: Config, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
+def to_run(config: Config, backend: BackendConfig, resolved: Resolved, weights: Path | None) -> dict[str, Any]:
+    """Return the request to run the user's script, with these initial weights for its first model, if any."""
+    script = {"path": config.script, "args": config.args, "folder": str(STARTED_IN)}
+    return _of_backend(config, backend, resolved) | {"script": script, "weights": weights and str(weights)}
+
+
+def to_draw(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData | None) -> dict[str, Any]:
+    """Return the request for the initial weights that Keras draws on this backend."""
+    if data is None:
+        return to_run(config, backend, resolved, None)
+    return _common(config, backend, resolved, data) | {"weights": None, "init": Init.shared.value}
+
+
+def to_train(config: Config, resolved: Resolved, data: PreparedData, weights: Path | None) -> dict[str, Any]:
     """Return the request to train as the configuration says."""
-    model = identity.plain(config)["model"]
     return _common(config, config.backend, resolved, data) | {
-        "model": {"module": model["module"], "build": model["build"]},
-        "optimizer": model["optimizer"],
-        "metrics": ["accuracy"],
+        "weights": weights and str(weights),
         "init": config.trainer.init.value,
         "augment": config.trainer.augment,
+        "callbacks": config.trainer.callbacks,
         "epochs": config.trainer.epochs,
         "batch_size": config.trainer.batch_size,
     }
 
 
-def to_compare(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
+def to_compare(
+    config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData | None, weights: Path | None
+) -> dict[str, Any]:
     """Return the request for a few steps without dropout, with the same computation for every backend.
 
-    Build options whose names end in "dropout" are dropout rates, and are set to 0.
+    Build options whose names end in "dropout" are dropout rates, and are set to 0, so that the project's models leave
+    these layers out. The worker switches off those of other models.
 
     Raises:
         UserError: the data set has too few examples.
     """
-    model = identity.plain(config)["model"]
-    build = {name: 0.0 if name.endswith("dropout") else value for name, value in model["build"].items()}
+    assert data is not None, "scripts are not compared"
     parity = config.parity
-    sgd = {"class_name": "SGD", "learning_rate": parity.learning_rate, "decay": 0.0, "momentum": 0.0}
-    request = _common(config, backend, resolved, data) | {
-        "model": {"module": model["module"], "build": build},
-        "optimizer": sgd if parity.optimizer is ParityOptimizer.sgd else model["optimizer"],
-        "metrics": [],
+    request = _common(config, backend, resolved, data)
+    build = request["model"]["build"]
+    request["model"]["build"] = {name: 0.0 if name.endswith("dropout") else value for name, value in build.items()}
+    sgd = {"class_name": "SGD", "learning_rate": parity.learning_rate, "momentum": 0.0}
+    if parity.optimizer is ParityOptimizer.sgd:
+        request |= {"optimizer": sgd, "schedule": None}
+    request |= {
+        "metrics": None if config.model.own else [],
+        "weights": weights and str(weights),
         "init": Init.shared.value,
         "steps": parity.steps,
         "batch_size": parity.batch_size,
@@ -63,19 +93,33 @@ def to_compare(config: Config, backend: BackendConfig, resolved: Resolved, data:
 
 
 def _common(config: Config, backend: BackendConfig, resolved: Resolved, data: PreparedData) -> dict[str, Any]:
+    model = identity.plain(config)["model"]
+    return _of_backend(config, backend, resolved) | {
+        "model": {
+            **{name: model[name] for name in ("module", "function", "file", "own", "build", "initial_weights")},
+            "folder": str(STARTED_IN),
+        },
+        "optimizer": model["optimizer"] or None,
+        "schedule": model["schedule"] or None,
+        "loss": model["loss"],
+        "metrics": model["metrics"],
+        "data": {
+            "path": data.path,
+            "inputs": data.inputs,
+            "targets": data.targets,
+            "weights": data.weights,
+            "train_samples": config.data.train_samples,
+            "test_samples": config.data.test_samples,
+            "channels_first": resolved.values.get("image_layout") == ImageLayout.channels_first.value,
+        },
+    }
+
+
+def _of_backend(config: Config, backend: BackendConfig, resolved: Resolved) -> dict[str, Any]:
     return {
-        "loss": config.model.loss,
         "seed": config.seed,
         "seed_function": backend.seed_function,
         "fixes": backend.fixes,
         "framework": backend.adapter,
         "settings": {name.name: resolved.values.get(name.name) for name in fields(ChosenSettings)},
-        "data": {
-            "path": data.path,
-            "inputs": data.inputs,
-            "classes": data.classes,
-            "train_samples": config.data.train_samples,
-            "test_samples": config.data.test_samples,
-            "channels_first": resolved.values.get("image_layout") == ImageLayout.channels_first.value,
-        },
     }

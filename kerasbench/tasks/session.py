@@ -35,3 +35,7 @@ class Session:
         framework = self.config.backend.framework
         told = f"Keras {ready['keras_version']} on {framework} {ready['backend_version']}"
         self.announce(f"{told} is imported; building the model")
+
+    def in_force(self, settings: dict[str, str]) -> None:
+        """Record the settings in force, as the running framework reports them."""
+        self.tracked.tags({f"{Tag.IN_FORCE}{name}": value for name, value in settings.items()})

@@ -1,26 +1,31 @@
 """The task `train`: logs the events of a training worker as metrics of its run."""
 
 import math
+import re
+from typing import Any
 
 from kerasbench import stats
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.tasks.session import Session
+from kerasbench.terminal.errors import RunFailed
 from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
 
 _BUILD_METRICS = (Metric.LOAD_SECONDS, Metric.BUILD_SECONDS, "parameters")
 _PROBE_METRICS = (Metric.PARITY_PROBE_LOSS, "probe_seconds")
-_AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds")
-_BETWEEN_EPOCHS = ("augmentation_seconds",)
+_AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds", "parameters")
+_MEASURED = (Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, "augmentation_seconds")  # by the worker, of an epoch
+_RESULTS = (Metric.VAL_ACCURACY, Metric.VAL_LOSS, Metric.ACCURACY, Metric.LOSS)  # the most telling first
+_NO_METRICS_NAME = re.compile(r"[^\w.\- :/]", re.ASCII)  # characters that MLflow refuses
 
 
 def train(session: Session, telemetry: Telemetry) -> None:
     """Start the training, and log each epoch while the next one runs.
 
     Raises:
-        RunFailed: the worker did not finish.
+        RunFailed: the worker did not finish, or the loss is no number and `trainer.fail_on_nan` is set.
     """
-    worker, tracked, outcome = session.worker, session.tracked, session.outcome
+    worker, tracked = session.worker, session.tracked
     epochs = session.config.trainer.epochs
     worker.send(protocol.GO)
     session.await_ready()
@@ -29,37 +34,99 @@ def train(session: Session, telemetry: Telemetry) -> None:
     tracked.metrics({name: built[name] for name in _BUILD_METRICS})
     probed = worker.expect(protocol.PROBED)
     tracked.metrics({name: probed[name] for name in _PROBE_METRICS})
-    tracked.tags({f"{Tag.IN_FORCE}{name}": value for name, value in probed["in_force"].items()})
+    session.in_force(probed["in_force"])
     session.announce(f"epoch 1/{epochs} (includes one-time compilation)", (0, epochs))
+    follow(session, telemetry, {"examples": built["examples"], "epochs": epochs})
 
-    elapsed = []
-    for _ in range(epochs):
-        epoch = worker.expect(protocol.EPOCH)
-        metrics = {name: epoch[name] for name in (*Metric.OF_EPOCH, *_BETWEEN_EPOCHS) if name in epoch}
+
+def follow(session: Session, telemetry: Telemetry, known: dict[str, Any]) -> None:
+    """Log each epoch as it ends, and the whole run when the worker has finished.
+
+    Args:
+        session: the run.
+        telemetry: samples the worker.
+        known: what holds for every epoch whose event does not say: `examples`, their number in an epoch, and `epochs`,
+            the number planned so far.
+
+    Raises:
+        RunFailed: the worker did not finish, or the loss is no number and `trainer.fail_on_nan` is set.
+    """
+    worker, tracked, outcome = session.worker, session.tracked, session.outcome
+    elapsed: list[float] = []
+    planned = 0
+    while (event := worker.expect(protocol.EPOCH, protocol.FINISHED))["kind"] == protocol.EPOCH:
+        epoch = known | event
         elapsed.append(epoch["ended_at"] - worker.started_at)
-        metrics[Metric.ELAPSED_SECONDS] = elapsed[-1]
-        metrics[Metric.EXAMPLES_PER_SECOND] = built["examples"] / metrics[Metric.EPOCH_SECONDS]
+        metrics = _of_epoch(epoch) | {Metric.ELAPSED_SECONDS: elapsed[-1]}
         metrics |= telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
-        if not math.isfinite(epoch["loss"]) and math.isfinite(outcome.metrics.get(Metric.LOSS, 0.0)):
-            session.announce.warn(
-                f"the loss is {epoch['loss']} from epoch {epoch['epoch']} on: the model learns nothing"
-            )
+        if epoch["includes_validation"] and len(elapsed) == 1:
+            _tell_of_validation(session)
+        _number_first_fit(session, epoch)
+        _check_loss(session, epoch)
         outcome.epoch_seconds.append(metrics[Metric.EPOCH_SECONDS])
         outcome.metrics = metrics
+        planned = epoch["epochs"]
+        logs = sorted(epoch["logs"].items(), key=lambda entry: entry[0].startswith("val_"))  # Keras 2 puts these first
+        results = "  ".join(f"{name} {value:.4g}" for name, value in logs)
         session.announce(
-            f"epoch {epoch['epoch']}/{epochs}  {epoch['epoch_seconds']:.2f} s  "
-            f"loss {epoch['loss']:.4f}  accuracy {epoch['accuracy']:.4f}  "
-            f"val_loss {epoch['val_loss']:.4f}  val_accuracy {epoch['val_accuracy']:.4f}",
-            (epoch["epoch"], epochs),
+            f"epoch {epoch['epoch']}/{planned}  {epoch['epoch_seconds']:.2f} s  {results}", (epoch["epoch"], planned)
         )
 
-    finished = worker.expect(protocol.FINISHED)
-    of_run = {name: finished[name] for name in _AT_THE_END} | stats.epoch_summary(outcome.epoch_seconds)
+    if not elapsed:
+        raise RunFailed("the worker finished without an epoch")
+    of_run = {name: event[name] for name in _AT_THE_END if event.get(name) is not None}
+    of_run |= stats.epoch_summary(outcome.epoch_seconds)
     of_run[Metric.TIME_TO_FIRST_EPOCH_SECONDS] = elapsed[0]
-    of_run[Metric.TOTAL_SECONDS] = finished["ended_at"] - worker.started_at
+    of_run[Metric.TOTAL_SECONDS] = event["ended_at"] - worker.started_at
     tracked.metrics(of_run)
     outcome.metrics |= of_run
-    typical = stats.steady_seconds(outcome.epoch_seconds) or outcome.epoch_seconds[0]
-    accuracy = outcome.metrics[Metric.VAL_ACCURACY]
-    session.announce.done(f"{epochs} epochs of {typical:.2f} s, val_accuracy {accuracy:.4f}")
+    if len(elapsed) < planned:
+        session.announce(f"stopped after {len(elapsed)} of {planned} epochs")
+    session.announce.done(_summary(outcome.epoch_seconds, outcome.metrics))
+
+
+def _of_epoch(epoch: dict[str, Any]) -> dict[str, float]:
+    """Return an epoch's metrics; a log does not replace a figure that is measured."""
+    metrics = {_NO_METRICS_NAME.sub("_", name): value for name, value in epoch["logs"].items()}
+    metrics |= {name: epoch[name] for name in _MEASURED if name in epoch}
+    if epoch.get(Metric.FIT):
+        metrics[Metric.FIT] = float(epoch[Metric.FIT])
+    if epoch.get("examples") is not None:
+        metrics[Metric.EXAMPLES_PER_SECOND] = epoch["examples"] / epoch["epoch_seconds"]
+    return metrics
+
+
+def _tell_of_validation(session: Session) -> None:
+    """Say that the times of epochs include their validation."""
+    session.tracked.tags({Tag.VALIDATION: f"in {Metric.EPOCH_SECONDS}"})
+    session.announce.warn(
+        "this Keras does not say when validation begins: epoch_seconds includes it, and does not compare with others"
+    )
+
+
+def _number_first_fit(session: Session, epoch: dict[str, Any]) -> None:
+    """Log that the epochs so far were of the first call of `fit`, when the second begins."""
+    if epoch.get(Metric.FIT) and Metric.FIT not in session.outcome.metrics:  # the second call begins
+        for earlier in range(1, epoch["epoch"]):
+            session.tracked.metrics({Metric.FIT: 0.0}, step=earlier)
+
+
+def _check_loss(session: Session, epoch: dict[str, Any]) -> None:
+    """Warn of the first loss that is no number.
+
+    Raises:
+        RunFailed: there is one, and `trainer.fail_on_nan` is set.
+    """
+    loss, before = epoch["logs"].get(Metric.LOSS, 0.0), session.outcome.metrics.get(Metric.LOSS, 0.0)
+    if math.isfinite(loss) or not math.isfinite(before):
+        return
+    if session.config.trainer.fail_on_nan:
+        raise RunFailed(f"the loss is {loss} in epoch {epoch['epoch']} (trainer.fail_on_nan=true)")
+    session.announce.warn(f"the loss is {loss} from epoch {epoch['epoch']} on: the model learns nothing")
+
+
+def _summary(epoch_seconds: list[float], metrics: dict[str, float]) -> str:
+    typical = stats.steady_seconds(epoch_seconds) or epoch_seconds[0]
+    result = next((f", {name} {metrics[name]:.4f}" for name in _RESULTS if name in metrics), "")
+    return f"{len(epoch_seconds)} epochs of {typical:.2f} s{result}"

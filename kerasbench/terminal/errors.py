@@ -6,12 +6,9 @@ import sys
 import traceback
 from collections.abc import Iterator
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-
 from kerasbench.credentials import without_credentials
 
-_HYDRA = ("hydra", "omegaconf", "antlr4")
+_HYDRA = ("hydra", "omegaconf", "antlr4")  # by name: a user's own process, and `--help`, need not import them
 TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"  # as the user set it, before train.py sets it for Hydra
 
 
@@ -32,19 +29,22 @@ def reporting(unexpected: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except (UserError, HydraException, OmegaConfBaseException) as error:
-        if TRACEBACKS:
-            raise
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        raise SystemExit(2) from None
     except Exception as error:
-        if _is_of_hydra(error) and not TRACEBACKS:
+        expected = isinstance(error, UserError) or _is_a("hydra", error) or _is_a("omegaconf", error)
+        if expected and TRACEBACKS:
+            raise
+        if expected or (_is_of_hydra(error) and not TRACEBACKS):
             print(f"error: {one_line(error)}", file=sys.stderr)
             raise SystemExit(2) from None
         if not unexpected:
             raise
         traceback.print_exc()
         raise SystemExit(1) from None
+
+
+def _is_a(package: str, error: BaseException) -> bool:
+    """Return whether an error's class, or one that it inherits from, is a package's own."""
+    return any(kind.__module__.partition(".")[0] == package for kind in type(error).__mro__)
 
 
 def _is_of_hydra(error: Exception) -> bool:
@@ -57,9 +57,9 @@ def _is_of_hydra(error: Exception) -> bool:
 
 def one_line(error: BaseException) -> str:
     """Return an error's message, and its cause's, in one line, without footers and without passwords."""
-    text = _without_footers(error)
-    if isinstance(error.__cause__, OmegaConfBaseException):
-        text = f"{text} {_without_footers(error.__cause__)}"
+    text, cause = _without_footers(error), error.__cause__
+    if cause and _is_a("omegaconf", cause):
+        text = f"{text} {_without_footers(cause)}"
     return without_credentials(text) or type(error).__name__
 
 

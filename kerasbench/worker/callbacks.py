@@ -1,7 +1,10 @@
 """The Keras callback that measures and reports every epoch."""
 
-from typing import Any, Dict, Optional, Tuple
+import itertools
+import re
+from typing import Any, Dict, Iterator, List, Optional
 
+import numpy as np
 from keras.callbacks import Callback
 
 from kerasbench.worker import protocol
@@ -12,19 +15,28 @@ HAS_TEST_HOOKS = hasattr(Callback, "on_test_begin")  # Keras 2.2 does not notify
 
 
 class EpochReporter(Callback):
-    """Times each epoch's training and validation separately, and sends both with the epoch's results.
+    """Times each epoch's training and validation separately, and sends both with every entry of Keras' `logs`.
 
     It overrides no training batch hook: such a hook would make Keras 3 wait for the device after every batch on JAX
-    and PyTorch. An epoch's training ends when validation begins and the device has finished all its work, including
-    the last batch's update. The first epoch begins at the call of `fit`, because Theano and CNTK compile there, before
-    any hook; other backends compile in the first batch. Under Keras 2.2 the callback runs the validation itself.
+    and PyTorch. An epoch's training ends when validation begins, or else when the epoch ends, and the device has
+    finished all its work, including the last batch's update. The first epoch begins at the call of `fit`, because
+    Theano and CNTK compile there, before any hook; other backends compile in the first batch.
+
+    Keras 2.2 does not say when validation begins. There, the callback runs the validation itself if it is given the
+    data; otherwise an epoch's time includes its validation, and the event says so.
 
     Attributes:
-        between_epochs: seconds spent preparing the epoch's examples before its clock started, by metric name.
+        epochs: the number of epochs reported so far.
+        more: other fields of the next epochs' events, such as the seconds spent preparing an epoch's examples.
     """
 
     def __init__(
-        self, channel: protocol.Channel, framework: Framework, order: Order, validation: Tuple[Any, Any, int]
+        self,
+        channel: protocol.Channel,
+        framework: Framework,
+        order: Optional[Order] = None,
+        validation: Optional[Dict[str, Any]] = None,
+        numbers: Optional[Iterator[int]] = None,
     ) -> None:
         """Report to a channel.
 
@@ -32,54 +44,104 @@ class EpochReporter(Callback):
             channel: receives the events.
             framework: synchronized before each clock reading.
             order: advances at the beginning of each epoch.
-            validation: inputs, labels and batch size, for Keras versions without test hooks.
+            validation: arguments of `Model.evaluate`, for Keras versions without test hooks.
+            numbers: the numbers of the epochs; several reporters that share them count on. By default from 1.
         """
         super(EpochReporter, self).__init__()
         self._channel = channel
         self._framework = framework
         self._order = order
         self._validation = validation
-        self.between_epochs: Dict[str, float] = {}
-        self._started_at = self._ended_at = self._validated_at = 0.0
+        self._numbers = numbers or itertools.count(1)
+        self.epochs = 0
+        self.more: Dict[str, Any] = {}
+        self._training = False  # whether the clock of an epoch's training runs
+        self._started_at = self._ended_at = 0.0
+        self._validated_at: Optional[float] = None
+
+    def around(self, callbacks: List[Any]) -> List[Any]:
+        """Return the callbacks of `fit` with this one, so that their work after an epoch is not timed as training.
+
+        The last of them reports what the others add to `logs`, such as a learning rate.
+        """
+        return [_Before(self), *callbacks, self]
 
     def start(self) -> None:
         """Start an epoch's clock."""
+        self._training, self._validated_at = True, None
         self._started_at = protocol.now()
 
+    def end_training(self, logs: Optional[Dict[str, Any]]) -> None:
+        """Stop the clock of the epoch's training, unless it has stopped; run the validation where Keras does not."""
+        if not self._training:
+            return
+        self.on_test_begin()
+        if self._validation is not None:
+            assert logs is not None
+            values = np.ravel(self.model.evaluate(verbose=0, **self._validation))
+            self.on_test_end()
+            logs.update(reported({"val_" + name: value for name, value in zip(self.model.metrics_names, values)}))
+            logs.update(reported(logs))
+
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Draw the epoch's order and start its clock; `start` has already started the first epoch's."""
-        if epoch > 0:
+        """Start the epoch's clock, unless the caller of `fit` has; draw the epoch's order."""
+        if not self._training:
             self.start()
-        self._order.advance()
+        if self._order is not None:
+            self._order.advance()
 
     def on_test_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Stop the training clock: validation begins."""
         self._framework.wait(self.model)
         self._ended_at = protocol.now()
+        self._training = False
 
     def on_test_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Stop the validation clock."""
         self._validated_at = protocol.now()
 
     def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Send the epoch's results; `epoch` counts from 0."""
-        assert logs is not None
-        results = {name.replace("acc", "accuracy") if name.endswith("acc") else name: logs[name] for name in logs}
-        if not HAS_TEST_HOOKS:
-            x, y, batch_size = self._validation
-            self.on_test_begin()
-            results["val_loss"], results["val_accuracy"] = self.model.evaluate(x, y, batch_size=batch_size, verbose=0)
-            self.on_test_end()
+        """Send the epoch's results."""
+        self.end_training(logs)
+        results = reported(logs or {})
+        self.epochs += 1
+        timed = {} if self._validated_at is None else {"validation_seconds": self._validated_at - self._ended_at}
         self._channel.send(
             protocol.EPOCH,
-            epoch=epoch + 1,
+            epoch=next(self._numbers),
             started_at=self._started_at,
             ended_at=self._ended_at,
             epoch_seconds=self._ended_at - self._started_at,
-            validation_seconds=self._validated_at - self._ended_at,
-            loss=float(results["loss"]),
-            accuracy=float(results["accuracy"]),
-            val_loss=float(results["val_loss"]),
-            val_accuracy=float(results["val_accuracy"]),
-            **self.between_epochs,
+            includes_validation=not timed and not HAS_TEST_HOOKS and any(name.startswith("val_") for name in results),
+            logs=results,
+            **dict(timed, **self.more),
         )
+
+
+class _Before(Callback):
+    """Comes before the other callbacks, so that their work after an epoch is not timed as training."""
+
+    def __init__(self, reporter: EpochReporter) -> None:
+        super(_Before, self).__init__()
+        self._reporter = reporter
+
+    def on_epoch_end(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
+        self._reporter.end_training(logs)
+
+
+def reported(logs: Dict[str, Any]) -> Dict[str, float]:
+    """Return the entries of `logs` as numbers, by one name each: "acc", as Keras 2.2 says, is "accuracy".
+
+    An entry with several values, such as an F1 score of each class, becomes one for each; what is no number is left
+    out.
+    """
+    found: Dict[str, float] = {}
+    for name, value in logs.items():
+        name = re.sub(r"(^|_)acc$", r"\1accuracy", name)
+        try:
+            values = np.ravel(np.asarray(value, dtype=float))
+        except (TypeError, ValueError):
+            continue
+        names = [name] if values.size == 1 else ["{}_{}".format(name, place) for place in range(values.size)]
+        found.update(zip(names, values.tolist()))
+    return found

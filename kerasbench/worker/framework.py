@@ -40,9 +40,15 @@ class Framework(object):
         """Return the data arguments of `fit`, which make each epoch use the order's current permutation."""
         if hasattr(self._module, "examples"):
             return {"x": self._module.examples(split, order, batch_size)}
-        arrays = reordered(split, order)
-        x = arrays[0] if len(arrays) == 2 else arrays[:-1]
-        return {"x": x, "y": arrays[-1], "batch_size": batch_size, "shuffle": False}
+        ordered = reordered(split, order)
+        weights = {} if split.weights is None else {"sample_weight": ordered.weights}
+        return dict(weights, x=ordered.x, y=ordered.y, batch_size=batch_size, shuffle=False)
+
+    def validation(self, split: Split, batch_size: int) -> Any:
+        """Return `fit`'s validation data; mapped files are read batch by batch."""
+        if split.mapped and hasattr(self._module, "examples"):
+            return self._module.examples(split, Order(len(split), 0), batch_size)
+        return (split.x, split.y) if split.weights is None else (split.x, split.y, split.weights)
 
     def wait(self, model: Any) -> None:
         """Return when the device has finished all its work."""

@@ -4,7 +4,7 @@ Keras would shuffle with the framework's own random generator. Here NumPy draws 
 are read through it, batch by batch, as Keras does when it shuffles.
 """
 
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +51,6 @@ class Reordered(np.ndarray):  # Keras expects an array
         return plain[key] if self.order is None else plain[self.order.current[key]]
 
 
-def reordered(split: Split, order: Order) -> List[Array]:
-    """Return the inputs and labels of a split, each read in the current order."""
-    return [Reordered(array, order) for array in [*split.inputs, split.labels]]
+def reordered(split: Split, order: Order) -> Split:
+    """Return the same examples, read in the current order."""
+    return split.replaced([Reordered(array, order) for array in split.arrays])

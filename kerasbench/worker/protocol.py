@@ -12,19 +12,23 @@ import threading
 import time
 from typing import Any, BinaryIO, Dict
 
-VERSION = 4
+VERSION = 5
 
 TRAIN = "train"  # request: train for all epochs
 PARITY = "parity"  # request: the losses of a few steps of plain SGD without dropout
+WEIGHTS = "weights"  # request: the weights that Keras draws for a model; event: they are in the requested file
 GO = "go"  # after the request to train: begin
 OUTPUTS = "outputs"  # request: every layer's output for the first batch; event: they are in the requested file
 
 READY = "ready"  # Keras and its backend are imported; carries what `description` in command.py returns
-BUILT = "built"  # the model is compiled; carries load_ and build_seconds, parameters, examples (of an epoch)
+# the model is compiled; carries load_ and build_seconds, parameters, examples (of an epoch); of a script, its first
+# `fit` is called: carries before_fit_seconds, in_force (texts), epochs (planned)
+BUILT = "built"
 PROBED = "probed"  # carries parity_probe_loss (initial weights, first examples), probe_seconds, and in_force (texts)
-EPOCH = "epoch"  # an epoch and its validation are over; carries what callbacks.py measures
+EPOCH = "epoch"  # an epoch and its validation are over; carries `logs` (of Keras) and what callbacks.py measures
 LOSSES = "losses"  # the answer to PARITY; carries losses, one per step
-FINISHED = "finished"  # all epochs are over; carries ended_at, peak_rss_mib, idle_seconds (waiting for the driver)
+# no epochs follow; carries ended_at, peak_rss_mib, idle_seconds (waiting for the driver), and, of a script, parameters
+FINISHED = "finished"
 FAILED = "failed"  # the worker gives up; carries reason, one line
 
 

@@ -3,6 +3,8 @@
 import math
 from typing import Any, Dict, List, Tuple
 
+import keras
+
 from kerasbench.worker import dataset, protocol
 from kerasbench.worker.callbacks import HAS_TEST_HOOKS, EpochReporter
 from kerasbench.worker.memory import peak_rss_mib
@@ -22,7 +24,8 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     watch = Stopwatch()
     training, test = dataset.load(request["data"])
     load_seconds = watch.lap()
-    model = build(request, training, framework)
+    network = build(request, training, framework)
+    model, training, test = network.model, network.encoded(training), network.encoded(test)
     channel.send(
         protocol.BUILT,
         load_seconds=load_seconds,
@@ -36,21 +39,23 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     channel.send(protocol.PROBED, parity_probe_loss=loss, probe_seconds=watch.lap(), in_force=in_force)
     channel.await_go()
     order = Order(len(training), request["seed"])
-    reporter = EpochReporter(channel, framework, order, (test.x, test.labels, request["batch_size"]))
+    own = {"x": test.x, "y": test.y, "sample_weight": test.weights, "batch_size": request["batch_size"]}
+    reporter = EpochReporter(channel, framework, order, None if HAS_TEST_HOOKS else own)
+    callbacks = reporter.around([_callback(spec) for spec in request["callbacks"]])
     for first, last in spans(request["epochs"], request["augment"]):
         examples = training
         if request["augment"]:
             watch.lap()
             examples = training.shifted_and_flipped(order.random)
-            reporter.between_epochs["augmentation_seconds"] = watch.lap()
+            reporter.more["augmentation_seconds"] = watch.lap()
         if first == 0:
             reporter.start()
         model.fit(
             initial_epoch=first,
             epochs=last,
-            validation_data=(test.x, test.labels) if HAS_TEST_HOOKS else None,
+            validation_data=framework.validation(test, request["batch_size"]) if HAS_TEST_HOOKS else None,
             verbose=0,
-            callbacks=[reporter],
+            callbacks=callbacks,
             **framework.examples(examples, order, request["batch_size"]),
         )
     channel.send(
@@ -76,8 +81,13 @@ def probe_loss(model: Any, training: dataset.Split, batch_size: int) -> float:
     times = batch_size // math.gcd(batch_size, len(probe))
     if times * len(probe) <= _MOST_PROBE_BATCHES * batch_size:
         probe = probe.repeated(times)
-    loss, _ = model.evaluate(probe.x, probe.labels, batch_size=batch_size, verbose=0)
-    return float(loss)
+    found = model.evaluate(probe.x, probe.y, batch_size=batch_size, verbose=0)
+    return float(found[0] if isinstance(found, list) else found)
+
+
+def _callback(spec: Dict[str, Any]) -> Any:
+    arguments = dict(spec)
+    return getattr(keras.callbacks, arguments.pop("class_name"))(**arguments)
 
 
 class Stopwatch(object):

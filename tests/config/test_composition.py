@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import hydra
 import pytest
+from hydra import initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from kerasbench.config import composition
 from kerasbench.paths import CONF
 from kerasbench.terminal.errors import UserError, one_line
+from tests import compositions
 
 
 @pytest.mark.parametrize("group", ["backend", "model"])
@@ -80,3 +85,23 @@ def test_what_only_reads_the_store_needs_no_data(monkeypatch: pytest.MonkeyPatch
 def test_a_missing_mandatory_value_is_an_error() -> None:
     with pytest.raises(OmegaConfBaseException, match="module"):
         composition.compose(["model.module=???"])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [], ["backend=theano", "model=babi_rnn", "data.train_samples=7"], ["+backend.variables.A=b", "seed=3"],
+        ["experiment=quick", "trainer.epochs=2"], ["hydra.run.dir=x", "label='a b'"], ["+model.build={a: 1}"],
+        ["~model.build.units"], ["trainer.epoch=3"], ["backend=nosuch"], ["seed=1,2"], ["nosuch/group=1"], ["a@b=1"],
+    ],
+)  # fmt: skip
+def test_what_the_tests_compose_is_what_hydra_composes(overrides: list[str]) -> None:
+    composition.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        found = []
+        for compose in (hydra.compose, compositions.compose):
+            try:
+                found.append(OmegaConf.to_container(compose("config", overrides)))
+            except HydraException as error:
+                found.append((type(error), one_line(error)))
+    assert found[0] == found[1]

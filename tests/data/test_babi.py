@@ -153,14 +153,18 @@ def test_the_simulation_tells_stories_of_the_published_words_and_lengths(task: s
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(("subset", "suffix", "count"), [("en", "", 1_000), ("en-10k", "_10k", 10_000)])
 def test_the_stand_in_has_the_published_counts_and_another_name_and_is_the_same_on_every_call(
-    task: str, subset: str, suffix: str, count: int
+    task: str, subset: str, suffix: str, count: int, tmp_path: Path
 ) -> None:
-    arrays = babi.embedded(task, subset)
-    assert arrays.name == f"babi_{task}{suffix}-stand-in"
+    name = f"babi_{task}{suffix}"
+    config = compose([f"data={name}", "data.source=embedded", f"data.cache={tmp_path}"]).data
+    data, arrays = prepare(config), babi.embedded(task, subset)
+    assert (config.name, data.name, data.inputs) == (name, f"{name}-stand-in", ("story", "question"))
+    assert Path(data.path).name.startswith(f"{name}-")
+    assert arrays.name == data.name
     assert arrays.classes == {"qa1": 22, "qa2": 36}[task]
     assert len(arrays.parts["train_story"]) == len(arrays.parts["train_labels"]) == count
     assert len(arrays.parts["test_question"]) == 1_000
-    assert babi.embedded(task, subset).digest() == arrays.digest()
+    assert data.digest == arrays.digest()
 
 
 def test_train_and_test_are_told_apart() -> None:
@@ -241,14 +245,6 @@ def test_a_task_or_subset_that_is_not_here_is_named(task: Any, subset: Any, key:
         babi.real(None, tmp_path, task, subset)
     with pytest.raises(UserError, match=rf"data.options.{key} is none of"):
         babi.embedded(task, subset)
-
-
-@pytest.mark.parametrize("name", ["babi_qa1", "babi_qa2", "babi_qa1_10k", "babi_qa2_10k"])
-def test_the_configuration_of_each_task_prepares_what_its_name_says(name: str, tmp_path: Path) -> None:
-    config = compose([f"data={name}", "data.source=embedded", f"data.cache={tmp_path}"]).data
-    data = prepare(config)
-    assert (config.name, data.name, data.inputs) == (name, f"{name}-stand-in", ("story", "question"))
-    assert Path(data.path).name.startswith(f"{name}-")
 
 
 def test_an_option_changed_on_the_command_line_does_not_find_what_was_prepared_without_it(tmp_path: Path) -> None:

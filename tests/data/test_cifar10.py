@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeClassifier
 
 from kerasbench.config.composition import compose
 from kerasbench.config.schema import DataConfig, DataSource
@@ -137,6 +136,7 @@ def test_a_link_in_an_archive_is_no_file(tmp_path: Path) -> None:
         list(read_members(tmp_path / "data.tar", ["a"]))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
 def test_real_cifar10_has_its_published_shapes_counts_and_means(tmp_path: Path) -> None:
     arrays = cifar10.real(SHARED_DATA, tmp_path)
@@ -149,6 +149,7 @@ def test_real_cifar10_has_its_published_shapes_counts_and_means(tmp_path: Path) 
     assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)  # red, green, blue, as everybody quotes them
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
 def test_cifar10s_archive_is_downloaded_checked_and_read(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -197,6 +198,8 @@ def test_no_image_of_the_stand_in_is_both_in_train_and_test(stand_in: Arrays) ->
 
 @pytest.mark.slow
 def test_a_linear_model_learns_next_to_nothing_of_the_stand_in(stand_in: Arrays) -> None:
+    from sklearn.linear_model import RidgeClassifier  # not at the top: it takes a second to import
+
     def rows(part: str, count: int) -> tuple[NDArray[Any], NDArray[Any]]:
         images = stand_in.parts[f"{part}_image"][:count, ::2, ::2]  # every other pixel, for speed
         return images.reshape(count, -1) / np.float32(255), stand_in.parts[f"{part}_labels"][:count]

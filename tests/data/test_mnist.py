@@ -49,6 +49,7 @@ def test_a_file_that_is_missing_beside_the_others_is_named_and_not_replaced_by_a
         mnist.real(tmp_path, tmp_path / "cache")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real data are not on this machine")
 def test_mnist_is_downloaded_checked_and_read(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = served(SHARED_DATA / "mnist")

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from kerasbench.data.prepared import _whole
+from kerasbench.data.files import whole
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
 def test_the_umask_decides_who_shares_prepared_data(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        with _whole(tmp_path / "mnist.npz") as file:
+        with whole(tmp_path / "mnist.npz") as file:
             file.write(b"all")
     finally:
         os.umask(before)
@@ -19,7 +19,7 @@ def test_the_umask_decides_who_shares_prepared_data(tmp_path: Path, umask: int) 
 
 
 def test_what_is_not_written_to_its_end_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), _whole(tmp_path / "mnist.npz") as file:
+    with pytest.raises(KeyboardInterrupt), whole(tmp_path / "mnist.npz") as file:
         file.write(b"half")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []

@@ -17,8 +17,7 @@ import pytest
 
 from kerasbench import environments
 from kerasbench.config import composition
-from kerasbench.config.schema import BackendConfig
-from kerasbench.environments import provisioning
+from kerasbench.environments import Specification, provisioning, specification
 from kerasbench.environments.__main__ import main
 from kerasbench.environments.installation import PACKAGES, Installation
 from kerasbench.paths import PROJECT
@@ -27,8 +26,8 @@ from kerasbench.terminal.errors import UserError
 OWN = f"backend.python='=={sys.version_info.major}.{sys.version_info.minor}.*'"
 
 
-def _backend(*overrides: str) -> BackendConfig:
-    return composition.compose(["backend=theano", *overrides]).backend
+def _wanted(cache: Path, *overrides: str) -> Specification:
+    return Specification.of(composition.compose(["backend=theano", f"environments.folder={cache}", *overrides]))
 
 
 def _quiet(name: str) -> Callable[[str], None]:
@@ -59,37 +58,37 @@ def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_folder_changes_with_whatever_decides_what_is_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = provisioning.folder_of(_backend(), tmp_path)
-    assert provisioning.folder_of(_backend(), tmp_path) == plain
-    assert provisioning.folder_of(_backend("backend.python='>=3.6.15,<3.7'"), tmp_path) != plain
-    assert provisioning.folder_of(_backend("backend.interpreter=/usr/bin/python3.6"), tmp_path) != plain
-    assert provisioning.folder_of(_backend("backend.post_install=[cntk_mpi]"), tmp_path) != plain
+    plain = _wanted(tmp_path).folder
+    assert _wanted(tmp_path).folder == plain
+    assert _wanted(tmp_path, "backend.python='>=3.6.15,<3.7'").folder != plain
+    assert _wanted(tmp_path, "backend.interpreter=/usr/bin/python3.6").folder != plain
+    assert _wanted(tmp_path, "backend.post_install=[cntk_mpi]").folder != plain
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(sys, "platform", "darwin")
-        assert provisioning.folder_of(_backend(), tmp_path) != plain
-    monkeypatch.setattr(provisioning, "REQUIREMENTS", tmp_path)
+        assert _wanted(tmp_path).folder != plain
+    monkeypatch.setattr(specification, "REQUIREMENTS", tmp_path)
     (tmp_path / "theano.txt").write_text("theano==1.0.4\n")
-    assert provisioning.folder_of(_backend(), tmp_path) != plain
+    assert _wanted(tmp_path).folder != plain
 
 
 def test_only_a_backends_own_environments_are_removed_and_not_those_of_one_whose_name_goes_on(tmp_path: Path) -> None:
     own, others = tmp_path / "theano-0123456789ab", tmp_path / "theano-gpu-0123456789ab"
     for folder in (own, others):
         folder.mkdir()
-    assert environments.remove(_backend(), tmp_path) == [own]
+    assert environments.remove(_wanted(tmp_path).backend, tmp_path) == [own]
     assert others.exists()
 
 
 def test_unknown_requirements_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"backend\.requirements=nosuch\.txt"):
-        environments.ready(_backend("backend.requirements=nosuch.txt"), tmp_path)
+        environments.ready(_wanted(tmp_path, "backend.requirements=nosuch.txt"))
 
 
 @pytest.mark.usefixtures("without_packages")
 @pytest.mark.parametrize("umask", [0o022, 0o027, 0o077], indirect=True)
 def test_the_umask_decides_who_shares_an_environment(tmp_path: Path, umask: int) -> None:
     cache = tmp_path / "envs"
-    folder = environments.provision(_backend(OWN), cache, print).folder
+    folder = environments.provision(_wanted(cache, OWN), print).folder
     for path in (cache, *cache.iterdir(), *folder.rglob("*")):
         expected = (0o777 if path.is_dir() else 0o666) & ~umask
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
@@ -97,10 +96,10 @@ def test_the_umask_decides_who_shares_an_environment(tmp_path: Path, umask: int)
 
 @pytest.mark.usefixtures("without_packages")
 def test_what_is_ready_is_used_without_writing_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = environments.provision(_backend(OWN), tmp_path, print)
+    made = environments.provision(_wanted(tmp_path, OWN), print)
     before = {path: path.lstat() for path in (tmp_path, *tmp_path.rglob("*"))}
     monkeypatch.setattr(provisioning, "FileLock", None)  # a lock writes
-    assert environments.provision(_backend(OWN), tmp_path, print) == made
+    assert environments.provision(_wanted(tmp_path, OWN), print) == made
     after = {path: path.lstat() for path in (tmp_path, *tmp_path.rglob("*"))}
     assert {path: state.st_mtime_ns for path, state in after.items()} == {
         path: state.st_mtime_ns for path, state in before.items()
@@ -117,7 +116,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_that_names_the_key(
     else:
         (tmp_path / "envs/.theano.lock").mkdir(parents=True)
     with pytest.raises(UserError) as caught:
-        environments.provision(_backend(OWN), tmp_path / "envs", print)
+        environments.provision(_wanted(tmp_path / "envs", OWN), print)
     message = str(caught.value)
     assert "environments.folder=" in message
     assert str(tmp_path / "envs") in message
@@ -131,10 +130,10 @@ def test_a_platform_without_builds_is_one_line_before_anything_is_written(
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     for name in ("tensorflow1", "cntk", "theano", "mxnet"):
         with pytest.raises(UserError, match=f"{name} has no build .*linux-aarch64.*linux-x86_64"):
-            environments.provision(composition.backend_named(name), cache, print)
+            environments.provision(Specification(composition.backend_named(name), cache), print)
     assert not cache.exists()
-    modern = [composition.backend_named(name) for name in ("tensorflow", "jax", "torch")]
-    assert all(provisioning.runs_here(backend) for backend in modern)
+    modern = [Specification(composition.backend_named(name), cache) for name in ("tensorflow", "jax", "torch")]
+    assert all(one.runs_here for one in modern)
 
 
 def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_others_have_ended(
@@ -145,7 +144,7 @@ def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_othe
 
     def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
         together.wait()
-        if installation.backend.name == "theano":
+        if installation.wanted.backend.name == "theano":
             failed.set()
             raise UserError("theano's packages are gone")
         assert failed.wait(20)
@@ -155,22 +154,18 @@ def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_othe
         return {"keras_version": "3.15.1", "backend_version": "1.0", "python_version": "3.11.7"}
 
     monkeypatch.setattr(Installation, "_install", install)
-    backends = {name: (composition.compose([f"backend={name}", OWN]).backend, tmp_path)
-                for name in ("tensorflow", "theano", "jax")}  # fmt: skip
+    wanted = [_wanted(tmp_path, f"backend={name}", OWN) for name in ("tensorflow", "theano", "jax")]
     with pytest.raises(UserError, match="packages are gone"):
-        environments.provision_all(backends, _quiet)
-    assert [environments.ready(*backends[name]) is not None for name in backends] == [True, False, True]
+        environments.provision_all(wanted, _quiet)
+    assert [environments.ready(one) is not None for one in wanted] == [True, False, True]
     assert list(tmp_path.glob(".*.tmp-*")) == []
 
 
 @pytest.mark.usefixtures("without_packages")
 def test_a_missing_interpreter_is_told_before_any_other_environment_is_made(tmp_path: Path) -> None:
-    backends = {
-        "jax": (composition.compose(["backend=jax", OWN]).backend, tmp_path),
-        "theano": (_backend("backend.interpreter=/nonexistent"), tmp_path),
-    }
+    wanted = [_wanted(tmp_path, "backend=jax", OWN), _wanted(tmp_path, "backend.interpreter=/nonexistent")]
     with pytest.raises(UserError, match=r"backend\.interpreter=/nonexistent"):
-        environments.provision_all(backends, _quiet)
+        environments.provision_all(wanted, _quiet)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -179,9 +174,9 @@ def test_a_failed_installation_tells_why_and_leaves_nothing(tmp_path: Path, monk
     pins = tmp_path / "pins"
     pins.mkdir()
     (pins / "theano.txt").write_text("kerasbench-has-no-such-package==1.0\n")
-    monkeypatch.setattr(provisioning, "REQUIREMENTS", pins)
+    monkeypatch.setattr(specification, "REQUIREMENTS", pins)
     with pytest.raises(UserError, match=r"`uv pip install` failed: .*\(log: .*theano\.log\)"):
-        environments.provision(_backend(OWN), tmp_path / "envs", print)
+        environments.provision(_wanted(tmp_path / "envs", OWN), print)
     assert list((tmp_path / "envs").glob("*theano-*")) == []
 
 
@@ -190,10 +185,10 @@ def test_what_imports_nothing_is_not_called_ready(tmp_path: Path, monkeypatch: p
     pins = tmp_path / "pins"
     pins.mkdir()
     (pins / "theano.txt").write_text("six==1.17.0\n")
-    monkeypatch.setattr(provisioning, "REQUIREMENTS", pins)
+    monkeypatch.setattr(specification, "REQUIREMENTS", pins)
     with pytest.raises(UserError, match=r"theano is installed but .*: ModuleNotFoundError"):
-        environments.provision(_backend(), tmp_path / "envs", print)
-    assert environments.ready(_backend(), tmp_path / "envs") is None
+        environments.provision(_wanted(tmp_path / "envs"), print)
+    assert environments.ready(_wanted(tmp_path / "envs")) is None
 
 
 def _setup(folder: Path, *names: str) -> "subprocess.Popen[str]":
@@ -201,8 +196,8 @@ def _setup(folder: Path, *names: str) -> "subprocess.Popen[str]":
         "import signal, sys; from pathlib import Path; from kerasbench import environments; "
         "from kerasbench.config.composition import backend_named; "
         "signal.signal(signal.SIGINT, signal.default_int_handler); "  # also where a shell has it ignored
-        "backends = {name: (backend_named(name), Path(sys.argv[1])) for name in sys.argv[2:]}; "
-        "environments.provision_all(backends, lambda name: lambda step: print(name, step, flush=True))"
+        "wanted = [environments.Specification(backend_named(name), Path(sys.argv[1])) for name in sys.argv[2:]]; "
+        "environments.provision_all(wanted, lambda name: lambda step: print(name, step, flush=True))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, folder, *(names or ["theano"])],
@@ -216,12 +211,12 @@ def test_two_processes_that_ask_at_once_make_it_once_and_it_is_kept(tmp_path: Pa
     printed = "".join(process.communicate(timeout=300)[0] for process in both)
     assert [process.returncode for process in both] == [0, 0]
     assert printed.count("installing") == 1
-    environment = environments.ready(_backend(), tmp_path)
+    environment = environments.ready(_wanted(tmp_path))
     assert environment is not None
     assert environment.proof["backend_version"] == "1.0.5"
     assert "theano==1.0.5" in environment.packages.read_text().lower()
-    assert environments.remove(_backend(), tmp_path) == [environment.folder]
-    assert environments.ready(_backend(), tmp_path) is None
+    assert environments.remove(_wanted(tmp_path).backend, tmp_path) == [environment.folder]
+    assert environments.ready(_wanted(tmp_path)) is None
 
 
 @pytest.mark.slow
@@ -236,11 +231,11 @@ def test_an_interrupted_installation_leaves_nothing_that_the_next_takes_for_read
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    assert environments.ready(_backend(), tmp_path) is None
+    assert environments.ready(_wanted(tmp_path)) is None
     again = _setup(tmp_path)
     again.communicate(timeout=300)
     assert again.returncode == 0
-    assert environments.ready(_backend(), tmp_path) is not None
+    assert environments.ready(_wanted(tmp_path)) is not None
     assert list(tmp_path.glob(".theano.tmp-*")) == []
 
 
@@ -265,13 +260,13 @@ def test_an_interruption_ends_all_that_are_made_at_once_and_leaves_nothing_of_th
 @pytest.mark.slow
 def test_a_file_that_is_damaged_in_an_environment_is_sound_in_the_next(tmp_path: Path) -> None:
     def made() -> Path:
-        folder = environments.provision(_backend(), tmp_path, print).folder
+        folder = environments.provision(_wanted(tmp_path), print).folder
         return next(folder.glob("lib/python3.6/site-packages/six.py"))
 
     sound = made().read_bytes()
     with made().open("ab") as file:
         file.write(b"damaged")
-    environments.remove(_backend(), tmp_path)
+    environments.remove(_wanted(tmp_path).backend, tmp_path)
     assert made().read_bytes() == sound
 
 

@@ -20,7 +20,7 @@ def assert_epochs_are_their_batches(train: Train, store: str, backend: str) -> R
     """Train a layer of known cost; check that training and validation take that time and little more."""
     done = train(
         f"backend={backend}", "model.module=tests.integration.slow_model", f"+model.build.seconds={BATCH_SECONDS}",
-        "trainer.batch_size=32", "data.train_samples=320", "data.test_samples=320", "trainer.epochs=3",
+        "trainer.batch_size=32", "data.train_samples=320", "data.test_samples=320", "trainer.epochs=2",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = runs_in(store)
@@ -35,7 +35,7 @@ def assert_epochs_are_their_batches(train: Train, store: str, backend: str) -> R
 
 def assert_unfinished_work_is_waited_for(backend: str, size: int) -> None:
     """Dispatch products of matrices of a size; check that `wait` takes far longer than their dispatch."""
-    environment = environments.provision(backend_named(backend), PROJECT / ".envs", print)
+    environment = environments.provision(environments.Specification(backend_named(backend), PROJECT / ".envs"), print)
     done = subprocess.run(
         [environment.python, PROJECT / "tests" / "integration" / "unfinished.py", backend, str(size)],
         env=os.environ | {"PYTHONPATH": str(PROJECT), "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"},

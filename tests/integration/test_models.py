@@ -3,9 +3,16 @@
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import Train, runs_in
+from kerasbench.paths import cache_path
+from tests.conftest import Train, runs_in, theano
 
 pytestmark = pytest.mark.slow
+
+# Theano compiles this way in half the time; its cache keeps apart what other flags compile.
+QUICK_THEANO = (
+    f"backend.variables.THEANO_FLAGS='device=cpu,floatX=float32,base_compiledir={cache_path('theano')},"
+    "optimizer=fast_compile,gcc.cxxflags=-O0'"
+)
 
 MODELS = {
     "mnist_mlp": 669_706,
@@ -19,7 +26,8 @@ MODELS = {
 
 
 def test_every_model_has_the_weights_of_its_example_and_trains(train: Train, store: str) -> None:
-    done = train("-m", "backend=torch", f"model={','.join(MODELS)}", "trainer.epochs=1", "data.train_samples=64")
+    done = train("-m", "backend=torch", f"model={','.join(MODELS)}", "trainer.epochs=1", "data.train_samples=64",
+                 "data.test_samples=32")  # fmt: skip
     assert done.returncode == 0, done.stdout
     runs = {run.data.tags["model"]: run for run in runs_in(store)}
     assert {name: run.data.metrics["parameters"] for name, run in runs.items()} == MODELS
@@ -37,22 +45,26 @@ def test_a_convolutional_network_learns_the_stand_in_of_cifar10(train: Train, st
     assert run.data.metrics["val_accuracy"] > 0.6
 
 
-def test_a_model_of_words_trains_on_the_backends_that_compute_in_floats(train: Train, store: str) -> None:
-    done = train("-m", "backend=cntk,theano", "model=babi_rnn_concat", "trainer.epochs=1", "data.train_samples=32",
+@theano
+@pytest.mark.parametrize("backend", [["backend=cntk"], ["backend=theano", QUICK_THEANO]], ids=["cntk", "theano"])
+def test_a_model_of_words_trains_on_the_backends_that_compute_in_floats(
+    train: Train, store: str, backend: list[str]
+) -> None:
+    done = train(*backend, "model=babi_rnn_concat", "trainer.epochs=1", "data.train_samples=32",
                  "data.test_samples=32", "model.build.lstm_units=8", "model.build.embedding_units=8")  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert all(run.data.metrics["val_loss"] > 0 for run in runs_in(store))
+    (run,) = runs_in(store)
+    assert run.data.metrics["val_loss"] > 0
 
 
-def test_any_two_runs_from_shared_weights_have_the_same_probe_loss_and_native_ones_have_not(
-    train: Train, store: str
-) -> None:
-    train("-m", "backend=torch,cntk,mxnet", "trainer.init=shared,native", "trainer.epochs=1")
+def test_runs_from_shared_weights_have_the_same_probe_loss_and_native_ones_have_not(train: Train, store: str) -> None:
+    """That seven backends have it: tests/integration/test_training.py."""
+    train("-m", "backend=torch,cntk", "trainer.init=shared,native", "trainer.epochs=1")
     train("backend=torch", "trainer.epochs=1", "trainer.batch_size=48")
     losses: dict[str, list[float]] = {"shared": [], "native": []}
     for run in runs_in(store):
         losses[run.data.params["trainer.init"]].append(run.data.metrics["parity_probe_loss"])
-    assert losses["shared"] == pytest.approx([losses["shared"][0]] * 4, rel=1e-5)
+    assert losses["shared"] == pytest.approx([losses["shared"][0]] * 3, rel=1e-5)
     assert max(losses["native"]) - min(losses["native"]) > 1e-3
 
 

@@ -146,7 +146,7 @@ def test_an_epoch_is_its_batches_on_a_gpu_too(train: Train, store: str, smi: Nvi
 
 
 def test_a_neighbour_on_the_gpu_is_noise(train: Train, store: str) -> None:
-    python = environments.provision(backend_named("torch"), PROJECT / ".envs", print).python
+    python = environments.provision(environments.Specification(backend_named("torch"), PROJECT / ".envs"), print).python
     product = (
         "import torch; x = torch.zeros(1000, 1000, device='cuda'); print('computes', flush=True)\nwhile True: x @ x"
     )

@@ -14,9 +14,9 @@ from mlflow.entities import Run
 
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.store.tracking import open_store
-from tests.conftest import Train, runs_in
+from tests.conftest import Train, runs_in, theano
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, theano]
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -59,7 +59,7 @@ def test_a_sweep_trains_every_backend_for_real_and_keeps_all_of_it(train: Train,
 
 
 def test_a_single_run_is_one_run_of_another_model(train: Train, store: str) -> None:
-    done = train("backend=theano", "model=mnist_cnn", "trainer.epochs=1", "data.train_samples=128")
+    done = train("backend=cntk", "model=mnist_cnn", "trainer.epochs=1", "data.train_samples=128")
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = runs_of(store).values()
     assert run.data.tags["model"] == "mnist_cnn"
@@ -129,13 +129,13 @@ def test_theano_without_a_compiler_is_a_failed_run_and_not_a_slow_one(train: Tra
 
 
 def test_a_killed_worker_is_a_failed_run_that_names_the_signal(start: Start, store: str) -> None:
-    driver = start("-m", "backend=tensorflow,cntk,theano", "trainer.epochs=60")
+    driver = start("-m", "backend=torch,cntk,theano", "trainer.epochs=40")
     _wait_for_an_epoch(store, "cntk")
     _worker_of(driver).kill()
     assert driver.wait(300) == 1
     runs = runs_of(store)
     assert {name: run.info.status for name, run in runs.items()} == {
-        "tensorflow": "FINISHED",
+        "torch": "FINISHED",
         "cntk": "FAILED",
         "theano": "FINISHED",
     }
@@ -172,12 +172,20 @@ def test_offline_and_without_data_the_sweep_trains_on_the_stand_in_and_says_so(
     assert {run.data.tags["data.source"] for run in runs_of(store).values()} == {"embedded"}
 
 
-def test_the_same_seed_trains_the_same_way_twice_dropout_included(train: Train, store: str) -> None:
+def test_each_backend_obeys_its_settings_starts_from_the_shared_weights_and_repeats_a_seed_dropout_included(
+    train: Train, store: str
+) -> None:
     backends = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
-    done = train("-m", f"backend={backends}", "label=first,second", "trainer.epochs=1")
+    done = train("-m", f"backend={backends}", "label=first,second", "settings.threads=1", "trainer.epochs=1")
     assert done.returncode == 0, done.stdout
+    runs = runs_in(store)
+    assert {run.data.tags["in_force.threads"] for run in runs} == {"1"}
+    assert {run.data.tags["in_force.precision"] for run in runs} == {"float32"}
+    assert {run.data.tags["in_force.image_layout"] for run in runs} == {"channels_last"}
+    probes = [run.data.metrics["parity_probe_loss"] for run in runs]
+    assert probes == pytest.approx([probes[0]] * 14, rel=1e-5)
     losses: dict[str, list[float]] = {}
-    for run in runs_in(store):
+    for run in runs:
         losses.setdefault(run.data.tags["backend"], []).append(run.data.metrics["loss"])
     assert len(losses) == 7
     for backend, (first, second) in losses.items():

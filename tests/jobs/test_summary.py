@@ -13,8 +13,8 @@ from kerasbench.tasks.outcome import Outcome
 
 
 @pytest.fixture
-def settings(ready_store: str, tmp_path: Path) -> list[str]:
-    return [f"tracking.uri={ready_store}", f"tracking.artifacts={tmp_path}/artifacts"]
+def settings(store: str, tmp_path: Path) -> list[str]:
+    return [f"tracking.uri={store}", f"tracking.artifacts={tmp_path}/artifacts"]
 
 
 def _run(composed: Config, backend: str, seconds: float | None, status: str = "FINISHED") -> Outcome:

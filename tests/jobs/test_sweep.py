@@ -21,7 +21,6 @@ from kerasbench.jobs.rounds import in_turn
 from kerasbench.paths import CONF
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.errors import UserError
-from tests.conftest import Train
 from tests.stub.driver import Stub
 
 
@@ -169,9 +168,9 @@ def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pyte
     ],
 )
 def test_what_cannot_be_repeated_or_set_is_one_line_before_anything_starts(
-    train: Train, arguments: list[str], named: str
+    stub: Stub, arguments: list[str], named: str
 ) -> None:
-    done = train(*arguments)
+    done = stub.train(*arguments)
     assert done.returncode == 2
     assert named in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -158,7 +158,7 @@ def test_a_child_that_ends_while_a_sample_is_taken_does_not_end_the_sampling(mon
 
 
 def test_energy_is_told_only_of_an_epoch_that_its_samples_cover(two_gpus: None) -> None:
-    with Nvml() as nvml, Telemetry(os.getpid(), nvml, _INTERVAL) as telemetry:
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.01) as telemetry:
         started = now()
         _sampled(telemetry, started, least=20)
         ended = now()
@@ -217,7 +217,7 @@ def test_a_clock_that_is_set_during_a_run_changes_no_figure_and_is_told(
     two_gpus: None, busy: int, monkeypatch: pytest.MonkeyPatch, set_by: float, told: str | None
 ) -> None:
     of_day = time.time
-    with Nvml() as nvml, Telemetry(busy, nvml, _INTERVAL) as telemetry:
+    with Nvml() as nvml, Telemetry(busy, nvml, interval_seconds=0.02) as telemetry:
         started = now()
         _sampled(telemetry, started, least=5)
         monkeypatch.setattr(time, "time", lambda: of_day() + set_by)
@@ -280,6 +280,7 @@ def _spin(seconds: float) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.quiet
 def test_a_busy_process_that_is_not_the_runs_is_noise() -> None:
     context = multiprocessing.get_context("fork")
     measured = context.Process(target=time.sleep, args=(60,))

@@ -19,8 +19,8 @@ _JSON = st.recursive(
     max_leaves=8,
 )
 _EPOCH = {
-    "epoch": 1, "started_at": 1.0, "ended_at": 2.0, "epoch_seconds": 1.0, "validation_seconds": 0.1,
-    "loss": 0.5, "accuracy": 0.5, "val_loss": float("nan"), "val_accuracy": 0,
+    "epoch": 1, "started_at": 1.0, "ended_at": 2.0, "epoch_seconds": 1.0, "includes_validation": False,
+    "logs": {"loss": float("nan"), "val_loss": 1},
 }  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_an_event_with_any_fields_is_whole_or_a_value_error(kind: str, names: li
     except ValueError:
         return
     if kind == protocol.EPOCH:
-        assert all(isinstance(float(event[name]), float) for name in _EPOCH)
+        assert all(isinstance(float(value), float) for value in event["logs"].values())
         assert event["epoch_seconds"] > 0
 
 

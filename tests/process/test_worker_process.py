@@ -13,6 +13,7 @@ from kerasbench.paths import PROJECT
 from kerasbench.process import worker_process
 from kerasbench.process.worker_process import WorkerDied, WorkerProcess, variables
 from kerasbench.worker import protocol
+from tests.conftest import theano
 
 _IN_HOME = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR", "MXNET_HOME", "CUDA_CACHE_PATH")
 
@@ -78,13 +79,14 @@ def test_a_worker_reads_and_writes_utf_8_under_any_locale(monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
+@theano
 def test_theano_reads_no_configuration_of_the_users_and_prints_in_utf_8(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".theanorc").write_text("[global]\noptimizer = None\nlinker = py\n", encoding="utf-8")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("LC_ALL", "C")
-    environment = environments.provision(backend_named("theano"), PROJECT / ".envs", print)
+    environment = environments.provision(environments.Specification(backend_named("theano"), PROJECT / ".envs"), print)
     own = {"THEANO_FLAGS": f"device=cpu,base_compiledir={tmp_path}/compiled"}
     code = "import theano; print('·', theano.config.optimizer, theano.config.linker)"
     done = subprocess.run(

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -5,7 +6,7 @@ from statistics import median
 import pytest
 
 from kerasbench.config.schema import TrackingConfig
-from kerasbench.report import collect, write
+from kerasbench.report import collect, page, write
 from kerasbench.report.__main__ import main
 from kerasbench.report.grouping import report_of
 from kerasbench.report.results import Report
@@ -68,13 +69,17 @@ class Experiment:
         model: str = "mnist_mlp",
         failure: str = "",
         status: str = "FINISHED",
-        probe: float = 2.3,
+        probe: float | None = 2.3,
         losses: Sequence[float] | None = None,
         init: str = "shared",
         params: Mapping[str, str] | None = None,
+        by_epoch: Mapping[str, Sequence[float]] | None = None,
         **tags: str,
     ) -> None:
-        """Add a measured run; a keyword such as `data__digest` is a tag, its double underscore a dot."""
+        """Add a measured run; a keyword such as `data__digest` is a tag, its double underscore a dot.
+
+        `by_epoch` are the logs of a model of the user's own, instead of those of a classifier.
+        """
         losses = losses or [0.5 / epoch for epoch in range(1, len(seconds) + 1)]
         accuracy = accuracy or [0.9 + 0.01 * epoch for epoch in range(len(seconds))]
         name = f"{backend} · {model} · seed {seed}"
@@ -104,16 +109,16 @@ class Experiment:
         if failure:
             self._add(name, "FAILED", own | {"failure": failure}, asked, {})
             return
-        by_epoch = {
+        logs = {"loss": losses, "val_accuracy": accuracy} if by_epoch is None else dict(by_epoch)
+        measured = logs | {
             "epoch_seconds": seconds,
             "elapsed_seconds": [3.0 + sum(seconds[: epoch + 1]) + 0.5 * epoch for epoch in range(len(seconds))],
             "validation_seconds": [0.5] * len(seconds),
             "examples_per_second": [6000 / spent for spent in seconds],
-            "loss": losses,
-            "val_accuracy": accuracy,
         }
-        histories = {metric: dict(enumerate(values, start=1)) for metric, values in by_epoch.items()}
-        self._add(name, status, own, asked, self._of_run(seconds) | {"parity_probe_loss": probe}, histories)
+        histories = {metric: dict(enumerate(values, start=1)) for metric, values in measured.items()}
+        started = {} if probe is None else {"parity_probe_loss": probe}
+        self._add(name, status, own, asked, self._of_run(seconds) | started, histories)
 
     @staticmethod
     def _of_run(seconds: Sequence[float]) -> dict[str, float]:
@@ -151,10 +156,15 @@ class Experiment:
         self._add(f"{backend} · 2017", "FINISHED", tags, {}, {"steady_epoch_seconds": seconds})
 
 
+def page_of(report: Report) -> str:
+    """Return the page without its plots, which take a second to draw."""
+    return page.render(report, [], {})
+
+
 @pytest.fixture(scope="session")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store shared by all tests of the report, because MLflow takes seconds to make one."""
-    return f"sqlite:///{tmp_path_factory.mktemp('report')}/mlflow.db"
+def shared_store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> str:
+    """A store shared by all tests of the report, because MLflow takes seconds to open one."""
+    return f"sqlite:///{shutil.copy(empty_store, tmp_path_factory.mktemp('report'))}"
 
 
 @pytest.fixture

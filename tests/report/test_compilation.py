@@ -2,14 +2,13 @@
 
 import io
 import json
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from kerasbench.report import tables, write
+from kerasbench.report import tables
 from kerasbench.report.sections import compilation
-from tests.report.conftest import Experiment, Printed
+from tests.report.conftest import Experiment, Printed, page_of
 
 _STOCK = {
     "jax": {"in_force__compilation": "XLA", "in_force__jit_compile": "True"},
@@ -62,12 +61,12 @@ def test_competitors_compiled_alike_and_stores_without_the_tag_need_no_line(expe
     assert [compilation(ranking) for ranking in experiment.report.rankings] == ["", ""]
 
 
-def test_every_form_of_the_report_tells_it(experiment: Experiment, printed: Printed, tmp_path: Path) -> None:
+def test_every_form_of_the_report_tells_it(experiment: Experiment, printed: Printed) -> None:
     _stock(experiment, "jax", "tensorflow", "torch")
     assert "settings.jit_compile=true" in printed(experiment, "--format", "markdown")
     (ranking,) = json.loads(printed(experiment, "--format", "json"))["rankings"]
     assert {cell["in_force.compilation"] for cell in ranking["cells"]} == {"XLA", "graph", "eager"}
-    assert "settings.jit_compile=true</code>" in write(experiment.report, tmp_path).page.read_text()
+    assert "settings.jit_compile=true</code>" in page_of(experiment.report)
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(*tables(experiment.report))
     text = console.export_text()

@@ -1,14 +1,13 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pytest
 from scipy.stats import friedmanchisquare
 
-from kerasbench.report import collect, write
+from kerasbench.report import collect
 from kerasbench.report.learning import Learning, learning
-from tests.report.conftest import Experiment, Printed
+from tests.report.conftest import Experiment, Printed, page_of
 
 
 def _write(experiment: Experiment, of_seeds: Mapping[str, Sequence[float]], **tags: str) -> None:
@@ -59,7 +58,7 @@ def test_what_rounding_alone_makes_different_is_alike(experiment: Experiment) ->
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_a_loss_that_is_no_finite_number_is_told_wherever_it_was(
-    experiment: Experiment, tmp_path: Path, wrong: float, epoch: int
+    experiment: Experiment, wrong: float, epoch: int
 ) -> None:
     _write(experiment, {"jax": [0.1, 0.1], "torch": [0.1, 0.1]})
     losses = [wrong if number == epoch else 0.1 for number in (1, 2, 3)]
@@ -70,7 +69,7 @@ def test_a_loss_that_is_no_finite_number_is_told_wherever_it_was(
     assert one.astray == ["cntk"]
     assert one.alike is False
     assert len(one.losses["jax"]) == 3
-    assert "no finite number: cntk" in write(report, tmp_path).page.read_text()
+    assert "no finite number: cntk" in page_of(report)
 
 
 _ORDERED = {"jax": [0.1, 0.11, 0.12], "torch": [1.0, 1.1, 1.2], "cntk": [2.3, 2.2, 2.4]}  # under every seed
@@ -112,9 +111,9 @@ def test_variants_are_compared_with_their_like_for_another_batch_has_another_los
     assert [max(one.spreads) for one in _found(experiment)] == [0, 0]
 
 
-def test_page_and_json_tell_it(experiment: Experiment, printed: Printed, tmp_path: Path) -> None:
+def test_page_and_json_tell_it(experiment: Experiment, printed: Printed) -> None:
     _write(experiment, {name: [0.1, 0.1, 0.1 + extra] for name, extra in (("jax", 0), ("torch", 0.01), ("cntk", 0.02))})
-    assert "their training losses" in write(experiment.report, tmp_path).page.read_text()
+    assert "their training losses" in page_of(experiment.report)
     (told,) = json.loads(printed(experiment, "--format", "json"))["learning"]
     assert told["alike"] is True
     assert told["losses"]["cntk"][-1] == pytest.approx(0.32 / 3)

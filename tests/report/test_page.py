@@ -21,7 +21,7 @@ from kerasbench.report import collect, write
 from kerasbench.report.certificate import probes
 from kerasbench.report.columns import COLUMNS
 from kerasbench.store.pages import serve_command
-from tests.report.conftest import Experiment, Printed
+from tests.report.conftest import Experiment, Printed, page_of
 
 
 class _Cells(HTMLParser):
@@ -53,9 +53,10 @@ class _Cells(HTMLParser):
             self._cell = {}
 
 
-def _cells(page: Path) -> _Cells:
+def _cells(page: Path | str) -> _Cells:
+    """Read a page, or its text."""
     parser = _Cells()
-    parser.feed(page.read_text())
+    parser.feed(page.read_text() if isinstance(page, Path) else page)
     return parser
 
 
@@ -145,10 +146,10 @@ def test_noise_parity_fairness_references_and_origins_are_told(page_file: Path) 
     assert "their runs differ in hardware, and are not ranked together" in text
 
 
-def test_different_losses_of_the_same_weights_are_told(experiment: Experiment, tmp_path: Path) -> None:
+def test_different_losses_of_the_same_weights_are_told(experiment: Experiment) -> None:
     experiment.run("jax", probe=2.3)
     experiment.run("torch", probe=2.4)
-    assert "DIFFERENT" in _cells(write(experiment.report, tmp_path).page).texts
+    assert "DIFFERENT" in _cells(page_of(experiment.report)).texts
 
 
 def test_a_loss_that_is_no_number_is_no_equal_one_and_a_variant_is_compared_with_its_like(
@@ -213,21 +214,21 @@ def test_plots_of_an_older_report_go(experiment: Experiment, tmp_path: Path) -> 
     assert not (written.plots / "old.svg").exists()
 
 
-def test_parity_alone_makes_a_page(experiment: Experiment, tmp_path: Path) -> None:
+def test_parity_alone_makes_a_page(experiment: Experiment) -> None:
     experiment.parity("jax", 1e-7)
-    text = " ".join(_cells(write(experiment.report, tmp_path).page).texts)
+    text = " ".join(_cells(page_of(experiment.report)).texts)
     assert "No training run was measured." in text
     assert "1e-07" in text
 
 
-def test_gpus_are_shown_where_there_are_any(experiment: Experiment, tmp_path: Path) -> None:
+def test_gpus_are_shown_where_there_are_any(experiment: Experiment) -> None:
     experiment.run("jax")
     client = MlflowClient(experiment.uri)
     (run,) = collect(experiment.uri, experiment.name).runs
     for step, (load, memory) in enumerate([(40.0, 900.0), (60.0, 1000.0)], start=1):
         client.log_metric(run.id, "gpu_0_utilization_percent", load, step=step)
         client.log_metric(run.id, "gpu_0_memory_mib", memory, step=step)
-    found = _cells(write(collect(experiment.uri, experiment.name), tmp_path).page).found
+    found = _cells(page_of(collect(experiment.uri, experiment.name))).found
     shown = {key[2]: of["data-value"] for key, of in found.items() if "data-value" in of}
     assert (shown["gpu_utilization_percent"], shown["gpu_memory_mib"]) == ("50.0", "1000.0")
 
@@ -249,19 +250,21 @@ def _texts_of(svg: Path) -> str:
     return " ".join(" ".join(ElementTree.parse(svg).getroot().itertext()).split())
 
 
-@pytest.mark.parametrize("odd", _ODD)
-def test_free_text_is_shown_literally_in_plots_and_on_the_page(
-    experiment: Experiment, tmp_path: Path, odd: str
-) -> None:
-    for seed in (1, 2):
-        experiment.run("jax", variant=f"label={odd}", data__name=odd, data__digest=f"d{seed}")
-        experiment.run("jax", variant="label=other", data__name=odd, data__digest=f"d{seed}")
+def test_free_text_is_shown_literally_in_plots_and_on_the_page(experiment: Experiment, tmp_path: Path) -> None:
+    names = (_ODD[0], "\n".join(_ODD[1:]))
+    for number, name in enumerate(names):
+        for odd in _ODD:
+            experiment.run("jax", variant=f"label={odd}", data__name=name, data__digest=f"d{number}")
     written = write(experiment.report, tmp_path)
-    literal = " ".join(odd.split())
-    (bars,) = written.plots.glob("*-d1-seconds.svg")
-    assert f"label={literal}" in _texts_of(bars)
-    assert literal in _texts_of(written.plots / "speed-accuracy.svg")
-    assert f"jax · label={literal}" in " ".join(" ".join(_cells(written.page).texts).split())
+    (bars,) = written.plots.glob("*-d0-seconds.svg")
+    in_bars, in_overview = _texts_of(bars), _texts_of(written.plots / "speed-accuracy.svg")
+    on_page = " ".join(" ".join(_cells(written.page).texts).split())
+    for odd in _ODD:
+        literal = " ".join(odd.split())
+        assert f"label={literal}" in in_bars
+        assert f"jax · label={literal}" in on_page
+    assert all(" ".join(name.split()) in on_page for name in names)
+    assert " ".join(_ODD[0].split()) in in_overview
     assert "<script" not in written.page.read_text()
 
 
@@ -293,17 +296,17 @@ def test_a_users_matplotlibrc_changes_no_plot(experiment: Experiment, tmp_path: 
     assert drawn[0] == drawn[1]
 
 
-def test_variants_have_shades_of_their_own(experiment: Experiment, tmp_path: Path) -> None:
+def test_variants_have_shades_of_their_own(experiment: Experiment) -> None:
     experiment.run("jax", variant="label=a")
     experiment.run("jax", variant="label=b")
-    page = write(experiment.report, tmp_path).page.read_text()
+    page = page_of(experiment.report)
     for variant in ("label=a", "label=b"):
         assert f'style="background:{colour("jax", variant)}"' in page
 
 
-def test_the_page_says_which_command_serves_its_store(experiment: Experiment, tmp_path: Path) -> None:
+def test_the_page_says_which_command_serves_its_store(experiment: Experiment) -> None:
     experiment.run("jax")
-    text = " ".join(_cells(write(experiment.report, tmp_path).page).texts)
+    text = " ".join(_cells(page_of(experiment.report)).texts)
     assert serve_command(experiment.tracking.uri, experiment.name) in text
 
 

@@ -1,16 +1,14 @@
 import io
 import json
 import re
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from kerasbench.report import write
 from kerasbench.report.terminal import tables
 from kerasbench.report.variants import FASTER, SLOWER, effects
 from kerasbench.report.verdicts import OPEN, TIE, UNJUDGED
-from tests.report.conftest import Experiment, Printed
+from tests.report.conftest import Experiment, Printed, page_of
 
 _STOCK, _TUNED = "settings.variant=stock", "settings.variant=tuned"
 
@@ -59,7 +57,7 @@ def test_without_variants_nothing_is_said_of_them(experiment: Experiment, printe
     assert json.loads(printed(experiment, "--format", "json"))["rankings"][0]["variants"] == []
 
 
-def test_every_form_of_the_report_tells_of_variants(experiment: Experiment, printed: Printed, tmp_path: Path) -> None:
+def test_every_form_of_the_report_tells_of_variants(experiment: Experiment, printed: Printed) -> None:
     experiment.repeated("torch", [2.0, 2.01, 1.99], variant=_STOCK)
     experiment.repeated("torch", [1.0, 1.01, 0.99], variant=_TUNED)
     told = f"torch · {_TUNED} takes 0.500 times as long as torch · {_STOCK}"
@@ -68,7 +66,7 @@ def test_every_form_of_the_report_tells_of_variants(experiment: Experiment, prin
     assert found["outcome"] == FASTER
     assert found["ratio"]["value"] == pytest.approx(0.5, rel=1e-3)
     report = experiment.report
-    page = write(report, tmp_path).page.read_text()
+    page = page_of(report)
     assert 'data-key="variant_ratio"' in page
     assert re.search(r'data-key="variant_ratio" data-value="0.49998', page)
     console = Console(width=80, record=True, file=io.StringIO())

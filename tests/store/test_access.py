@@ -30,19 +30,13 @@ NOBODY = 65534
 
 # Paths with what has a meaning in addresses, in MLflow's, SQLAlchemy's or a file's.
 AWKWARD = [
-    "a b",
-    "%2F",
+    "it's été-雪, a=b;c&d {e}",
+    "%2F what?",
     "100%",
     "what?",
     "what?timeout=1",
     "a#b",
-    "it's",
-    "a,b",
-    "a=b",
-    "été-雪",
     "a%3Fb",
-    "a;b&c",
-    "{a}",
 ]
 
 
@@ -65,12 +59,15 @@ def _nothing_on_the_terminal(capfd: pytest.CaptureFixture[str]) -> Iterator[None
 
 
 @pytest.fixture
-def unprivileged() -> Iterator[Path]:
-    """The test's own folder, where file permissions also bind root."""
+def unprivileged(empty_store: Path) -> Iterator[Path]:
+    """The test's own folder, which holds an empty store, and where file permissions also bind root."""
     folder = Path(tempfile.mkdtemp())
+    (folder / "mlruns").mkdir()
+    shutil.copy(empty_store, folder / "mlruns")
     is_root = os.geteuid() == 0
     if is_root:
-        os.chown(folder, NOBODY, NOBODY)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
         os.seteuid(NOBODY)
     yield folder
     if is_root:
@@ -84,7 +81,7 @@ def test_any_character_may_be_in_the_path_of_a_store_and_of_its_artifacts(
     name: str, empty_store: Path, tmp_path: Path
 ) -> None:
     database = tmp_path / name / f"{name}.db"
-    if name not in ("%2F", "what?"):  # MLflow creates these two itself, which takes seconds
+    if name != "%2F what?":  # MLflow creates this one itself, which takes seconds
         database.parent.mkdir()
         shutil.copy(empty_store, database)
     config = TrackingConfig(sqlite_uri(database), str(tmp_path / name / "kept"), "tests")
@@ -105,8 +102,8 @@ def test_any_character_may_be_in_the_path_of_a_store_and_of_its_artifacts(
     assert (tmp_path / name / "kept" / tracked.run_id / "artifacts").is_dir()
 
 
-def test_options_of_sqlite_stay_options(ready_store: str, tmp_path: Path) -> None:
-    client, _ = open_store(_tracking(f"{ready_store}?timeout=60", tmp_path))
+def test_options_of_sqlite_stay_options(store: str, tmp_path: Path) -> None:
+    client, _ = open_store(_tracking(f"{store}?timeout=60", tmp_path))
     assert client.tracking_uri.endswith("mlflow.db?timeout=60")
 
 
@@ -147,36 +144,36 @@ def test_a_store_that_cannot_be_reached_through_mlflow_is_refused(
     [("s3://bucket/x", "s3://bucket/x"), ("", "tracking.artifacts"), ("ftp://me:secret@host/x", "password")],
 )
 def test_a_place_for_artifacts_that_cannot_be_used_is_refused_and_no_experiment_is_left_with_it(
-    artifacts: str, told: str, ready_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifacts: str, told: str, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "boto3", None)  # as if S3's library were not installed
-    line = _opening(_tracking(ready_store, tmp_path, artifacts=artifacts))
+    line = _opening(_tracking(store, tmp_path, artifacts=artifacts))
     assert told in line
     assert "secret" not in line
-    assert MlflowClient(ready_store).get_experiment_by_name("tests") is None
+    assert MlflowClient(store).get_experiment_by_name("tests") is None
     assert [path.name for path in tmp_path.iterdir()] == ["mlruns"]
 
 
-def test_a_uri_is_obeyed_as_the_place_of_artifacts(ready_store: str, tmp_path: Path) -> None:
+def test_a_uri_is_obeyed_as_the_place_of_artifacts(store: str, tmp_path: Path) -> None:
     place = (tmp_path / "a folder").as_uri()
-    with TrackedRun(open_store(_tracking(ready_store, tmp_path, artifacts=place)), "run", {}) as tracked:
+    with TrackedRun(open_store(_tracking(store, tmp_path, artifacts=place)), "run", {}) as tracked:
         tracked.text("kept", "note.txt")
     assert (tmp_path / "a folder" / tracked.run_id / "artifacts" / "note.txt").read_text() == "kept"
 
 
-def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(ready_store: str, tmp_path: Path) -> None:
-    client, experiment_id = open_store(_tracking(ready_store, tmp_path))
+def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(store: str, tmp_path: Path) -> None:
+    client, experiment_id = open_store(_tracking(store, tmp_path))
     client.delete_experiment(experiment_id)
-    line = _opening(_tracking(ready_store, tmp_path))
+    line = _opening(_tracking(store, tmp_path))
     assert "tests" in line
     assert f"mlflow experiments restore --experiment-id {experiment_id}" in line
     with pytest.raises(UserError, match="experiments restore"):
-        read(ready_store, "tests", [])
+        read(store, "tests", [])
 
 
 def test_an_artifact_folder_that_cannot_be_written_is_refused(unprivileged: Path) -> None:
-    config = _tracking(f"sqlite:///{unprivileged}/mlflow.db", unprivileged / "kept")
+    config = _tracking(f"sqlite:///{unprivileged}/mlruns/mlflow.db", unprivileged / "kept")
     (unprivileged / "kept").mkdir(0o500)
     assert str(unprivileged / "kept") in _opening(config)
     open_store(config, artifacts=False)  # published figures have none
@@ -199,7 +196,7 @@ def test_a_store_that_may_only_be_read_is_read_and_not_written(protected: str, u
 
 def test_a_folder_in_which_no_store_can_be_created_is_refused(unprivileged: Path) -> None:
     unprivileged.chmod(0o500)
-    assert "ermission denied" in _opening(_tracking(f"sqlite:///{unprivileged}/mlruns/mlflow.db", unprivileged))
+    assert "ermission denied" in _opening(_tracking(f"sqlite:///{unprivileged}/other/mlflow.db", unprivileged))
 
 
 @pytest.mark.parametrize("content", ["no database", None])
@@ -213,44 +210,44 @@ def test_what_is_no_database_is_refused(content: str | None, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("damage", ["UPDATE runs SET name = name", "DROP TABLE metrics"])
-def test_a_store_of_a_newer_mlflow_is_refused_and_left_as_it_is(damage: str, ready_store: str, tmp_path: Path) -> None:
-    file = access.sqlite_file(ready_store)
+def test_a_store_of_a_newer_mlflow_is_refused_and_left_as_it_is(damage: str, store: str, tmp_path: Path) -> None:
+    file = access.sqlite_file(store)
     assert file is not None
     with contextlib.closing(sqlite3.connect(file)) as database:
         database.execute("UPDATE alembic_version SET version_num = 'f00dfeed0001'")
         database.execute(damage)
         database.commit()
     before = file.read_bytes()
-    assert "newer MLflow" in _opening(_tracking(ready_store, tmp_path))
+    assert "newer MLflow" in _opening(_tracking(store, tmp_path))
     with pytest.raises(UserError, match="newer MLflow"):
-        read(ready_store, "tests", [])
+        read(store, "tests", [])
     assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("reading", [False, True])
 def test_a_database_that_another_process_has_locked_is_refused_after_a_bounded_wait(
-    reading: bool, ready_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reading: bool, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_store(_tracking(ready_store, tmp_path))
+    open_store(_tracking(store, tmp_path))
     monkeypatch.setattr(access, "LOCK_SECONDS", 0.5)
-    with contextlib.closing(sqlite3.connect(str(access.sqlite_file(ready_store)), isolation_level=None)) as database:
+    with contextlib.closing(sqlite3.connect(str(access.sqlite_file(store)), isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
         started = time.monotonic()
         with pytest.raises(UserError, match="another process has locked it"):
-            read(ready_store, "tests", []) if reading else open_store(_tracking(ready_store, tmp_path))
+            read(store, "tests", []) if reading else open_store(_tracking(store, tmp_path))
     assert 0.4 < time.monotonic() - started < 10
 
 
-def test_a_store_that_fails_during_a_run_is_reported_in_one_line(ready_store: str, tmp_path: Path) -> None:
-    opened = open_store(_tracking(ready_store, tmp_path))
+def test_a_store_that_fails_during_a_run_is_reported_in_one_line(store: str, tmp_path: Path) -> None:
+    opened = open_store(_tracking(store, tmp_path))
     with (
         pytest.raises(UserError, match=r"tracking.uri=sqlite:.*cannot be written"),
         TrackedRun(opened, "run", {}) as tracked,
     ):
-        with contextlib.closing(sqlite3.connect(str(access.sqlite_file(ready_store)))) as database:
+        with contextlib.closing(sqlite3.connect(str(access.sqlite_file(store)))) as database:
             database.execute("ALTER TABLE metrics RENAME TO lost")
         tracked.metrics({"loss": 0.5})
-    with contextlib.closing(sqlite3.connect(str(access.sqlite_file(ready_store)))) as database:
+    with contextlib.closing(sqlite3.connect(str(access.sqlite_file(store)))) as database:
         assert database.execute("SELECT status FROM runs").fetchall() == [("FAILED",)]
 
 
@@ -276,7 +273,7 @@ def answering() -> Iterator[Callable[[int, str, str], str]]:
                 pass
 
         servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return f"http://user:secret@127.0.0.1:{servers[-1].server_port}"
 
     yield start

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from kerasbench.config.colours import colour
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import PROJECT
-from tests.conftest import Train, runs_in
+from tests.conftest import Train, runs_in, theano
 from tests.report.conftest import Experiment
 
 BACKENDS = ("tensorflow", "theano")
@@ -77,9 +77,9 @@ def _link(store: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def repeated(ready_store: str, tmp_path: Path) -> Experiment:
+def repeated(store: str, tmp_path: Path) -> Experiment:
     """Two competitors of one backend and one of another, with three seeds each."""
-    experiment = Experiment(TrackingConfig(ready_store, str(tmp_path / "artifacts"), "keras-backends"))
+    experiment = Experiment(TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends"))
     for backend, variant, seconds in (("jax", "label=a", 2.0), ("jax", "label=b", 2.2), ("theano", "", 4.0)):
         tags = {"variant": variant, "competitor": f"jax · {variant}"} if variant else {"competitor": backend}
         tags["mlflow.runColor"] = colour(backend, variant)
@@ -108,6 +108,7 @@ def test_repeats_are_drawn_as_one_line_for_each_competitor_and_as_single_runs_af
 
 
 @pytest.mark.slow
+@theano
 def test_a_sweeps_link_draws_its_runs_their_settings_are_compared_and_its_report_is_shown_in_place(
     served: Served, page: tuple[Page, list[str]]
 ) -> None:

@@ -22,7 +22,7 @@ from tests.conftest import runs_in
 # the database as `sqlite3.Connection.iterdump` gives it, with {folder} for the folder that it was in.
 SAVED = Path(__file__).parent.parent / "recordings" / "store-a8a82f8.sql.gz"
 SWEEP = "20261126-110519-168d"
-METRICS = ("epoch_seconds", "validation_seconds", "elapsed_seconds", "loss", "val_accuracy")
+METRICS = ("epoch_seconds", "validation_seconds", "elapsed_seconds", "loss", "val_loss", "val_accuracy")
 STEADY = {
     "tensorflow": [3.2833799149999834, 3.1617228899999645],
     "cntk": [6.961967927000018, 12.33517323000001],
@@ -97,39 +97,37 @@ def test_published_figures_are_imported_into_a_saved_store(saved: TrackingConfig
     }
 
 
-def test_values_that_are_no_finite_numbers_are_read_back(ready_store: str, tmp_path: Path) -> None:
-    tracking = TrackingConfig(ready_store, str(tmp_path / "artifacts"), "tests")
+def test_values_that_are_no_finite_numbers_are_read_back(store: str, tmp_path: Path) -> None:
+    tracking = TrackingConfig(store, str(tmp_path / "artifacts"), "tests")
     with TrackedRun(open_store(tracking), "run", {Tag.TASK: "train"}) as tracked:
         for epoch, loss in enumerate((0.5, math.nan, math.inf, -math.inf, math.nan), start=1):
             tracked.metrics({"loss": loss, "epoch_seconds": 1.0}, step=epoch)
-    history = MlflowClient(ready_store).get_metric_history(tracked.run_id, "loss")
+    history = MlflowClient(store).get_metric_history(tracked.run_id, "loss")
     assert [metric.value for metric in sorted(history, key=lambda metric: metric.step)] == pytest.approx(
         [0.5, math.nan, 1.7976931348623157e308, -1.7976931348623157e308, math.nan], nan_ok=True
     )
-    (run,) = read(ready_store, "tests", [])
+    (run,) = read(store, "tests", [])
     assert math.isnan(run.metrics["loss"])
     assert run.diverged
     assert [math.isnan(loss) for loss in run.losses] == [False, True, False, False, True]
 
 
-def test_of_two_values_of_an_epoch_the_newer_counts(ready_store: str, tmp_path: Path) -> None:
-    client, experiment_id = open_store(TrackingConfig(ready_store, str(tmp_path / "artifacts"), "tests"))
+def test_of_two_values_of_an_epoch_the_newer_counts(store: str, tmp_path: Path) -> None:
+    client, experiment_id = open_store(TrackingConfig(store, str(tmp_path / "artifacts"), "tests"))
     with TrackedRun((client, experiment_id), "run", {Tag.TASK: "train"}) as tracked:
         for timestamp, value in ((2000, 1.0), (1000, 3.0)):
             client.log_metric(tracked.run_id, "epoch_seconds", value, timestamp=timestamp, step=1)
-    (run,) = read(ready_store, "tests", [])
+    (run,) = read(store, "tests", [])
     assert run.by_epoch("epoch_seconds") == (1.0,)
 
 
-def test_a_thousand_runs_and_more_are_read_whole(
-    ready_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thousand_runs_and_more_are_read_whole(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Queries for many runs are split; here after every two runs."""
     monkeypatch.setattr("kerasbench.store.reading._RUNS_PER_QUERY", 2)
-    opened = open_store(TrackingConfig(ready_store, str(tmp_path / "artifacts"), "tests"))
+    opened = open_store(TrackingConfig(store, str(tmp_path / "artifacts"), "tests"))
     for number in range(5):
         with TrackedRun(opened, f"run {number}", {Tag.TASK: "train"}) as tracked:
             tracked.metrics({"epoch_seconds": float(number)}, step=1)
-    assert sorted(run.by_epoch("epoch_seconds") for run in read(ready_store, "tests", [])) == [
+    assert sorted(run.by_epoch("epoch_seconds") for run in read(store, "tests", [])) == [
         (float(number),) for number in range(5)
     ]

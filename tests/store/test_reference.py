@@ -1,5 +1,6 @@
 """The published figures, as runs of the store."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ def _named(runs: list[Run], name: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
-    store = f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+def imported(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> list[Run]:
+    store = f"sqlite:///{shutil.copy(empty_store, tmp_path_factory.mktemp('store'))}"
     assert reference.import_into(store, None) == (len(reference.references()), 0)
     return runs_in(store, chosen="tags.kind = 'reference'")
 
@@ -65,17 +66,17 @@ def test_documented_accuracies_stand_at_their_epoch_and_name_no_backend(imported
 
 
 def test_importing_twice_adds_nothing_and_lost_ones_come_back(
-    ready_store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, *others = reference.references()
-    opened = open_store(TrackingConfig(ready_store, str(tmp_path), "keras-backends"))
+    opened = open_store(TrackingConfig(store, str(tmp_path), "keras-backends"))
     for one in others:
         with TrackedRun(opened, one.name, one.tags):
             pass
     for written in (1, 0):
-        reference.main(["import", "--uri", ready_store])
+        reference.main(["import", "--uri", store])
         assert f"{written} published figures imported" in capsys.readouterr().out
-    assert sorted(run.info.run_name or "" for run in runs_in(ready_store, chosen="")) == sorted(
+    assert sorted(run.info.run_name or "" for run in runs_in(store, chosen="")) == sorted(
         one.name for one in (first, *others)
     )
 

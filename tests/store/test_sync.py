@@ -31,8 +31,8 @@ _OPERATION = st.fixed_dictionaries(
 
 
 @pytest.fixture
-def tracking(ready_store: str, tmp_path: Path) -> TrackingConfig:
-    return TrackingConfig(ready_store, str(tmp_path / "artifacts"), "keras-backends", patience_seconds=10.0)
+def tracking(store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends", patience_seconds=10.0)
 
 
 def _run(folder: Path, tracking: TrackingConfig) -> RecordedRun:

@@ -19,11 +19,6 @@ def tracking(store: str, tmp_path: Path) -> TrackingConfig:
     return TrackingConfig(uri=store, artifacts=str(tmp_path / "artifacts"), experiment="tests")
 
 
-@pytest.fixture
-def ready(ready_store: str, tmp_path: Path) -> TrackingConfig:
-    return TrackingConfig(uri=ready_store, artifacts=str(tmp_path / "artifacts"), experiment="tests")
-
-
 def _only_run(config: TrackingConfig) -> Run:
     (run,) = runs_in(config.uri, "tests")
     return run
@@ -52,38 +47,38 @@ def test_metrics_params_tags_data_set_and_artifacts_are_kept(tracking: TrackingC
     assert (tmp_path / "artifacts").is_dir()
 
 
-def test_an_interrupted_run_is_killed(ready: TrackingConfig) -> None:
-    with pytest.raises(KeyboardInterrupt), TrackedRun(open_store(ready), "run", {}):
+def test_an_interrupted_run_is_killed(tracking: TrackingConfig) -> None:
+    with pytest.raises(KeyboardInterrupt), TrackedRun(open_store(tracking), "run", {}):
         raise KeyboardInterrupt
-    assert _only_run(ready).info.status == "KILLED"
+    assert _only_run(tracking).info.status == "KILLED"
 
 
-def test_a_defect_fails_the_run_and_is_its_reason(ready: TrackingConfig) -> None:
-    with pytest.raises(ZeroDivisionError), TrackedRun(open_store(ready), "run", {}):
+def test_a_defect_fails_the_run_and_is_its_reason(tracking: TrackingConfig) -> None:
+    with pytest.raises(ZeroDivisionError), TrackedRun(open_store(tracking), "run", {}):
         raise ZeroDivisionError("two\nlines")
-    assert _only_run(ready).info.status == "FAILED"
-    assert _only_run(ready).data.tags["failure"] == "ZeroDivisionError: two"
+    assert _only_run(tracking).info.status == "FAILED"
+    assert _only_run(tracking).data.tags["failure"] == "ZeroDivisionError: two"
 
 
-def test_no_password_is_kept_in_a_run(ready: TrackingConfig, tmp_path: Path) -> None:
+def test_no_password_is_kept_in_a_run(tracking: TrackingConfig, tmp_path: Path) -> None:
     address = "https://user:s3cr3t@host/api"
     log, folder, binary = tmp_path / "worker.log", tmp_path / "plots", tmp_path / "weights.npz"
     log.write_text(f"request to {address} failed")
     folder.mkdir()
     (folder / "plot.svg").write_text("<svg/>")
     binary.write_bytes(b"\xff\xfe\x00")
-    with TrackedRun(open_store(ready), f"jax · label={address}", {"label": address}) as tracked:
+    with TrackedRun(open_store(tracking), f"jax · label={address}", {"label": address}) as tracked:
         tracked.params({"label": address})
         tracked.tags({"variant": f"label={address}"})
         tracked.text(f"label: {address}\n", "config.yaml")
         for path in (log, folder, binary):
             tracked.artifact(path)
         tracked.fail(f"request to {address} failed")
-    run = _only_run(ready)
+    run = _only_run(tracking)
     assert run.info.run_name == "jax · label=https://host/api"
     assert run.data.tags["failure"] == "request to https://host/api failed"
     assert "s3cr3t" not in str(run.to_dictionary())
-    database = sqlite_file(ready.uri)
+    database = sqlite_file(tracking.uri)
     assert database is not None
     assert b"s3cr3t" not in database.read_bytes()
     kept = {path.name: path.read_bytes() for path in (tmp_path / "artifacts").rglob("*") if path.is_file()}
@@ -101,7 +96,8 @@ def _log_a_run(config: TrackingConfig) -> None:
 
 
 @pytest.mark.slow
-def test_many_processes_may_create_the_store_at_once(tracking: TrackingConfig) -> None:
+def test_many_processes_may_create_the_store_at_once(new_store: str, tmp_path: Path) -> None:
+    tracking = TrackingConfig(new_store, str(tmp_path / "artifacts"), "tests")
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_log_a_run, args=(tracking,)) for _ in range(4)]
     for process in processes:

@@ -24,8 +24,8 @@ from kerasbench.store.tracking import TrackedRun, open_store
 
 
 @pytest.fixture
-def tracking(ready_store: str, tmp_path: Path) -> TrackingConfig:
-    return TrackingConfig(ready_store, str(tmp_path / "artifacts"), "keras-backends")
+def tracking(store: str, tmp_path: Path) -> TrackingConfig:
+    return TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends")
 
 
 @pytest.fixture
@@ -67,9 +67,11 @@ def test_links_name_the_server_they_are_asked_for() -> None:
     assert pages.comparison_url("7", "a1", "http://127.0.0.1:5001").startswith("http://127.0.0.1:5001/#/")
 
 
-def _runs(*tags: dict[str, str]) -> list[Run]:
-    history = {"val_accuracy": {1: 0.8, 2: 0.9}}
-    return [Run(str(number), "", "FINISHED", number, one, {}, {}, history) for number, one in enumerate(tags)]
+def _runs(*tags: dict[str, str], learned: str = "val_accuracy") -> list[Run]:
+    history = {learned: {1: 0.8, 2: 0.9}}
+    return [
+        Run(str(number), "", "FINISHED", number, one, {}, {learned: 0.9}, history) for number, one in enumerate(tags)
+    ]
 
 
 def _state(runs: list[Run]) -> dict[str, Any]:
@@ -94,6 +96,20 @@ def test_a_view_shows_all_measured_runs_of_its_sweep_and_starts_with_speed_and_a
         (chart["type"], chart["metricKey"]) for chart in state["compareRunCharts"] if chart["metricSectionId"] == first
     ]
     assert charts == [("LINE", "epoch_seconds"), ("LINE", "val_accuracy"), ("BAR", "steady_epoch_seconds")]
+
+
+def test_a_view_shows_the_loss_of_models_without_an_accuracy() -> None:
+    def charts(state: dict[str, Any]) -> list[str]:
+        return [chart["metricKey"] for chart in state["compareRunCharts"] if chart["type"] == "LINE"]
+
+    classifier = _runs(*_by_competitor(("jax",), seeds=1))
+    regression = _runs(*_by_competitor(("jax",), seeds=1, model="regression"), learned="val_loss")
+    assert charts(_state(regression)) == ["epoch_seconds", "val_loss", "val_loss"]  # by epoch, and by time
+    both = charts(_state(classifier + regression))
+    assert sorted(both[1:]) == ["val_accuracy", "val_accuracy", "val_loss", "val_loss"]
+    grouped = _state(_runs(*_by_competitor(("jax", "torch"), seeds=2, model="regression"), learned="val_loss"))
+    (shown,) = (chart["range"] for chart in grouped["compareRunCharts"] if chart["metricKey"] == "val_loss")
+    assert shown["yMin"] < 0.8 < 0.9 < shown["yMax"]
 
 
 def test_repeats_are_grouped_by_competitor() -> None:
@@ -204,9 +220,8 @@ def test_a_server_is_known_by_its_runs_shared_with_the_next_call_and_ended_with_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["a b#c%41", "a?b"])
-def test_a_store_in_an_oddly_named_folder_is_served(tmp_path: Path, folder: str) -> None:
-    place = tmp_path / folder
+def test_a_store_in_an_oddly_named_folder_is_served(tmp_path: Path) -> None:
+    place = tmp_path / "a b#c%41?d"
     uri = f"sqlite:///{urllib.parse.quote(str(place))}/mlflow.db"
     odd = TrackingConfig(uri, str(place / "artifacts"), "keras-backends")
     store = ui.Store(uri, *open_store(odd))

@@ -40,24 +40,32 @@ class Stub:
         self._numbers = itertools.count()
         self.outputs = folder  # outputs of the last command
 
-    def overrides(self) -> list[str]:
-        """Return overrides that direct a run to the stub and shrink it; Hydra's folders are new for every run."""
+    def overrides(self, *given: str) -> list[str]:
+        """Return overrides that direct a run to the stub, and shrink it unless a script decides what it trains.
+
+        Hydra's folders are new for every run.
+        """
         self.outputs = self.folder / f"outputs-{next(self._numbers)}"
+        environments, data = self._shared
+        shrunk = [
+            data, "data.source=embedded", "model.build.units=16", "trainer.epochs=2", "trainer.batch_size=32",
+            "parity.batch_size=8",
+        ]  # fmt: skip
         return [
-            *self._shared, f"tracking.uri={self.store}", f"tracking.artifacts={self.folder}/artifacts",
-            f"hydra.run.dir={self.outputs}", f"hydra.sweep.dir={self.outputs}", "data.source=embedded",
-            "model.build.units=16", "trainer.epochs=2", "trainer.batch_size=32", "parity.batch_size=8",
-            "telemetry.interval_seconds=0.05", "report=false", "noise=keep",
+            environments, f"tracking.uri={self.store}", f"tracking.artifacts={self.folder}/artifacts",
+            f"hydra.run.dir={self.outputs}", f"hydra.sweep.dir={self.outputs}", "telemetry.interval_seconds=0.05",
+            "report=false", "noise=keep", *([] if any(one.startswith("script=") for one in given) else shrunk),
         ]  # fmt: skip
 
     def command(self, *arguments: str) -> list[str]:
         """Return train.py and its arguments: flags, then overrides, where the given ones take precedence."""
         flags = [argument for argument in arguments if argument.startswith("-")]
-        return [str(PROJECT / "train.py"), *flags, *self.overrides(), *arguments[len(flags) :]]
+        return [str(PROJECT / "train.py"), *flags, *self.overrides(*arguments), *arguments[len(flags) :]]
 
     def run(self, *overrides: str) -> Outcome:
         """Run as train.py does, but without its command line: call `kerasbench.jobs.run` in this process."""
-        config = composition.compose([*self.overrides(), *overrides])
+        own = [override for override in self.overrides(*overrides) if not override.startswith("hydra.")]
+        config = composition.compose([*own, *overrides])
         self.outputs.mkdir()
         job = running.Job("a sweep")  # type: ignore[attr-defined]  # wherever it is defined
         with _untouched():

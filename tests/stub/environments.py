@@ -13,7 +13,7 @@ from kerasbench.config.composition import backend_named
 from kerasbench.config.schema import DataConfig, DataSource
 from kerasbench.data import mnist, prepare
 from kerasbench.data.arrays import Arrays
-from kerasbench.environments.provisioning import folder_of
+from kerasbench.environments import Specification
 
 BACKENDS = ("tensorflow", "theano", "torch")  # the backends whose framework `doubles/` has, and what their fixes change
 TRAIN_EXAMPLES, TEST_EXAMPLES = 128, 64
@@ -25,7 +25,7 @@ _COVERAGE = "COVERAGE_PROCESS_CONFIG"
 def write_environments(folder: Path) -> None:
     """Write an environment for each backend."""
     for backend in BACKENDS:
-        write_environment(folder_of(backend_named(backend), folder))
+        write_environment(Specification(backend_named(backend), folder).folder)
 
 
 def write_environment(environment: Path) -> dict[str, str]:

@@ -14,6 +14,9 @@ def _outcome(**fields: object) -> Outcome:
 def test_the_objective_is_the_metricss_value_and_not_a_number_where_a_run_failed() -> None:
     assert _outcome().objective("val_accuracy") == 0.98
     assert math.isnan(_outcome(status="FAILED").objective("val_accuracy"))
+    regression = _outcome(metrics={"val_loss": 0.25, "val_mae": 0.5})
+    assert (regression.objective("val_loss"), regression.objective("val_mae")) == (0.25, 0.5)
+    assert math.isnan(regression.objective("val_accuracy"))
 
 
 def test_an_outcome_is_kept_as_a_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def test_more_steps_than_there_are_examples_are_refused() -> None:
     data = PreparedData("d.npz", "babi_qa2", "real", "", ("story", "question"), 36, 1000, 1000)
     resolved = settings.resolve(composed.backend, composed.settings, convolutional=False)
     with pytest.raises(UserError, match=r"parity\.steps=40 of parity\.batch_size=32 need 1280 examples, .* has 1000"):
-        request.of_task(composed, resolved, data)
+        request.of_task(composed, resolved, data, None)
 
 
 def test_deviations_are_relative_to_the_reference() -> None:

@@ -123,3 +123,10 @@ def test_a_loss_that_is_not_a_number_is_kept_as_one(stub: Stub) -> None:
     losses = stub.history(run, Metric.LOSS)
     assert math.isfinite(losses[1])
     assert math.isnan(losses[2])
+
+
+def test_a_run_fails_at_a_loss_that_is_not_a_number_if_it_is_asked_to(stub: Stub) -> None:
+    outcome = stub.run("backend=torch", "trainer.fail_on_nan=true", *stub.failing("no_number", after=4))
+    assert outcome.status == "FAILED"
+    assert "trainer.fail_on_nan" in outcome.failure
+    assert len(outcome.epoch_seconds) == 1

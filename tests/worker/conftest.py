@@ -47,6 +47,6 @@ def data(stub_data: Path) -> dict[str, object]:
     """The stub's data set, as a request describes it."""
     (path,) = stub_data.glob("*.npz")
     return {
-        "path": str(path), "inputs": ["image"], "classes": 10, "train_samples": None, "test_samples": None,
-        "channels_first": False,
+        "path": str(path), "inputs": ["image"], "weights": False, "train_samples": None, "test_samples": None,
+        "targets": [{"name": "labels", "task": "classification", "classes": 10}], "channels_first": False,
     }  # fmt: skip

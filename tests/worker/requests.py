@@ -15,9 +15,16 @@ def asked(framework: str, data: dict[str, Any], **changes: Any) -> dict[str, Any
     return {
         "framework": framework, "settings": {**SETTINGS, "threads": 1}, "fixes": [], "seed": 1,
         "seed_function": "numpy.random.seed", "data": data, "loss": "categorical_crossentropy",
-        "model": {"module": "models.mnist_mlp", "build": {"units": 8, "dropout": 0.2}}, "optimizer": RMSPROP,
-        "metrics": ["accuracy"], "init": "shared", "augment": False, "epochs": 2, "batch_size": 50,
+        "model": model({"units": 8, "dropout": 0.2}), "optimizer": RMSPROP, "schedule": None,
+        "metrics": ["accuracy"], "init": "shared", "weights": None, "augment": False, "callbacks": [], "epochs": 2,
+        "batch_size": 50,
     } | changes  # fmt: skip
+
+
+def model(build: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "module": "models.mnist_mlp", "function": "build", "own": False, "build": build, "initial_weights": "numpy",
+    }  # fmt: skip
 
 
 def events_in(stream: io.BytesIO) -> list[dict[str, Any]]:

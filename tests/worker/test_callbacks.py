@@ -2,14 +2,16 @@
 
 import ast
 import importlib
+import io
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kerasbench.paths import PROJECT
 from kerasbench.worker import protocol
-from tests.worker.requests import asked, trained
+from tests.worker.requests import SETTINGS, asked, events_in, trained
 
 
 def test_it_has_no_batch_hooks_for_they_would_make_keras_3_wait_after_every_batch() -> None:
@@ -52,6 +54,55 @@ def test_an_epoch_ends_when_the_device_is_done_and_before_its_validation(
     events = trained(asked(framework, data, epochs=3, batch_size=50))
     epochs = [event for event in events if event["kind"] == protocol.EPOCH]
     assert [epoch["epoch_seconds"] for epoch in epochs] == [0.5 + 3 + 5, 3 + 5, 3 + 5]  # 128 examples are three batches
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3]
     for epoch in epochs:
         assert epoch["ended_at"] - epoch["started_at"] == epoch["epoch_seconds"]
         assert epoch["validation_seconds"] == 7
+
+
+def _reporter(stream: io.BytesIO, framework: str) -> Any:
+    from kerasbench.worker.callbacks import EpochReporter
+    from kerasbench.worker.framework import Framework
+
+    return EpochReporter(protocol.Channel(stream), Framework(framework, SETTINGS | {"threads": 1}))
+
+
+def test_every_log_is_reported_by_one_name_and_as_numbers(framework: str) -> None:
+    logs = {"loss": np.float32(0.5), "out_acc": 1, "val_acc": np.array([0.25]), "f1": [0.5, 1.0], "note": "text"}
+    stream = io.BytesIO()
+    reporter = _reporter(stream, framework)
+    reporter.on_epoch_begin(0)
+    reporter.on_epoch_end(0, logs)
+    (event,) = events_in(stream)
+    assert event["logs"] == {"loss": 0.5, "out_accuracy": 1.0, "val_accuracy": 0.25, "f1_0": 0.5, "f1_1": 1.0}
+    assert event["includes_validation"] == (framework == "mxnet")
+    assert "validation_seconds" not in event
+
+
+def test_the_work_of_other_callbacks_after_an_epoch_is_no_training_and_what_they_log_is_kept(
+    framework: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from keras.callbacks import Callback
+
+    clock = _Clock(monkeypatch)
+
+    class Saving(Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            assert logs is not None
+            clock.now += 30.0
+            logs["learning_rate"] = 0.125
+
+    stream = io.BytesIO()
+    reporter = _reporter(stream, framework)
+    callbacks = reporter.around([Saving()])
+    for epoch in (0, 1, 0):  # a second call of `fit` counts on
+        logs = {"loss": 1.0}
+        for callback in callbacks:
+            callback.on_epoch_begin(epoch)
+        clock.now += 2.0
+        for callback in callbacks:
+            callback.on_epoch_end(epoch, logs)
+    events = events_in(stream)
+    assert [event["epoch_seconds"] for event in events] == [2.0] * 3
+    assert [event["epoch"] for event in events] == [1, 2, 3]
+    assert all(event["logs"] == {"loss": 1.0, "learning_rate": 0.125} for event in events)

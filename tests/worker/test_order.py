@@ -7,12 +7,13 @@ from kerasbench.worker.order import Order, reordered
 
 
 def _split(count: int) -> Split:
-    return Split([np.arange(2 * count).reshape(count, 2)], np.arange(count))
+    return Split([np.arange(2 * count).reshape(count, 2)], [np.arange(count)])
 
 
 def test_batches_are_read_in_the_current_order_by_a_slice_an_array_or_a_list() -> None:
     order = Order(10, seed=3)
-    inputs, labels = reordered(_split(10), order)
+    ordered = reordered(_split(10), order)
+    inputs, labels = ordered.x, ordered.y
     assert (labels[2:5] == [2, 3, 4]).all()  # stored order before the first epoch
     order.advance()
     expected = np.random.RandomState(3).permutation(10)
@@ -28,11 +29,10 @@ def test_batches_are_read_in_the_current_order_by_a_slice_an_array_or_a_list() -
 
 def test_no_copy_of_the_data_is_made() -> None:
     split = _split(10)
-    inputs, _ = reordered(split, Order(10, seed=3))
-    assert np.shares_memory(inputs, split.inputs[0])
+    assert np.shares_memory(reordered(split, Order(10, seed=3)).x, split.x)
 
 
 def test_examples_repeated_keep_their_mean() -> None:
     repeated = _split(4).repeated(3)
     assert len(repeated) == 12
-    assert repeated.labels.mean() == _split(4).labels.mean()
+    assert repeated.y.mean() == _split(4).y.mean()

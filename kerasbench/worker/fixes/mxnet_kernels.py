@@ -15,18 +15,18 @@ from kerasbench.worker import weights
 def apply() -> None:
     """Transpose the kernels of weights that are shared between backends."""
     if backend.image_data_format() == "channels_first":
-        weights.conversions.append((_common_shapes, _own))
+        weights.conversions.append((_common, _own))
 
 
-def _common_shapes(layer_class: str, shapes: List[weights.Shape]) -> List[weights.Shape]:
-    if layer_class != "Conv2D":
-        return shapes
-    (out, into, height, width), bias = shapes
-    return [(height, width, into, out), bias]
+def _common(layer_class: str, arrays: List[Any]) -> List[Any]:
+    return _transposed(layer_class, arrays, (2, 3, 1, 0))
 
 
 def _own(layer_class: str, arrays: List[Any]) -> List[Any]:
+    return _transposed(layer_class, arrays, (3, 2, 0, 1))
+
+
+def _transposed(layer_class: str, arrays: List[Any], axes: Any) -> List[Any]:
     if layer_class != "Conv2D":
         return arrays
-    kernel, bias = arrays
-    return [kernel.transpose(3, 2, 0, 1), bias]
+    return [array.transpose(axes) if array.ndim == 4 else array for array in arrays]

@@ -1,23 +1,29 @@
 """Theano, every Keras version: convolution kernels are rotated by 180 degrees.
 
-Theano's conv2d computes a mathematical convolution, with a flipped kernel; all other backends compute the
+Theano's convolutions compute a mathematical convolution, with a flipped kernel; all other backends compute the
 cross-correlation. The same array thus defines a different network (losses of mnist_cnn from the same weights differ
 from the first step; with rotated kernels they agree to 1e-6). Both conventions train equally well, so the fix rotates
-only weights that come from outside.
+only weights that cross from one backend to another.
 """
 
 from typing import Any, List
 
 from kerasbench.worker import weights
 
+# The number of spatial axes, which come first in a kernel. A pointwise kernel has size 1: rotating it changes nothing.
+_SPATIAL_AXES = {
+    "Conv1D": 1, "SeparableConv1D": 1,
+    "Conv2D": 2, "SeparableConv2D": 2, "DepthwiseConv2D": 2, "Conv2DTranspose": 2, "ConvLSTM2D": 2,
+    "Conv3D": 3, "Conv3DTranspose": 3,
+}  # fmt: skip
+
 
 def apply() -> None:
-    """Rotate the kernels of weights that are shared between backends."""
-    weights.conversions.append((lambda layer_class, shapes: shapes, _rotate_kernels))
+    """Rotate the kernels of weights that are shared between backends; a rotation is its own inverse."""
+    weights.conversions.append((_rotated, _rotated))
 
 
-def _rotate_kernels(layer_class: str, arrays: List[Any]) -> List[Any]:
-    if layer_class != "Conv2D":
-        return arrays
-    kernel, bias = arrays  # kernel: (height, width, channels in, channels out)
-    return [kernel[::-1, ::-1], bias]
+def _rotated(layer_class: str, arrays: List[Any]) -> List[Any]:
+    axes = _SPATIAL_AXES.get(layer_class, 0)
+    backwards = (slice(None, None, -1),) * axes
+    return [array[backwards] if axes and array.ndim == axes + 2 else array for array in arrays]

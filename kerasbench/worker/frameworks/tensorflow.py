@@ -2,6 +2,8 @@
 
 from typing import Any, Dict
 
+import numpy as np
+
 from kerasbench.worker.dataset import Split
 from kerasbench.worker.order import Order
 
@@ -9,6 +11,7 @@ SETTINGS = (
     "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "onednn",
 )  # fmt: skip
 COMPILATION = {False: "graph", True: "XLA"}  # graph: tf.function
+_MOST_COPIED = 1 << 28  # bytes of mapped data that are copied into TensorFlow, whose own gather is faster than NumPy's
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:
@@ -44,16 +47,38 @@ def examples(split: Split, order: Order, batch_size: int) -> Any:
     def current(_: Any) -> Any:
         return tf.ensure_shape(tf.numpy_function(lambda: order.current, [], tf.int64), [len(split)])
 
-    tensors = tuple(tf.convert_to_tensor(array) for array in [*split.inputs, split.labels])
+    def structured(*tensors: Any) -> Any:
+        one = split.replaced(list(tensors))
+        x, y = (tuple(part) if isinstance(part, list) else part for part in (one.x, one.y))
+        return (x, y) if one.weights is None else (x, y, one.weights)
+
     places = tf.data.Dataset.range(1).map(current).prefetch(1).flat_map(batched)
-    batches = tf.data.Dataset.zip((places, tf.data.Dataset.from_tensors(tensors).repeat())).map(
-        lambda at, data: tuple(tf.gather(tensor, at, axis=0) for tensor in data), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    if split.mapped and sum(array.nbytes for array in split.inputs) > _MOST_COPIED:
+        batches = places.map(_gathered_in_numpy(split))
+    else:
+        tensors = tuple(tf.convert_to_tensor(array) for array in split.arrays)
+        batches = tf.data.Dataset.zip((places, tf.data.Dataset.from_tensors(tensors).repeat())).map(
+            lambda at, data: tuple(tf.gather(tensor, at, axis=0) for tensor in data),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
-    batches = batches.map(lambda *arrays: (arrays[0] if len(arrays) == 2 else arrays[:-1], arrays[-1]))
+    batches = batches.map(structured)
     counted = batches.apply(tf.data.experimental.assert_cardinality(-(-len(split) // batch_size)))
     return counted.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def _gathered_in_numpy(split: Split) -> Any:
+    """Return a function from positions to the arrays' examples there, which copies only these from the mapped files."""
+    import tensorflow as tf
+
+    dtypes = [tf.as_dtype(array.dtype) for array in split.arrays]
+
+    def gathered(at: Any) -> Any:
+        rows = tf.numpy_function(lambda rows: [np.ascontiguousarray(one[rows]) for one in split.arrays], [at], dtypes)
+        return tuple(tf.ensure_shape(row, [None, *array.shape[1:]]) for row, array in zip(rows, split.arrays))
+
+    return gathered
 
 
 def wait(model: Any) -> None:

@@ -66,12 +66,12 @@ class Flatten(Layer):
 class Dropout(Layer):
     def __init__(self, rate: float, name: str) -> None:
         super().__init__(name)
-        self._rate = rate
+        self.rate = rate
 
     def forward(self, x: Any, training: bool) -> Any:
         if not training:
             return x
-        self._kept = ((np.random.random(x.shape) >= self._rate) / (1 - self._rate)).astype(np.float32)
+        self._kept = ((np.random.random(x.shape) >= self.rate) / (1 - self.rate)).astype(np.float32)
         return x * self._kept
 
     def backward(self, gradient: Any) -> Any:

@@ -12,19 +12,31 @@ _FLOOR = np.float32(1e-7)  # lower limit of a probability before its logarithm
 class Model:
     """A chain of layers from one input to the last output."""
 
+    built = True
+
     def __init__(self, inputs: Any, outputs: Any, name: str = "model") -> None:
         self.name = name
         self.inputs: list[Tensor] = inputs if isinstance(inputs, list) else [inputs]
         self.outputs: list[Tensor] = outputs if isinstance(outputs, list) else [outputs]
         self.layers: list[Layer] = []
+        self.built, self.compiled = True, False
+        self.output_shape = (None, *self.outputs[-1].shape)
+        self.output_names = [self.outputs[-1].layer.name]
         tensor: Tensor | None = self.outputs[-1]
         while tensor:
             self.layers.insert(0, tensor.layer)
             tensor = tensor.source
 
     def compile(self, loss: str, optimizer: Any, metrics: list[str] | None = None, **settings: Any) -> None:
-        self._optimizer, self._metrics = optimizer, metrics or []
+        self.optimizer, self.loss, self._metrics, self.compiled = optimizer, loss, metrics or [], True
         vars(self).update(settings)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return ["loss", *("acc" if backend() == "mxnet" else metric for metric in self._metrics)]
+
+    def _flatten_layers(self) -> list[Layer]:
+        return self.layers
 
     def count_params(self) -> int:
         return sum(weight.size for layer in self.layers for weight in layer.weights)
@@ -52,19 +64,20 @@ class Model:
             print(f"[double] epoch {epoch + 1} is over", flush=True)  # tests/faults compares it with what was kept
 
     def _validate(self, data: Any, batch_size: int, callbacks: list[Callback]) -> dict[str, float]:
-        for callback in callbacks:
+        notified = [callback for callback in callbacks if hasattr(Callback, "on_test_begin")]  # in Keras 2.2: none
+        for callback in notified:
             callback.on_test_begin()
         x, y = data
         loss, accuracy = self.evaluate(x, y, batch_size=batch_size, verbose=0)
-        for callback in callbacks:
+        for callback in notified:
             callback.on_test_end()
         return {"val_loss": loss, "val_accuracy": accuracy}
 
-    def train_on_batch(self, x: Any, y: Any) -> Any:
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
         loss, accuracy = self._train(x, y)
         return [loss, accuracy] if self._metrics else loss
 
-    def evaluate(self, x: Any, y: Any, batch_size: int, verbose: int) -> list[float]:
+    def evaluate(self, x: Any, y: Any, batch_size: int, verbose: int, sample_weight: None = None) -> list[float]:
         return list(_results(self._forward(x, training=False)[self.layers[-1]], y))
 
     def predict(self, x: Any, batch_size: int) -> Any:
@@ -83,7 +96,7 @@ class Model:
         gradient = (probabilities - y) / np.float32(len(y))  # with respect to the softmax's logits
         for layer in reversed(self.layers):
             gradient = layer.backward(gradient)
-        self._optimizer.apply(
+        self.optimizer.apply(
             [gradient for layer in self.layers for gradient in layer.gradients],
             [weight for layer in self.layers for weight in layer.weights],
         )
@@ -94,3 +107,10 @@ def _results(probabilities: Any, y: Any) -> Any:
     """Return loss and accuracy."""
     loss = -np.log(np.maximum((probabilities * y).sum(axis=1), _FLOOR)).mean()
     return np.array([loss, (probabilities.argmax(axis=1) == y.argmax(axis=1)).mean()])
+
+
+class Sequential:
+    """Is only patched by the worker; the stub's models are functional."""
+
+    def add(self, layer: Any) -> None:
+        raise NotImplementedError
