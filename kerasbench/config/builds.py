@@ -5,12 +5,14 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from packaging.version import Version
 
 from kerasbench.config.schema import CPU, OWN, BackendConfig, BuildConfig, Config, Device
 from kerasbench.machine.hardware import this_platform
 from kerasbench.machine.nvml import Nvml
+from kerasbench.paths import REQUIREMENTS
 from kerasbench.terminal.errors import UserError
 
 # CUDA shows no GPU to the worker, nor does JAX look for one (JAX's documentation, `JAX_PLATFORMS`).
@@ -19,6 +21,8 @@ WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 _OF_CUDA = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
 _FACTS = {"driver": r"\d+(\.\d+){0,3}", "capability": r"\d{1,2}\.\d", "platform": r"[a-z]\w*-\w+"}
 _NO_GPU = "none"
+_NAME = re.compile(r"[a-z][a-z0-9]{0,20}")
+_VERSION = re.compile(r"\d+(\.\d+){0,3}", re.ASCII)
 _EXAMPLE = "'driver=580.65 capability=9.0' or none"
 
 
@@ -149,6 +153,21 @@ def stated(text: str) -> Facts:
     return Facts(told.get("platform", this_platform()), told.get("driver"), told.get("capability"))
 
 
+def check(builds: Iterable[BuildConfig]) -> None:
+    """Raise UserError for a build that cannot be chosen: its name, its file or a version."""
+    for build in builds:
+        if not _NAME.fullmatch(build.name) or build.name in (CPU, OWN):
+            raise UserError(f"backend.builds: the name {build.name[:40]!r} must be letters and digits, such as cuda12")
+        versions = (build.driver, build.minimum, build.maximum, build.ptx, build.ptx_driver, *build.capabilities)
+        for version in filter(None, versions):
+            if not _VERSION.fullmatch(version):
+                raise UserError(f"backend.builds: {build.name} has the version {version[:40]!r}; an example is 12.0")
+        if not (REQUIREMENTS / build.requirements).is_file():
+            raise UserError(f"backend.builds: {REQUIREMENTS} contains no {build.requirements[:80]!r}")
+        if any(Path(one).is_absolute() for one in build.libraries):
+            raise UserError(f"backend.builds: libraries of {build.name} are folders in its site-packages")
+
+
 def resolve(config: Config) -> None:
     """Fill in `backend.build`: the build that `backend.device` asks for on this machine.
 
@@ -156,6 +175,7 @@ def resolve(config: Config) -> None:
         UserError: no GPU build fits, and `backend.device=gpu`; or `backend.build` is given.
     """
     backend = config.backend
+    check(backend.builds)
     if backend.build is not None:
         raise UserError(f"backend.build={backend.build[:40]!r} is filled in: choose with backend.device=auto|cpu|gpu")
     facts = facts_of(backend)

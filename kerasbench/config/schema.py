@@ -101,6 +101,7 @@ class BuildConfig:
     capabilities: list[str] = field(default_factory=list)  # those it has machine code for; empty: all in between
     ptx: str | None = None  # the compute capability of its PTX, which the driver compiles for later ones
     ptx_driver: str | None = None  # the oldest driver that compiles its PTX
+    libraries: list[str] = field(default_factory=list)  # folders in site-packages, for LD_LIBRARY_PATH
 
 
 @dataclass
@@ -117,7 +118,8 @@ class BackendConfig:
     # and the worker sees no GPU | gpu: an error if no GPU build fits
     device: Device = Device.auto
     # GPU builds, the preferred first: name, requirements, platforms, driver (the oldest), the compute capabilities
-    # (minimum, maximum, capabilities: those it has code for), ptx and ptx_driver
+    # (minimum, maximum, capabilities: those it has code for), ptx, ptx_driver, and
+    # libraries (folders in its site-packages for LD_LIBRARY_PATH)
     builds: list[BuildConfig] = field(default_factory=list)
     # instead of what the driver tells, such as 'driver=580.65 capability=9.0', or none: no GPU; null: ask the driver
     facts: str | None = None
@@ -135,6 +137,11 @@ class BackendConfig:
     def on_gpu(self) -> bool:
         """Whether it is to compute on a GPU, once `build` is filled in."""
         return self.build not in (None, CPU)
+
+    @property
+    def chosen(self) -> BuildConfig | None:
+        """The chosen one of `builds`; None for the CPU build and for a user's own environment."""
+        return next((one for one in self.builds if one.name == self.build), None)
 
 
 class InitialWeights(Enum):

@@ -56,7 +56,7 @@ class Specification:
             for name in self.backend.post_install:
                 parts += [path.read_text() for path in sorted(Path(__file__).parent.glob(f"post_install/{name}.*"))]
             parts += self.extra
-        build = f"-{self.backend.build}" if self.backend.on_gpu and not self.use else ""
+        build = f"-{self.backend.chosen.name}" if self.backend.chosen and not self.use else ""
         digest = hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
         return self.cache / f"{self.backend.name}{build}-{digest}"
 
@@ -68,8 +68,7 @@ class Specification:
     @property
     def requirements(self) -> Path:
         """The file of the pinned packages of the backend's build."""
-        builds = {build.name: build.requirements for build in self.backend.builds}
-        name = builds.get(self.backend.build or "", self.backend.requirements)
+        name = (self.backend.chosen or self.backend).requirements
         path = REQUIREMENTS / name
         if not path.is_file():
             raise UserError(f"backend.requirements={name}: {path} does not exist")
