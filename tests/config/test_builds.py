@@ -13,7 +13,7 @@ from kerasbench.config.builds import Facts
 from kerasbench.config.schema import Config, SettingsConfig
 from kerasbench.environments import Specification
 from kerasbench.machine.hardware import this_platform
-from kerasbench.paths import CONF, REQUIREMENTS
+from kerasbench.paths import CONF, PROJECT, REQUIREMENTS
 from kerasbench.terminal.errors import UserError
 from tests.played_nvml import play_nvml
 
@@ -307,3 +307,17 @@ def test_removing_a_backends_environments_removes_those_of_its_builds(tmp_path: 
         folder.mkdir()
     assert sorted(environments.remove(composition.backend_named("jax"), tmp_path)) == sorted(own)
     assert other.exists()
+
+
+def test_the_documented_table_of_cards_is_what_is_chosen() -> None:
+    page = (PROJECT / "docs/how-to/gpu.md").read_text()
+    head, _, *rows = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page[page.index("| card |") :].partition("\n\n")[0].splitlines()
+    )
+    assert len(rows) >= 12
+    for card, capability, *told in rows:
+        facts = Facts(LINUX, "470.256.02" if card == "K80" else "580.65.06", capability)
+        for backend, build in zip(head[2:], told, strict=True):
+            found = builds.choose(composition.backend_named(backend).builds, facts).build
+            assert (found.name if found else "CPU") == build, (card, backend)
