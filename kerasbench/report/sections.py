@@ -59,6 +59,8 @@ def _of_cell(cell: Cell) -> Iterator[str]:
             f"the loss was no finite number in {cell.diverged} of {len(cell.measured)} runs; "
             "task=parity shows whether it computes the same"
         )
+    if cell.tagged(Tag.VALIDATION):
+        yield "its epochs include their validation, which this Keras does not tell apart; compare it without validation"
     if cell.unsteady:
         yield (
             f"the runs differ by {cell.variation or 0:.1%} (coefficient of variation), more than {stats.UNSTEADY:.0%}; "
