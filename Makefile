@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity report ui reference pictures docs test fast gpu check bench lock clean
+.PHONY: help setup sweep parity report ui reference pictures docs test fast faults gpu audit check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -63,6 +63,17 @@ fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or servin
 gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check the runs' GPU figures against nvidia-smi, and the clock
 	$(BIN)/python -m pytest -m gpu $(ARGS)
 
+faults: $(BIN)/.ready-dev ## break things while models train: count what is lost or left (a few minutes)
+	$(BIN)/python -m pytest -q tests/faults $(ARGS)
+
+audit: setup ## look for known vulnerabilities of the driver's packages (needs the network)
+	@$(UV) tool run pip-audit --requirement requirements/driver.txt --disable-pip --no-deps --timeout 10 > .audit.log 2>&1; \
+	status=$$?; \
+	if grep -q "^Found .* known vulnerabilit" .audit.log; then cat .audit.log; exit 1; \
+	elif grep -q "could not be audited" .audit.log || [ $$status -ne 0 ]; then \
+		echo "SKIPPED: pip-audit got no advisories, so the driver's packages are not audited: $$(tail -n 1 .audit.log)"; \
+	else cat .audit.log; fi
+
 check: $(BIN)/.ready-dev ## check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -77,7 +88,9 @@ ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens 
 
 UV_LOCK = $(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade
 MODERN := tensorflow jax
+MODERN_ON_GPU := tensorflow-cuda12 jax-cuda13 jax-cuda12 torch-cuda13
 HISTORICAL := tensorflow1 cntk theano mxnet
+HISTORICAL_ON_GPU := tensorflow1-cuda10 cntk-cuda10 mxnet-cuda11
 PYTHON36 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python3.6) python3.6)
 
 pictures: $(BIN)/.ready-dev ## draw the README's table and pictures from the last sweep (ARGS="--sweep ID")
@@ -97,6 +110,14 @@ lock: setup ## update all pinned requirements from pyproject.toml and requiremen
 		sed '/^cuda-/d; /^nvidia-/d; /^triton/d; s/^torch==\([0-9.]*\).*/torch==\1/' | sort -u > requirements/torch.txt
 	for name in $(HISTORICAL); do \
 		$(UV_LOCK) --python $(PYTHON36) requirements/$$name.in --output-file requirements/$$name.txt; done
+	# The GPU builds have the CPU builds' versions of all packages that both have.
+	for name in $(MODERN_ON_GPU); do $(UV_LOCK) --universal --python-version 3.11 requirements/$$name.in \
+		--constraint requirements/$${name%-*}.txt --output-file requirements/$$name.txt; done
+	for name in $(HISTORICAL_ON_GPU); do $(UV_LOCK) --python $(PYTHON36) requirements/$$name.in \
+		--constraint requirements/$${name%-*}.txt --output-file requirements/$$name.txt; done
+	# === leaves out 2.13.0+cpu, which the user's package sources may hold, and which would be the preferred version.
+	sed 's/^torch==/torch===/' requirements/torch-cuda13.txt > requirements/torch-cuda13.tmp
+	mv requirements/torch-cuda13.tmp requirements/torch-cuda13.txt
 
 clean: ## delete .venv, the environments and the caches; runs are kept
 	rm -rf .venv .envs .cache outputs

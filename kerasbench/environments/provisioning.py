@@ -17,9 +17,12 @@ from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import interpreters, pip_settings
 from kerasbench.environments.child_processes import ChildProcesses
 from kerasbench.environments.installation import PACKAGES, PROOF, Installation
-from kerasbench.environments.specification import Specification, this_platform
+from kerasbench.environments.specification import Specification
+from kerasbench.machine.hardware import this_platform
 from kerasbench.terminal.errors import UserError
 from kerasbench.terminal.progress import Announce
+
+_PROVEN = ("keras_version", "backend_version", "python_version")
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,14 @@ def ready(wanted: Specification) -> Environment | None:
     """
     try:
         proof = json.loads((wanted.folder / PROOF).read_text(encoding="utf-8"))
+        (wanted.folder / PACKAGES).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, ValueError):  # missing, or damaged: it is made again
         return None
     except PermissionError as error:
         raise UserError(f"{error}. Name another folder of environments: environments.folder=FOLDER") from error
     environment = Environment(wanted.folder, proof)
-    return environment if environment.python.exists() and environment.packages.exists() else None
+    whole = isinstance(proof, dict) and all(isinstance(proof.get(name), str) for name in _PROVEN)
+    return environment if whole and environment.python.exists() else None
 
 
 def check(wanted: Iterable[Specification]) -> None:
@@ -181,7 +186,8 @@ def remove(backend: BackendConfig, cache: Path) -> list[Path]:
     Raises:
         UserError: the folder cannot be written.
     """
-    own = re.compile(re.escape(backend.name) + r"-[0-9a-f]{12}")  # not those of a backend with a longer name
+    builds = "".join(f"|-{re.escape(build.name)}" for build in backend.builds)
+    own = re.compile(f"{re.escape(backend.name)}({builds})-[0-9a-f]{{12}}")  # not those of a backend with a longer name
     if not cache.is_dir():
         return []
     with _locked(backend, cache):

@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kerasbench import environments
+from kerasbench.config import settings
 from kerasbench.config.composition import backend_named
+from kerasbench.config.schema import CPU, SettingsConfig
 from kerasbench.paths import PROJECT
+from kerasbench.process import worker_process
 from kerasbench.process.worker_process import WorkerDied, WorkerProcess, variables
 from kerasbench.worker import protocol
 from tests.conftest import theano
@@ -55,6 +59,20 @@ def test_where_nothing_can_be_written_at_home_a_worker_has_one_of_its_own(
     else:
         monkeypatch.setenv("HOME", home)
     assert variables(Path("/env"), "theano", 1, {})["HOME"] == "/env/home"
+
+
+def test_a_builds_libraries_come_before_those_of_the_system_and_a_cpu_build_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/cuda/lib")
+    (cudnn := tmp_path / "lib/python3.6/site-packages/nvidia/cudnn/lib").mkdir(parents=True)
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(worker_process, "WorkerProcess", lambda python, own, log, limits: started.append(own))
+    for build in ("cuda11", CPU):
+        backend = replace(backend_named("mxnet"), build=build)
+        resolved = settings.resolve(backend, SettingsConfig(), convolutional=False)
+        worker_process.start(tmp_path, backend, resolved, tmp_path / "log")
+    assert [own["LD_LIBRARY_PATH"] for own in started] == [f"{cudnn}:/opt/cuda/lib", "/opt/cuda/lib"]
 
 
 def test_a_worker_imports_nothing_of_the_users_own_packages() -> None:
@@ -124,6 +142,21 @@ def test_a_worker_that_ends_or_talks_nonsense_has_died_of_a_named_cause(
         with pytest.raises(WorkerDied) as died:
             worker.expect(protocol.READY)
     assert reason in str(died.value)
+
+
+@pytest.mark.parametrize(("before", "after", "told"), [(7, 8, True), (7, 7, False), (None, None, False)])
+def test_a_worker_that_was_killed_while_the_kernel_killed_for_want_of_memory_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int | None, after: int | None, told: bool
+) -> None:
+    counters = tmp_path / "vmstat"
+    monkeypatch.setattr(worker_process, "_KERNEL_COUNTERS", counters)
+    if before is not None:
+        counters.write_text(f"nr_free_pages 3\noom_kill {before}\n")
+    counting = f"printf 'oom_kill {after}\\n' > {counters}" if after is not None else "true"
+    with WorkerProcess(_python(tmp_path, f"{counting}; kill -9 $$"), dict(os.environ), tmp_path / "log") as worker:
+        with pytest.raises(WorkerDied) as died:
+            worker.expect(protocol.READY)
+    assert ("out of memory" in str(died.value)) == told
 
 
 @pytest.mark.parametrize("ends", ["sys.exit(0)", "sys.exit('enough')"])

@@ -144,6 +144,13 @@ def test_starts_that_cannot_be_compared_are_told(experiment: Experiment, init: s
     assert ("trainer.init=native" in line) == (init == "native")
 
 
+def test_an_epoch_that_includes_its_validation_is_told(experiment: Experiment) -> None:
+    experiment.run("mxnet", by_epoch=UNVALIDATED, validation="in epoch_seconds")
+    (line,) = warnings(experiment.report)
+    assert "mxnet" in line
+    assert "validation" in line
+
+
 def test_a_single_backends_start_needs_no_comparison(experiment: Experiment) -> None:
     experiment.run("jax", probe=None, init="native")
     assert warnings(experiment.report) == []

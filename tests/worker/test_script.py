@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerasbench.worker import protocol
-from kerasbench.worker.reason import ScriptFailed
+from kerasbench.worker.reason import OwnCodeFailed
 from tests.worker.requests import SETTINGS, events_in
 from tests.worker.scripts import write
 
@@ -74,6 +74,19 @@ def test_it_runs_as_python_would_run_it(framework: str, tmp_path: Path, capsys: 
     assert expected in capsys.readouterr().out
 
 
+def test_what_the_user_has_downloaded_for_keras_is_found(
+    use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use("torch")
+    (tmp_path / ".keras" / "datasets").mkdir(parents=True)
+    (tmp_path / ".keras" / "datasets" / "mnist.npz").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "environment" / "keras"))
+    _events(_request("torch", write(tmp_path, "fit(1)")))
+    assert (tmp_path / "environment" / "keras" / "datasets" / "mnist.npz").exists()
+    assert not (tmp_path / "environment" / "keras" / "models").exists()
+
+
 def test_a_seed_gives_the_same_losses_again(framework: str, tmp_path: Path) -> None:
     script = write(tmp_path, "fit(2)")
     first, again, other = (_epochs(_request(framework, script, seed=seed)) for seed in (1, 1, 2))
@@ -102,7 +115,7 @@ def test_a_script_that_does_not_train_to_its_end_fails_with_the_users_own_line(
     use("torch")
     (tmp_path / "beside.py").write_text("def fail():\n    raise ValueError('told\\nin two lines')")
     (tmp_path / "broken.py").write_text("1 +")
-    with pytest.raises(ScriptFailed, match=reason) as failed:
+    with pytest.raises(OwnCodeFailed, match=reason) as failed:
         _events(_request("torch", write(tmp_path, end)))
     assert "\n" not in str(failed.value)
 
@@ -132,7 +145,7 @@ def test_shared_weights_of_another_network_are_a_failure_that_names_the_layer(us
     file = tmp_path / "weights.npz"
     _events(_request("torch", write(tmp_path, "fit(1)"), path=str(file)), "initial_weights")
     wider = write(tmp_path, "model = Model(image, Dense(4, activation='softmax', name='wider')(image))\nfit(1)")
-    with pytest.raises(ScriptFailed, match=r"my_train\.py:\d+: .*wider"):
+    with pytest.raises(OwnCodeFailed, match=r"my_train\.py:\d+: .*wider"):
         _events(_request("torch", wider, weights=str(file)))
 
 
