@@ -30,6 +30,8 @@ $(BIN)/.ready: requirements/driver.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet $$(grep '^uv==' requirements/driver.txt)
 	@$(UV) pip install --quiet --python $(BIN)/python --requirement requirements/driver.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@# Relative, because with LC_ALL=C Python cannot start where a .pth file holds a path that is not ASCII.
+	@for pth in .venv/lib/python3.*/site-packages/_editable_impl_kerasbench.pth; do echo ../../../.. > "$$pth"; done
 	@touch $@
 
 $(BIN)/.ready-dev: $(BIN)/.ready requirements/dev.txt
