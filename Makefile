@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity report ui reference pictures docs test fast gpu check bench lock clean
+.PHONY: help setup sweep parity report ui reference pictures docs test fast faults gpu audit check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -62,6 +62,17 @@ fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or servin
 
 gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check the runs' GPU figures against nvidia-smi, and the clock
 	$(BIN)/python -m pytest -m gpu $(ARGS)
+
+faults: $(BIN)/.ready-dev ## break things while models train: count what is lost or left (a few minutes)
+	$(BIN)/python -m pytest -q tests/faults $(ARGS)
+
+audit: setup ## look for known vulnerabilities of the driver's packages (needs the network)
+	@$(UV) tool run pip-audit --requirement requirements/driver.txt --disable-pip --no-deps --timeout 10 > .audit.log 2>&1; \
+	status=$$?; \
+	if grep -q "^Found .* known vulnerabilit" .audit.log; then cat .audit.log; exit 1; \
+	elif grep -q "could not be audited" .audit.log || [ $$status -ne 0 ]; then \
+		echo "SKIPPED: pip-audit got no advisories, so the driver's packages are not audited: $$(tail -n 1 .audit.log)"; \
+	else cat .audit.log; fi
 
 check: $(BIN)/.ready-dev ## check format, lint, types and import contracts
 	$(BIN)/ruff format --check .

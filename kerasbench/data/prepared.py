@@ -49,7 +49,12 @@ def prepare(config: DataConfig) -> PreparedData:
 
 def _built_in(config: DataConfig) -> PreparedData:
     options = json.dumps(config.options, sort_keys=True)
-    return _prepare(config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache))
+    named = (config.name, config.loader or config.name, options, config.source, config.root, Path(config.cache))
+    data = _prepare(*named)
+    if _unchanged(Path(data.path)):
+        return data
+    _prepare.cache_clear()  # altered or deleted since an earlier job of this command
+    return _prepare(*named)
 
 
 @functools.lru_cache
@@ -160,6 +165,12 @@ def _intact(path: Path, known: dict[str, Any]) -> bool:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
         return False
     return found.digest() == str(known["digest"])
+
+
+def _unchanged(path: Path) -> bool:
+    """Return whether a prepared file has the size and time that its description records."""
+    known = _described(path.with_suffix(".json"))
+    return known is not None and path.is_file() and known["prepared"] == state(path)
 
 
 @functools.cache

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from kerasbench.process import children, guardian
+
 
 class _Child(Protocol):
     """A process that leads its own process group."""
@@ -55,8 +57,9 @@ class ChildProcesses:
 
     def run(self, command: Sequence[str | Path], **how: Any) -> subprocess.CompletedProcess[str]:
         """Run a command as `subprocess.run` does."""
-        with self.started(lambda: subprocess.Popen(command, start_new_session=True, text=True, **how)) as process:
+        with self.started(lambda: children.start(command, text=True, **how)) as process:
             output, errors = process.communicate()
+            guardian.release(process.pid)
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def end(self) -> None:

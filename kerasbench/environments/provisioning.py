@@ -22,6 +22,8 @@ from kerasbench.machine.hardware import this_platform
 from kerasbench.terminal.errors import UserError
 from kerasbench.terminal.progress import Announce
 
+_PROVEN = ("keras_version", "backend_version", "python_version")
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -54,12 +56,14 @@ def ready(wanted: Specification) -> Environment | None:
     """
     try:
         proof = json.loads((wanted.folder / PROOF).read_text(encoding="utf-8"))
+        (wanted.folder / PACKAGES).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, ValueError):  # missing, or damaged: it is made again
         return None
     except PermissionError as error:
         raise UserError(f"{error}. Name another folder of environments: environments.folder=FOLDER") from error
     environment = Environment(wanted.folder, proof)
-    return environment if environment.python.exists() and environment.packages.exists() else None
+    whole = isinstance(proof, dict) and all(isinstance(proof.get(name), str) for name in _PROVEN)
+    return environment if whole and environment.python.exists() else None
 
 
 def check(wanted: Iterable[Specification]) -> None:

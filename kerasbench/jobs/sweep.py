@@ -28,6 +28,7 @@ from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
 
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
+_SYNC_SECONDS = 10.0  # at least: a store that answers slowly gets some of what it lacks with each command
 _OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied")
 
 
@@ -43,7 +44,7 @@ class SweepCallback(Callback):
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
             _say_builds([checked])
-            _hand_on_earlier_runs([checked])
+            _hand_on_earlier_runs([checked], config.hydra.run.dir)
             # Otherwise the run prepares the data while its worker imports Keras.
             if checked.data.source is DataSource.real or checked.data.path:
                 _prepare([checked])
@@ -66,8 +67,9 @@ class SweepCallback(Callback):
             _say_builds(choices)
             needed = _environments(choices)
             environments.check(needed)
+            # Before runs that it may complete are found to be lost.
+            _hand_on_earlier_runs(choices, config.hydra.sweep.dir)
             _open_stores(choices)  # imports MLflow, which would disturb the first worker
-            _hand_on_earlier_runs(choices)
             with ThreadPoolExecutor(1) as beside:  # other processes install the environments
                 data = beside.submit(_prepare, choices)
                 _provision(needed)
@@ -119,6 +121,8 @@ def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list
             f"continuing sweep {found.sweep}: {len(found.finished)} of {found.jobs} jobs have finished, "
             f"{left} are left (resume=off begins a new sweep)"
         )
+        for file in place.outcome_files(master.hydra.sweep.dir, found.sweep):
+            file.unlink()  # of the interrupted command; the store has what has finished
         master.sweep.id, master.sweep.finished = found.sweep, [json.dumps(job) for job in found.finished]
 
 
@@ -197,10 +201,16 @@ def _open_stores(configs: Sequence[Config]) -> None:
         end_lost_runs(open_store(tracking))
 
 
-def _hand_on_earlier_runs(configs: Sequence[Config]) -> None:
-    """Upload the runs that earlier commands could not upload, or were killed before uploading."""
+def _hand_on_earlier_runs(configs: Sequence[Config], own: str) -> None:
+    """Upload the runs that earlier commands could not upload, or were killed before uploading.
+
+    Args:
+        configs: name the stores.
+        own: this command's output folder, which an earlier command may have used, too.
+    """
+    outputs, folder = Path(work_path("outputs")), Path(absolute(own))
     for tracking in _stores(configs):
-        _hand_on([Path(work_path("outputs"))], tracking, 0.0)
+        _hand_on([outputs] if folder.is_relative_to(outputs) else [outputs, folder], tracking, 0.0)
 
 
 def _stores(configs: Sequence[Config]) -> list[TrackingConfig]:
@@ -215,7 +225,7 @@ def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds
     deadline = time.monotonic() + patience_seconds
     while True:
         problems: list[str] = []
-        synced, failed = sync(folders, tracking, problems.append)
+        synced, failed = sync(folders, tracking, problems.append, max(_SYNC_SECONDS, patience_seconds))
         if synced:
             progress.current().lasting(f"{synced} runs that were kept locally are uploaded")
         if not failed or time.monotonic() >= deadline:

@@ -8,13 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasbench.process import guardian
+from kerasbench.process.interruption import uninterrupted
+
+
+def start(command: Sequence[str | Path], **how: Any) -> "subprocess.Popen[Any]":
+    """Start a command in its own session; it does not outlive this process, however that ends."""
+    guardian.begin()
+    with uninterrupted():  # a process that was started but not named would not be found
+        process = subprocess.Popen(command, start_new_session=True, **how)
+        guardian.watch(process.pid)
+    return process
+
 
 def run(command: Sequence[str | Path], **how: Any) -> subprocess.CompletedProcess[str]:
     """Run a command as `subprocess.run` does, then end any processes that it left running.
 
     An interruption ends the command, too. Its output is read as UTF-8.
     """
-    with subprocess.Popen(command, start_new_session=True, encoding="utf-8", errors="replace", **how) as process:
+    with start(command, encoding="utf-8", errors="replace", **how) as process:
         try:
             output, errors = process.communicate()
         finally:
@@ -37,6 +49,7 @@ def end(process: "subprocess.Popen[Any]", grace_seconds: float = 15.0) -> None:
     finally:
         _signal(process, signal.SIGKILL)
         process.wait()
+        guardian.release(process.pid)
 
 
 def _signal(process: "subprocess.Popen[Any]", number: signal.Signals) -> None:

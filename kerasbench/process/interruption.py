@@ -11,13 +11,15 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 _depth = 0  # of nested `uninterrupted` blocks
 _pending = False
 
 
 def install() -> None:
     """Make these signals raise KeyboardInterrupt in the main thread: at once, or after an `uninterrupted` block."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is ignored
             signal.signal(number, _on_signal)
 
@@ -37,6 +39,8 @@ def interruptible(told: str = "interrupted") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        for number in _SIGNALS:  # nothing is left to interrupt: another signal would only spoil the exit status
+            signal.signal(number, signal.SIG_IGN)
         print(told, file=sys.stderr)
         raise SystemExit(130) from None
 

@@ -12,9 +12,10 @@ from typing import Any, Self
 from kerasbench.config.schema import BackendConfig
 from kerasbench.config.settings import Resolved
 from kerasbench.paths import PROJECT
-from kerasbench.process import children
+from kerasbench.process import children, events
 from kerasbench.process.limits import Limits
-from kerasbench.terminal.errors import RunFailed
+from kerasbench.process.log import Log
+from kerasbench.terminal.errors import RunFailed, UserError
 from kerasbench.worker import protocol
 
 # The only variables that a worker inherits: others may hold credentials or affect the measurements.
@@ -27,6 +28,8 @@ _TEXT = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:back
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _START = Path(protocol.__file__).with_name("start.py")
 _GRACE_SECONDS = 5.0
+_LOG_SECONDS = 2.0  # a process that left the worker's group may hold the log open
+_KERNEL_COUNTERS = Path("/proc/vmstat")
 _BLOCK, _LONGEST_EVENT = 1 << 16, 1 << 24  # bytes
 NO_LIMITS = Limits()
 
@@ -103,24 +106,30 @@ class WorkerProcess:
         self, python: Path, environment_variables: Mapping[str, str], log: Path, limits: Limits = NO_LIMITS
     ) -> None:
         """Start a worker in its own process group; write its output to `log`."""
+        self._log = Log(log)
         reading, writing = os.pipe()
+        self._kills_before = _out_of_memory_kills()
         self.started_at = protocol.now()
-        with log.open("wb") as output:
-            try:
-                self._process = subprocess.Popen(
-                    [python, _START, PROJECT, str(writing)],
-                    env=dict(environment_variables),
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=(writing,),
-                    start_new_session=True,
-                )
-            except BaseException:
-                os.close(reading)
-                raise
-            finally:
-                os.close(writing)
+        try:
+            self._process = children.start(
+                [python, _START, PROJECT, str(writing)],
+                env=dict(environment_variables),
+                stdin=subprocess.PIPE,
+                stdout=self._log.descriptor,
+                stderr=subprocess.STDOUT,
+                pass_fds=(writing,),
+            )
+        except BaseException as error:
+            os.close(reading)
+            if isinstance(error, OSError):  # the file is there, but empty, cut off, or of another machine
+                raise UserError(
+                    f"{python} cannot be started: {error.strerror}; to make the environment again, delete "
+                    f"{python.parent.parent}"
+                ) from error
+            raise
+        finally:
+            os.close(writing)
+            os.close(self._log.descriptor)
         self._events, self._received = os.fdopen(reading, "rb", buffering=0), b""
         self._limits = limits
         self._poll = select.poll()
@@ -165,7 +174,7 @@ class WorkerProcess:
     def _read(self, expected: str) -> Iterator[dict[str, Any]]:
         while line := self._next_line(expected):
             try:
-                yield protocol.decode(line)
+                yield events.read(line)
             except ValueError as error:
                 raise WorkerDied(f"the worker sent no valid event: {error}") from error
 
@@ -186,13 +195,16 @@ class WorkerProcess:
         return line + b"\n"
 
     def _cause_of_death(self) -> str:
+        self._log.wait(_LOG_SECONDS)
         try:
             code = self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             return "the worker closed its event channel but is still running"
         if code < 0:
             names = {number.value: f" ({number.name})" for number in signal.Signals}  # real-time signals have no names
-            return f"the worker was killed by signal {-code}{names.get(-code, '')}"
+            memory = -code == signal.SIGKILL and _out_of_memory_kills() > self._kills_before
+            why = ": the machine was out of memory (lower trainer.batch_size, or free memory)" if memory else ""
+            return f"the worker was killed by signal {-code}{names.get(-code, '')}{why}"
         return f"the worker exited with code {code} before it had finished"
 
     def end(self) -> None:
@@ -203,4 +215,14 @@ class WorkerProcess:
         except BrokenPipeError:
             pass
         children.end(self._process, _GRACE_SECONDS)
+        self._log.wait(_LOG_SECONDS)
         self._events.close()
+
+
+def _out_of_memory_kills() -> int:
+    """Return how many processes of this machine the kernel has killed for want of memory; 0 if it does not tell."""
+    try:
+        counters = dict(line.split() for line in _KERNEL_COUNTERS.read_text().splitlines())
+        return int(counters["oom_kill"])
+    except (OSError, KeyError, ValueError):
+        return 0

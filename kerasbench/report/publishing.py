@@ -2,6 +2,8 @@
 
 import contextlib
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -33,9 +35,21 @@ def drawers() -> Iterator[Executor]:
     """Start two processes that draw; they import matplotlib once, while the store is being read."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([f"{__package__}.plots"])
-    with ProcessPoolExecutor(2, processes) as pool:
+    with ProcessPoolExecutor(2, processes, _end_with_the_command) as pool:
         pool.submit(int)  # starts them
         yield pool
+
+
+def _end_with_the_command() -> None:
+    """In a process that draws: end when the command has ended, even by SIGKILL."""
+    command = multiprocessing.parent_process()
+    assert command is not None
+
+    def wait() -> None:
+        command.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def write(report: Report, folder: Path, pool: Executor | None = None) -> Written:

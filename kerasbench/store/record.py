@@ -4,10 +4,11 @@
 """
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ class Progress:
         applied: the number of operations, from the first on.
         run_id: of the run in the store; empty if it has not been created.
         complete: whether the store has all of it.
+        waiting: the numbers of those of them, counted from 0, whose files the store has not taken.
     """
 
     applied: int = 0
     run_id: str = ""
     complete: bool = False
+    waiting: list[int] = field(default_factory=list)
 
 
 class Record:
@@ -57,6 +60,21 @@ class Record:
             yield True
         finally:
             self._lock.release()
+
+    def set_aside(self) -> None:
+        """Move the record of an earlier run in this folder into a folder of its own, where `kerasbench sync` finds it.
+
+        Raises:
+            OSError: it cannot be moved.
+        """
+        if not (self.folder / EVENTS).exists():
+            return
+        numbers = itertools.count(1)
+        earlier = next(path for number in numbers if not (path := self.folder / f"earlier-{number}").exists())
+        earlier.mkdir()
+        for name in (SYNCED, EVENTS):
+            with contextlib.suppress(FileNotFoundError):
+                (self.folder / name).replace(earlier / name)
 
     def append(self, operation: Operation) -> None:
         """Write an operation; it survives this process from then on.
@@ -90,7 +108,7 @@ class Record:
                 operation = json.loads(line)
                 version = operation["version"]
                 operation["op"]
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise UserError(f"{file}, line {number}, is no event of a run: {error!r}. Delete the file.") from error
             if version != VERSION:
                 raise UserError(f"{file} has version {version}; this kerasbench reads {VERSION}. Use the newer one.")
@@ -102,8 +120,9 @@ class Record:
         """How much of it the store has; nothing, if that is not known."""
         try:
             kept = json.loads((self.folder / SYNCED).read_text())
-            return Progress(int(kept["applied"]), str(kept["run_id"]), kept["complete"] is True)
-        except (OSError, ValueError, TypeError, KeyError, OverflowError):
+            waiting = [int(number) for number in kept["waiting"]]
+            return Progress(int(kept["applied"]), str(kept["run_id"]), kept["complete"] is True, waiting)
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return Progress()
 
     def advance(self, progress: Progress) -> None:

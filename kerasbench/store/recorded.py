@@ -53,6 +53,8 @@ class RecordedRun:
         self._ended = self._recording_failed = False
         self._ownership = contextlib.ExitStack()
         self._ownership.enter_context(self._record.owned())
+        with contextlib.suppress(OSError):  # then the new record cannot be written either, which is told
+            self._record.set_aside()
         tags = {key: without_credentials(value) for key, value in tags.items()}
         tags |= {Tag.RECORD: uuid.uuid4().hex, Tag.OWNER: owner()}
         self._writer = Writer(lambda: Applying(store or open_store(tracking), self._record))

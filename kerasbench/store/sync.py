@@ -1,6 +1,8 @@
 """`kerasbench sync`: hands on to the store what runs have recorded and it does not have yet."""
 
 import argparse
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from kerasbench.machine.owner import is_gone
 from kerasbench.paths import work_path
 from kerasbench.process.interruption import interruptible
 from kerasbench.store.record import EVENTS, Operation, Record
-from kerasbench.terminal.errors import UserError, reporting
+from kerasbench.terminal.errors import UserError, one_line, reporting
 from kerasbench.vocabulary import Tag
 
 if TYPE_CHECKING:
@@ -43,27 +45,31 @@ def main(arguments: list[str] | None = None) -> None:
             raise SystemExit(1)
 
 
-def sync(folders: Sequence[Path], configured: TrackingConfig, announce: Callable[[str], None]) -> tuple[int, int]:
+def sync(
+    folders: Sequence[Path], configured: TrackingConfig, announce: Callable[[str], None], seconds: float = math.inf
+) -> tuple[int, int]:
     """Hand on every record below some folders that is not in its store yet, unless a living process owns it.
 
     Args:
         folders: searched with everything below them.
         configured: the store to use for records of the same address; it may hold the password that they do not.
         announce: called with a line for each record that could not be handed on.
+        seconds: how long it may take; what is left then is not handed on.
 
     Returns:
         how many records were handed on, and how many could not be.
     """
     synced = failed = 0
+    deadline = time.monotonic() + seconds
     for record in _unsynced(folders):
         with record.owned() as mine:
             if not mine:
                 continue  # its run is going on
             try:
-                synced += _hand_on(record, configured)
+                synced += _hand_on(record, configured, deadline)
             except Exception as error:  # a store raises anything; the other records must have their turn
                 failed += 1
-                announce(f"{record.folder}: not handed on: {without_credentials(str(error).splitlines()[0])}")
+                announce(f"{record.folder}: not handed on: {one_line(error)}")
     return synced, failed
 
 
@@ -90,13 +96,13 @@ def _unsynced(folders: Sequence[Path]) -> Iterator[Record]:
                 yield record
 
 
-def _hand_on(record: Record, configured: TrackingConfig) -> bool:
+def _hand_on(record: Record, configured: TrackingConfig, deadline: float) -> bool:
     """Apply what is missing; first complete the record of a run whose process died."""
     operations = record.operations()
     if not operations:
         return False
     begin = operations[0]
-    if operations[-1]["op"] != "end":
+    if not any(operation["op"] == "end" for operation in operations):
         if not is_gone(begin["tags"].get(Tag.OWNER, "")):
             return False
         operations += _complete(record)
@@ -105,10 +111,23 @@ def _hand_on(record: Record, configured: TrackingConfig) -> bool:
 
     kept = TrackingConfig(**begin["store"])
     same = without_credentials(configured.uri) == kept.uri
-    applying = Applying(open_store(replace(kept, uri=configured.uri) if same else kept), record)
+    store = open_store(replace(kept, uri=configured.uri) if same else kept)
+    applying = Applying(store, record)
     for operation in operations[applying.progress.applied :]:
+        if time.monotonic() > deadline:
+            raise UserError(f"the store is slow: it has {applying.progress.applied} of {len(operations)} events")
         applying.apply(operation)
+    if operations[-1].get("status") == "FINISHED":
+        _revoke_failure(store, applying.progress.run_id)
+    applying.finish()
     return True
+
+
+def _revoke_failure(store: "Store", run_id: str) -> None:
+    """Delete the failure that another command found, which saw the run RUNNING without its process."""
+    client, _ = store
+    if client.get_run(run_id).data.tags.get(Tag.FAILURE) == _LOST:
+        client.delete_tag(run_id, Tag.FAILURE)
 
 
 def _complete(record: Record) -> list[Operation]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from kerasbench.credentials import without_credentials
+from kerasbench.process import children
 from kerasbench.store import pages
 from kerasbench.terminal.errors import UserError, reporting
 from kerasbench.vocabulary import Tag
@@ -108,8 +109,7 @@ def serving(store: Store, port: int = pages.PORT) -> Iterator[tuple[str, "subpro
                 _await(f"http://{pages.HOST}:{chosen}", process, log)
                 yield f"http://{pages.HOST}:{chosen}", process
             finally:
-                process.terminate()  # mlflow passes the signal on to its worker
-                process.wait()
+                children.end(process)
 
 
 def _is_free(port: int) -> bool:
@@ -134,7 +134,7 @@ def _start(uri: str, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "mlflow", "server", "--host", pages.HOST, "--port", str(port), "--workers", "1"]
     # Not as an argument: the address may contain a password, and every user of the machine can read command lines.
     variables = os.environ | _LIGHT_MODE | {"MLFLOW_BACKEND_STORE_URI": uri}
-    return subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+    return children.start(command, env=variables, stdout=log, stderr=log)
 
 
 def _await(server: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:

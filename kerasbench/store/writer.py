@@ -7,12 +7,17 @@ from queue import SimpleQueue
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from kerasbench.data import PreparedData
-from kerasbench.store.record import Operation, Record
+from kerasbench.store.record import Operation, Progress, Record
 from kerasbench.store.tracking import TrackedRun
+from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Tag
 
+_OPERATIONS = ("run", "params", "tags", "metrics", "dataset", "artifact", "text", "end")
+_FILES = ("artifact", "text")
+_UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # a run that is not there; an id that can be none
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts
 
 Store = tuple[MlflowClient, str]  # what `open_store` returns
@@ -22,35 +27,70 @@ class Applying:
     """Applies the operations of one record to a store; each is a method of `TrackedRun` and its arguments.
 
     Each operation may be applied again without harm: a run is known by its tag `record`, a metric's value by its
-    timestamp and step, and everything else replaces itself.
+    timestamp and step, and everything else replaces itself. Files are kept in another place than metrics, which may
+    fail alone: they wait, and hold up nothing else.
     """
 
     def __init__(self, store: Store, record: Record) -> None:
+        """Continue where the record's progress says.
+
+        Raises:
+            MlflowException: the store cannot be read.
+        """
         self._store = store
         self._record = record
         self.progress = record.progress
+        if self.progress.run_id and not _has(store[0], self.progress.run_id):
+            self.progress = Progress()  # the store has been deleted since, or is another one
         self._run = TrackedRun(store, "", {}, run_id=self.progress.run_id) if self.progress.run_id else None
+        operations = record.operations() if self.progress.waiting else []
+        self._waiting = {number: operations[number] for number in self.progress.waiting if number < len(operations)}
 
     def apply(self, operation: Operation) -> None:
         """Apply the next operation, and keep that it has been applied.
 
         Raises:
-            UserError: the store cannot be written.
+            UserError: the store cannot be written, or the record is damaged.
         """
+        if operation["op"] not in _OPERATIONS or (self._run is None) != (operation["op"] == "run"):
+            raise UserError(f"{self._record.folder} holds no record of a run: {operation['op']!r:.50} has no place")
+        try:
+            self._call(operation)
+        except UserError:
+            if operation["op"] not in _FILES:
+                raise
+            self._waiting[self.progress.applied] = operation
+        self.progress.applied += 1
+        self._keep(complete=operation["op"] == "end" and not self._waiting)
+
+    def finish(self) -> None:
+        """Try again to store the files that wait; call it after the last operation.
+
+        Raises:
+            UserError: a file cannot be stored.
+        """
+        while self._waiting:
+            number = next(iter(self._waiting))
+            self._call(self._waiting[number])
+            del self._waiting[number]
+            self._keep(complete=not self._waiting)
+
+    def _keep(self, complete: bool) -> None:
+        self.progress.complete, self.progress.waiting = complete, list(self._waiting)
+        self._record.advance(self.progress)
+
+    def _call(self, operation: Operation) -> None:
         arguments = {name: value for name, value in operation.items() if name not in ("op", "version")}
         if operation["op"] == "run":
             self._begin(arguments["name"], arguments["tags"], arguments["at"])
-        else:
-            assert self._run is not None
-            if "path" in arguments:
-                arguments["path"] = Path(arguments["path"])
-            if "data" in arguments:
-                arguments["data"] = PreparedData(**arguments["data"])
-            if "path" not in arguments or arguments["path"].exists():  # the folder may have been deleted since
-                getattr(self._run, operation["op"])(**arguments)
-        self.progress.applied += 1
-        self.progress.complete = operation["op"] == "end"
-        self._record.advance(self.progress)
+            return
+        if "path" in arguments:
+            arguments["path"] = Path(arguments["path"])
+            if not arguments["path"].exists():  # the folder may have been deleted since
+                return
+        if "data" in arguments:
+            arguments["data"] = PreparedData(**arguments["data"])
+        getattr(self._run, operation["op"])(**arguments)
 
     def _begin(self, name: str, tags: dict[str, str], at: int) -> None:
         client, experiment_id = self._store
@@ -58,6 +98,16 @@ class Applying:
         run_id = known[0].info.run_id if known else ""  # created by an attempt whose answer was lost
         self._run = TrackedRun(self._store, name, tags, at, run_id)
         self.progress.run_id = self._run.run_id
+
+
+def _has(client: MlflowClient, run_id: str) -> bool:
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in _UNKNOWN:
+            return False
+        raise
+    return True
 
 
 class Writer:
@@ -93,7 +143,9 @@ class Writer:
         while applying is not None and not self._abandoned.is_set():
             operation = self._queue.get()
             if operation is None:
-                self._finished.set()
+                self._insist(applying.finish)
+                if not self._abandoned.is_set():
+                    self._finished.set()
                 return
             self._insist(lambda one=operation: applying.apply(one))  # type: ignore[misc]
             self.run_id = applying.progress.run_id

@@ -74,6 +74,8 @@ def follow(session: Session, telemetry: Telemetry, known: dict[str, Any]) -> Non
             f"epoch {epoch['epoch']}/{planned}  {epoch['epoch_seconds']:.2f} s  {results}", (epoch["epoch"], planned)
         )
 
+    if not elapsed:
+        raise RunFailed("the worker finished without an epoch")
     of_run = {name: event[name] for name in _AT_THE_END if event.get(name) is not None}
     of_run |= stats.epoch_summary(outcome.epoch_seconds)
     of_run[Metric.TIME_TO_FIRST_EPOCH_SECONDS] = elapsed[0]

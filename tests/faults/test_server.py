@@ -1,82 +1,80 @@
-"""A tracking server that goes away while a model trains: nothing is lost, and the training does not notice."""
+"""A tracking server that goes away, fails or is slow while a model trains: the training does not notice."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
-from kerasbench.paths import PROJECT
-from kerasbench.store.ui import _await, _free_port, _start
-from kerasbench.vocabulary import Tag
+from kerasbench.store import access
+from kerasbench.store.record import EVENTS, Record
+from tests.faults.conftest import EPOCHS, KEPT_LOCALLY, Aftermath, train_through
+from tests.faults.server import Proxy, Server
 from tests.stub.driver import Stub
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 400
-
-
-class Server:
-    """A real MLflow server that can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port, self._database, self._log = _free_port(), f"sqlite:///{folder}/server.db", folder / "server.log"
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with self._log.open("w+b") as log:
-            self._process = _start(self._database, self.port, log)
-            _await(self.uri, self._process, log)
-
-    def stop(self) -> None:
-        """End it and its workers."""
-        self._process.terminate()
-        self._process.wait(30)
-
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server that ends with the test; it keeps artifacts in its current folder."""
-    monkeypatch.chdir(tmp_path)
-    running = Server(tmp_path)
-    yield running
-    running.stop()
+def proxy(server: Server) -> Iterator[Proxy]:
+    """A proxy in front of the server."""
+    between = Proxy(server.port)
+    yield between
+    between.close()
 
 
-def _epochs(server: Server) -> list[int]:
-    client = MlflowClient(server.uri)
-    (run,) = client.search_runs([client.get_experiment_by_name("keras-backends").experiment_id])  # type: ignore[union-attr]
-    assert run.info.status == "FINISHED", run.data.tags.get(Tag.FAILURE)
-    return [point.step for point in client.get_metric_history(run.info.run_id, "epoch_seconds")]
+def _all(aftermath: Aftermath) -> bool:
+    return aftermath.epochs(aftermath.runs()[-1]) == list(range(1, EPOCHS + 1))
 
 
-def test_a_server_that_is_killed_costs_no_epoch_and_the_record_is_handed_on_once(stub: Stub, server: Server) -> None:
-    driver = stub.start(
-        "-m", "backend=torch", f"trainer.epochs={EPOCHS}", f"tracking.uri={server.uri}", "tracking.patience_seconds=1",
-    )  # fmt: skip
-    record = stub.outputs / "0" / "events.jsonl"
-    deadline = time.monotonic() + 120
-    while not (record.exists() and record.read_text().count('"step": ') > 20):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    server.stop()
-    printed, errors = driver.communicate(timeout=120)
-    assert driver.returncode == 0, printed + errors
-    assert "kept locally, not yet in the store" in printed
-    assert len((printed + errors).splitlines()) < EPOCHS + 60  # no retry fills the terminal
+def test_a_server_that_is_killed_costs_no_epoch(stub: Stub, server: Server, aftermath: Aftermath) -> None:
+    aftermath.uri = server.uri
+    assert KEPT_LOCALLY in train_through(stub, server.kill, f"tracking.uri={server.uri}")
     server.start()
-    for handed_on in ("1 runs", "0 runs"):
-        done = subprocess.run(
-            [sys.executable, "-m", "kerasbench", "sync", str(stub.outputs)],
-            cwd=PROJECT, env=os.environ | {"MLFLOW_TRACKING_URI": server.uri},
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert handed_on in done.stdout
-    assert _epochs(server) == list(range(1, EPOCHS + 1))
+    assert not _all(aftermath)  # the next command hands it on
+
+
+def test_a_server_that_is_killed_and_restarted_has_it_all_at_the_end(
+    stub: Stub, server: Server, aftermath: Aftermath
+) -> None:
+    def restart() -> None:
+        server.kill()
+        server.start()
+
+    aftermath.uri = server.uri
+    train_through(stub, restart, f"tracking.uri={server.uri}", "tracking.patience_seconds=90")
+    assert _all(aftermath)
+
+
+@pytest.mark.parametrize("fault", ["500", "401", "html", "drop", "slow"])
+def test_a_server_that_begins_to_fail_neither_ends_nor_slows_a_training(
+    stub: Stub, proxy: Proxy, aftermath: Aftermath, fault: str
+) -> None:
+    def fail() -> None:
+        proxy.fault = fault
+
+    printed = train_through(stub, fail, f"tracking.uri={proxy.uri}")
+    proxy.fault = ""
+    assert KEPT_LOCALLY in printed
+    assert proxy.failed
+    assert not _all(aftermath)  # the next command hands it on
+    assert EPOCHS * 4 * 0.01 < _training_seconds(stub) < 8  # 40 epochs of four batches that sleep
+
+
+def _training_seconds(stub: Stub) -> float:
+    """Return how long the epochs took, from the record of the run."""
+    (record,) = stub.folder.rglob(EVENTS)
+    ats = [one["at"] for one in Record(record.parent).operations() if one.get("step")]
+    return float(ats[-1] - ats[0]) / 1000
+
+
+@pytest.mark.parametrize("fault", ["500", "401", "html", "drop", "slow"])
+def test_a_server_that_fails_at_the_start_is_one_line_before_anything_is_trained(
+    stub: Stub, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(access, "ANSWER_SECONDS", 1.0)  # it waits for 10
+    proxy.fault = fault
+    done = stub.train("-m", "backend=torch", f"tracking.uri={proxy.uri}")
+    assert done.returncode == 2
+    assert proxy.uri in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(stub.folder.rglob("events.jsonl"))
+    proxy.fault = ""

@@ -144,6 +144,21 @@ def test_a_worker_that_ends_or_talks_nonsense_has_died_of_a_named_cause(
     assert reason in str(died.value)
 
 
+@pytest.mark.parametrize(("before", "after", "told"), [(7, 8, True), (7, 7, False), (None, None, False)])
+def test_a_worker_that_was_killed_while_the_kernel_killed_for_want_of_memory_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int | None, after: int | None, told: bool
+) -> None:
+    counters = tmp_path / "vmstat"
+    monkeypatch.setattr(worker_process, "_KERNEL_COUNTERS", counters)
+    if before is not None:
+        counters.write_text(f"nr_free_pages 3\noom_kill {before}\n")
+    counting = f"printf 'oom_kill {after}\\n' > {counters}" if after is not None else "true"
+    with WorkerProcess(_python(tmp_path, f"{counting}; kill -9 $$"), dict(os.environ), tmp_path / "log") as worker:
+        with pytest.raises(WorkerDied) as died:
+            worker.expect(protocol.READY)
+    assert ("out of memory" in str(died.value)) == told
+
+
 @pytest.mark.parametrize("ends", ["sys.exit(0)", "sys.exit('enough')"])
 def test_a_worker_in_which_somebody_calls_exit_has_not_finished(tmp_path: Path, ends: str) -> None:
     (tmp_path / "keras.py").write_text(f"import sys; {ends}", encoding="utf-8")

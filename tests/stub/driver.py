@@ -35,6 +35,7 @@ class Stub:
         shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
         self.folder = folder
         self.store = f"sqlite:///{folder}/mlruns/mlflow.db"
+        self.shared_folders = [environments, data]
         self._shared = [f"environments.folder={environments}", f"data.cache={data}"]
         self._numbers = itertools.count()
         self.outputs = folder  # outputs of the last command

@@ -23,20 +23,25 @@ _COVERAGE = "COVERAGE_PROCESS_CONFIG"
 
 
 def write_environments(folder: Path) -> None:
-    """Write an environment for each backend: it runs this interpreter, which imports the doubles."""
+    """Write an environment for each backend."""
+    for backend in BACKENDS:
+        write_environment(Specification(backend_named(backend), folder).folder)
+
+
+def write_environment(environment: Path) -> dict[str, str]:
+    """Write an environment that runs this interpreter, which imports the doubles; return its proof."""
     variables = {"PYTHONPATH": str(DOUBLES)}
     if _COVERAGE in os.environ:
         variables[_COVERAGE] = os.environ[_COVERAGE]
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
     proof = {"keras_version": "stub", "backend_version": "stub", "python_version": "stub"}
-    for backend in BACKENDS:
-        environment = Specification(backend_named(backend), folder).folder
-        python = environment / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        python.write_text(f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} "$@"\n')
-        python.chmod(0o755)
-        (environment / "packages.txt").write_text("keras==stub\n")
-        (environment / "kerasbench.json").write_text(json.dumps(proof))
+    python = environment / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    (environment / "packages.txt").write_text("keras==stub\n")
+    (environment / "kerasbench.json").write_text(json.dumps(proof))
+    return proof
 
 
 def write_data(cache: Path) -> None:

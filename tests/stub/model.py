@@ -2,17 +2,20 @@
 
 import gc
 import os
+import resource
 import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras.layers import Dense, Flatten, Input, Layer
 from keras.models import Model
 
-from kerasbench.worker.protocol import Channel
+from kerasbench.worker.protocol import VERSION, Channel, encode
 
 
 def build(
@@ -81,33 +84,72 @@ def _sleep(x: Any) -> Any:
     time.sleep(60)
 
 
+def _slow(x: Any) -> Any:
+    time.sleep(0.01)
+    return x
+
+
 def _print(x: Any) -> Any:
     print("printed " * 100_000)
     print('{"kind": "epoch"}', file=sys.stderr, flush=True)
     return x
 
 
-def _garbage(x: Any) -> Any:
-    """Write to the event pipe, which only the worker's channel knows."""
-    (channel,) = (found for found in gc.get_objects() if isinstance(found, Channel))
-    channel._stream.write(b"no event\n")
-    channel._stream.flush()
+def _flood(x: Any) -> Any:
+    """Print 200 MB, and a last line."""
+    for _ in range(200):
+        sys.stdout.write("x" * 999_999 + "\n")
+    print("the last line", flush=True)
     return x
 
 
-def _event(x: Any) -> Any:
-    """Send an event that training never sends."""
-    (channel,) = (found for found in gc.get_objects() if isinstance(found, Channel))
-    channel.send("losses", losses=[])
-    return x
+def _sending(line: bytes) -> Callable[[Any], Any]:
+    """Return a fault that writes to the event pipe, which only the worker's channel knows."""
+
+    def send(x: Any) -> Any:
+        (channel,) = (found for found in gc.get_objects() if isinstance(found, Channel))
+        channel._stream.write(line)
+        channel._stream.flush()
+        return x
+
+    return send
+
+
+def _truncated(x: Any) -> Any:
+    """Die in the middle of an event."""
+    _sending(encode("epoch", epoch=2)[:20])(x)
+    os._exit(0)
 
 
 def _no_number(x: Any) -> Any:
     return x * float("nan")
 
 
+def _infinity(x: Any) -> Any:
+    return x * float("inf")
+
+
 def _deviate(x: Any) -> Any:
     return x * 1.5
+
+
+def _signal(number: int) -> Callable[[Any], Any]:
+    return lambda x: os.kill(os.getpid(), number)
+
+
+def _memory(x: Any) -> Any:
+    """Ask for more memory than this process may have."""
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))
+    return [np.ones(1 << 24) for _ in range(64)]
+
+
+def _all_memory(x: Any) -> Any:
+    """Use all memory of a control group of one's own, so that the kernel kills this process."""
+    group = Path("/sys/fs/cgroup/memory/kerasbench-test")
+    group.mkdir(exist_ok=True)
+    (group / "memory.limit_in_bytes").write_text(str(200 << 20))
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+    return [np.ones(1 << 20) for _ in range(64)]
 
 
 def _interrupt(x: Any) -> Any:
@@ -119,7 +161,19 @@ def _interrupt(x: Any) -> Any:
 
 
 FAULTS: dict[str, Callable[[Any], Any]] = {
-    "none": _none, "raise": _raise, "exit": _exit, "kill": _kill, "stop": _stop, "sleep": _sleep, "print": _print,
-    "garbage": _garbage, "event": _event, "no_number": _no_number, "interrupt": _interrupt,
+    "none": _none, "raise": _raise, "exit": _exit, "stop": _stop, "sleep": _sleep, "slow": _slow,
+    "print": _print, "flood": _flood,
+    "kill": _kill, "segv": _signal(signal.SIGSEGV), "term": _signal(signal.SIGTERM),
+    "memory": _memory, "all_memory": _all_memory,
+    "garbage": _sending(b"no event\n"),
+    "binary": _sending(bytes(range(256)) * 1000),
+    "nested": _sending(b"[" * 100_000 + b"\n"),
+    "event": _sending(encode("losses", losses=[])),  # training never sends it
+    "unknown": _sending(encode("nosuch")),
+    "newer": _sending(encode("epoch").replace(b'"version": %d' % VERSION, b'"version": 99')),
+    "lacking": _sending(encode("epoch", epoch=2)),
+    "text": _sending(encode("epoch", epoch="two", loss="low")),
+    "truncated": _truncated,
+    "no_number": _no_number, "infinity": _infinity, "interrupt": _interrupt,
     "deviate": _deviate, "gradient": _none,
 }  # fmt: skip

@@ -6,12 +6,6 @@ import numpy as np
 
 EXAMPLES = 320  # what a parity run needs, and a test part of a fifth
 
-OF = {
-    "resnet": "images", "separable": "images", "bidirectional_gru": "images", "mobilenet": "images",
-    "sparse": "images", "Subclassed": "images", "regression": "values", "sigmoid": "answers",
-    "two_outputs": "both", "transformer": "words",
-}  # fmt: skip
-
 
 def write(folder: Path) -> None:
     """Write images.npz, values.npz, answers.npz, both.npz and words.npz."""

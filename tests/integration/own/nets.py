@@ -36,6 +36,15 @@ def separable(input_shapes: Any, classes: Any) -> Any:
     )
 
 
+def convolutions(input_shapes: Any, classes: Any) -> Any:
+    """The other kinds of convolution; all of them have no bias."""
+    image = layers.Input(shape=input_shapes[0])
+    x = layers.MaxPooling2D(4)(layers.Conv2DTranspose(4, 3, use_bias=False)(image))
+    x = layers.DepthwiseConv2D(3, use_bias=False)(x)
+    x = layers.Conv1D(4, 3, use_bias=False)(layers.Reshape((36, 4))(x))
+    return Model(image, layers.Dense(classes, activation="softmax")(layers.GlobalAveragePooling1D()(x)))
+
+
 def bidirectional_gru(input_shapes: Any, classes: Any) -> Any:
     """Reads an image row by row; `reset_after` and the activation are named, as their defaults differ."""
     image = layers.Input(shape=input_shapes[0])
@@ -105,3 +114,14 @@ def transformer(input_shapes: Any, classes: Any) -> Any:
     x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 8, dropout=0.1)(x, x))
     x = layers.LayerNormalization()(x + layers.Dense(16)(layers.Dense(32, activation="relu")(x)))
     return Model(words, layers.Dense(classes, activation="softmax")(layers.GlobalAveragePooling1D()(x)))
+
+
+def regularised(input_shapes: Any, classes: Any) -> Any:
+    """Small enough to overfit within a few epochs, and without dropout."""
+    return Sequential(
+        [
+            layers.Input(shape=input_shapes[0]),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(classes, activation="softmax"),
+        ]
+    )

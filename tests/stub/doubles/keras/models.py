@@ -61,6 +61,7 @@ class Model:
                 logs |= self._validate(validation_data, batch_size, callbacks)
             for callback in callbacks:
                 callback.on_epoch_end(epoch, logs)
+            print(f"[double] epoch {epoch + 1} is over", flush=True)  # tests/faults compares it with what was kept
 
     def _validate(self, data: Any, batch_size: int, callbacks: list[Callback]) -> dict[str, float]:
         notified = [callback for callback in callbacks if hasattr(Callback, "on_test_begin")]  # in Keras 2.2: none
