@@ -3,17 +3,19 @@
 import ast
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import requests
 from mlflow import MlflowClient
 
 from kerasbench import environments
 from kerasbench.config.composition import backend_named
 from kerasbench.config.schema import TrackingConfig
-from kerasbench.paths import CHECKOUT, PROJECT
+from kerasbench.paths import CHECKOUT, PROJECT, sqlite_uri
 from kerasbench.store.tracking import open_store
 from tests.conftest import Train, runs_in, theano
 from tests.stub.driver import Stub
@@ -36,7 +38,17 @@ def _copy_of_the_project(folder: Path) -> Path:
             shutil.copytree(source, odd / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, odd)
+    (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # matplotlib reads it from the working folder
     return odd
+
+
+def _hostile(odd: Path) -> dict[str, str]:
+    """Return variables without a locale, with a HOME that cannot be made, and with others' settings."""
+    return {
+        "PATH": os.environ["PATH"], "HOME": "/proc/nonexistent", "LC_ALL": "C", "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0", "GIT_DIR": "/nonexistent", "THEANO_FLAGS": "floatX=float64",
+        "MATPLOTLIBRC": str(odd),
+    }  # fmt: skip
 
 
 @pytest.mark.slow
@@ -46,17 +58,12 @@ def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home
 ) -> None:
     environments.provision(environments.Specification(backend_named("theano"), PROJECT / ".envs"), print)
     odd = _copy_of_the_project(tmp_path)
-    (odd / "matplotlibrc").write_text(_MATPLOTLIBRC, encoding="utf-8")  # matplotlib reads it from the working folder
     line = [
         sys.executable, "train.py", "-m", "backend=theano", "seed=1,2", "trainer.epochs=2",
         "data.source=embedded", "data.train_samples=128", "data.test_samples=64", f"data.cache={data_cache}",
         f"environments.folder={PROJECT / '.envs'}",
     ]  # fmt: skip
-    hostile = {
-        "PATH": os.environ["PATH"], "HOME": "/proc/nonexistent", "LC_ALL": "C", "PYTHONUTF8": "0",
-        "PYTHONCOERCECLOCALE": "0", "MLFLOW_TRACKING_URI": store, "GIT_DIR": "/nonexistent",
-        "THEANO_FLAGS": "floatX=float64", "MATPLOTLIBRC": str(odd),
-    }  # fmt: skip
+    hostile = _hostile(odd) | {"MLFLOW_TRACKING_URI": store}
     open_store(TrackingConfig(store, str(odd / "mlruns" / "artifacts"), "keras-backends"))
     done = subprocess.run(line, cwd=odd, env=hostile, capture_output=True, timeout=900, check=False)
     printed = (done.stdout + done.stderr).decode(errors="replace")
@@ -69,6 +76,38 @@ def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home
     assert artifacts == {"config.yaml", "packages.txt", "worker.log"}
     assert len(list((odd / "outputs").rglob("report.html"))) == 1
     assert list((odd / ".cache" / "theano").rglob("*.so"))  # Theano has compiled there
+
+
+@pytest.mark.slow
+def test_every_command_works_in_an_odd_folder_with_the_store_in_it(tmp_path: Path, stub: Stub) -> None:
+    odd = _copy_of_the_project(tmp_path)
+    small = [one for one in stub.overrides() if one.startswith(("environments.", "data.", "model.", "trainer."))]
+    placed = [one for one in small if not one.startswith("trainer.")]
+
+    def run(*command: str) -> str:
+        line = [sys.executable, *command]
+        done = subprocess.run(line, cwd=odd, env=_hostile(odd), capture_output=True, timeout=300, check=False)
+        printed = (done.stdout + done.stderr).decode(errors="replace")
+        assert done.returncode == 0, printed
+        assert "Traceback" not in printed
+        return printed
+
+    run("train.py", "-m", "backend=theano,torch", *small)
+    run("train.py", "task=parity", "backend=theano", "parity.reference=torch", "parity.batch_size=8", *placed)
+    run("-m", "kerasbench", "report")
+    assert len(list((odd / "outputs").rglob("report.html"))) == 2  # the sweep's own, and the command's
+    runs = runs_in(sqlite_uri(odd / "mlruns" / "mlflow.db"))
+    assert [(run.data.tags["task"], run.info.status) for run in runs] == [
+        ("parity", "FINISHED"), ("train", "FINISHED"), ("train", "FINISHED"),
+    ]  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "kerasbench", "ui", "--port", "0"], cwd=odd, env=_hostile(odd), stdout=subprocess.PIPE
+    ) as serving:
+        assert serving.stdout
+        link = next(line for line in serving.stdout if line.startswith(b"http://127.0.0.1:")).decode()
+        assert requests.get(link.partition("/#")[0], timeout=60).ok
+        serving.send_signal(signal.SIGINT)
+    assert serving.returncode == 0
 
 
 @pytest.mark.slow

@@ -223,6 +223,11 @@ def _relations(config: Config) -> None:
         raise UserError(f"seed={config.seed} with repeats={config.repeats} ends at seed {last}: {RANGES['seed']}")
     if config.trainer.augment and not config.data.images:
         raise UserError(f"trainer.augment=true shifts and flips images, and {config.data.name} holds none")
+    if config.trainer.augment and config.trainer.callbacks:
+        raise UserError(
+            "trainer.augment=true begins a new `fit` each epoch, which resets Keras callbacks such as EarlyStopping: "
+            "leave it or trainer.callbacks out"
+        )
     uri = config.tracking.uri
     if without_credentials(uri) != uri != os.environ.get("MLFLOW_TRACKING_URI"):
         raise UserError(

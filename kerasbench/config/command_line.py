@@ -10,7 +10,6 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeS
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from kerasbench.config import scripts
 from kerasbench.config.schema import Config
 from kerasbench.paths import CONF
 from kerasbench.terminal.errors import UserError
@@ -29,7 +28,6 @@ def check(arguments: Sequence[str]) -> None:
     Args:
         arguments: the command line's, including flags; those that Hydra cannot parse are left to Hydra.
     """
-    overrides: list[Override] = []
     for argument in arguments:
         if argument.startswith("-") or ("=" not in argument and not argument.startswith("~")):
             continue  # a flag or its value
@@ -39,9 +37,7 @@ def check(arguments: Sequence[str]) -> None:
             override = OverridesParser.create().parse_override(argument)
         except HydraException:
             continue
-        overrides.append(override)
         _check(override)
-    scripts.check_overrides(overrides)
 
 
 def adding(arguments: Sequence[str]) -> list[str]:

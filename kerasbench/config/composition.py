@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import builds, checks, command_line, optimizers, scripts, structure
+from kerasbench.config import builds, checks, command_line, effects, optimizers, scripts, structure
 from kerasbench.config.schema import CPU, BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, tracking_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
@@ -102,7 +102,9 @@ def compose(overrides: list[str]) -> Config:
     Raises:
         UserError, HydraException, OmegaConfBaseException: as `train.py` would.
     """
-    return typed(_composed(overrides))
+    config = typed(_composed(overrides))
+    effects.check(overrides, [config])
+    return config
 
 
 def _composed(overrides: list[str]) -> DictConfig:

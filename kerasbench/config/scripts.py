@@ -3,10 +3,7 @@
 import ast
 import hashlib
 import shlex
-from collections.abc import Iterable
 from pathlib import Path
-
-from hydra.core.override_parser.types import Override
 
 from kerasbench.config.own_choices import name_of
 from kerasbench.config.schema import Config, DataConfig, ModelConfig, Task
@@ -14,25 +11,6 @@ from kerasbench.paths import absolute
 from kerasbench.terminal.errors import UserError
 
 DATA = "of-the-script"  # the name of its data set
-
-# What a script decides itself: overrides of these would have no effect.
-_GROUPS = ("model", "data", "experiment")
-_KEYS = (
-    "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks", "settings.image_layout",
-)  # fmt: skip
-
-
-def check_overrides(overrides: Iterable[Override]) -> None:
-    """Raise UserError for an override that has no effect beside `script=`."""
-    given = {str(override.key_or_group).lstrip("+"): override for override in overrides}
-    if "script" not in given or given["script"].value() is None:
-        return
-    for key, override in given.items():
-        if key.partition(".")[0].partition("@")[0] in _GROUPS or key in _KEYS:
-            raise UserError(
-                f"{override.input_line} has no effect with {given['script'].input_line}: the script decides. "
-                "Leave one of them out; args= is the script's command line"
-            )
 
 
 def take(config: Config) -> None:

@@ -22,8 +22,8 @@ def known_keys(node: DictConfig) -> None:
 
 def _unknown(node: DictConfig, prefix: str) -> Iterator[str]:
     kind = OmegaConf.get_type(node)
-    if not is_dataclass(kind):
-        return  # a free-form dict
+    if not is_dataclass(kind) or "_target_" in node:
+        return  # a free-form dict, or the arguments of one of Hydra's plugins, which refuses unknown ones itself
     for key in map(str, node):
         if key not in kind.__dataclass_fields__ and f"{prefix}{key}" not in _OF_HYDRA:
             yield f"{prefix}{key}"

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from rich.markup import escape
 
 from kerasbench.config import composition, scripts
+from kerasbench.jobs import objective
 from kerasbench.jobs.place import Job, outcome_file, this_job
 from kerasbench.jobs.run import run
 from kerasbench.jobs.summary import summarise
@@ -40,7 +41,7 @@ def perform(composed: DictConfig) -> float:
             finished = summarise([outcome], job.sweep, config, folder)
         if not finished:
             raise SystemExit(1)
-    return outcome.objective(composed.objective)
+    return objective.value(outcome, composed.objective, hydra.sweeper)
 
 
 def _outcome_in_sweep(composed: DictConfig, folder: Path, job: Job) -> Outcome:

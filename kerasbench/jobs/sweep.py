@@ -17,10 +17,10 @@ from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import builds, checks, composition, structure
+from kerasbench.config import builds, checks, composition, effects, structure
 from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
 from kerasbench.environments import Specification
-from kerasbench.jobs import place, resume
+from kerasbench.jobs import objective, place, resume
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute, work_path
 from kerasbench.tasks.outcome import Outcome
@@ -39,6 +39,7 @@ class SweepCallback(Callback):
         """Check the choices of a single run, and provision its backend."""
         with reporting(unexpected=True):
             checked = _typed(config)
+            effects.check(config.hydra.overrides.task, [checked])
             checks.folder(f"hydra.run.dir={config.hydra.run.dir}", Path(absolute(config.hydra.run.dir)))
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
@@ -62,8 +63,10 @@ class SweepCallback(Callback):
             fixed, swept = _split(overrides)
             checks.folder(f"hydra.sweep.dir={config.hydra.sweep.dir}", Path(absolute(config.hydra.sweep.dir)))
             _check_swept(config, overrides, swept)
+            objective.choose_direction(config)
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
+            effects.check(config.hydra.overrides.task, choices)
             _say_builds(choices)
             needed = _environments(choices)
             environments.check(needed)

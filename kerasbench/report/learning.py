@@ -164,6 +164,4 @@ def _chance(losses: list[list[float]]) -> float | None:
     """
     if len(losses) < _LEAST or stats.least_friedman(len(losses), len(losses[0])) >= _LEVEL:
         return None
-    from scipy.stats import friedmanchisquare  # takes a second to import
-
-    return float(friedmanchisquare(*losses).pvalue)
+    return stats.friedman(losses)

@@ -1,6 +1,7 @@
 """Any override of any key is applied or refused: never ignored, never an undocumented error.
 
-`KERASBENCH_EXAMPLES=10000` tries that many; the default is few, because composing a configuration is slow.
+`KERASBENCH_EXAMPLES=10000` tries that many, and `KERASBENCH_SEED=2` others. The default is few, because
+composing a configuration is slow.
 """
 
 import functools
@@ -14,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 import hydra
 import pytest
 from hydra.errors import HydraException
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from omegaconf.errors import OmegaConfBaseException
 
@@ -23,7 +24,14 @@ from kerasbench.config.schema import Config
 from kerasbench.terminal.errors import UserError, one_line
 
 EXAMPLES = int(os.environ.get("KERASBENCH_EXAMPLES", "30"))
-FREE = ("model.build", "data.options", "backend.variables", "backend.tuned.variables")
+FREE = ("model.build", "model.optimizer", "model.schedule", "data.options", "backend.variables",
+        "backend.tuned.variables")  # fmt: skip
+# A choice that lets the settings of a section have an effect.
+BESIDE = {
+    "parity": "task=parity",
+    "backend.tuned": "settings.variant=tuned",
+    "settings.image_layout": "model=mnist_cnn",
+}
 
 
 def _leaves(kind: Any, prefix: str = "") -> dict[str, Any]:
@@ -66,6 +74,9 @@ _values = st.one_of(
         ["[]", "[a,1,null]", "{}", "{a:1}", "{a:{b:[1]}}", "???", "", "a,b", "range(0,10)", "range(0,1e9)",
          "${seed}", "${parity}", "${model.build}",
          "${nosuch}", "${oc.env:NOSUCH}", "${label}", "1_000", "1e3", "007", "3.10", "0x10", "[" * 200,
+         "[{class_name: EarlyStopping}]", "[{class_name: EarlyStopping, monitor: x}]", "{class_name: Adam}",
+         "{class_name: ExponentialDecay, decay_steps: 10, decay_rate: 0.9}", "{class_name: SGD, momentum: 2}",
+         "[pillow]", "[--index-url=x]", "train.py",
          "glob(*)", "choice(1,2)", "interval(0,1)", "shuffle(1,2)", "int(3.5)", "str(3)", "float(nan)", "~", "🙂"]
     ).map(_Raw),
 )  # fmt: skip
@@ -77,8 +88,14 @@ _unknown = st.one_of(
     st.builds("{}{}".format, _known, st.sampled_from(["s", "_", ".x", ".", "@x", "/x", " "])),
     st.text(max_size=5),
 )
+_of_optimizer = st.builds(
+    "{}.{}".format, st.sampled_from(["model.optimizer", "model.schedule"]),
+    st.sampled_from(["class_name", "learning_rate", "rho", "epsilon", "decay", "clipnorm", "beta_1", "decay_steps"]),
+)  # fmt: skip
 _overrides = st.tuples(
-    st.sampled_from(["", "", "+", "++", "~"]), st.one_of(_known, st.sampled_from(list(LEAVES)), _unknown), _values
+    st.sampled_from(["", "", "+", "++", "~"]),
+    st.one_of(_known, st.sampled_from(list(LEAVES)), _of_optimizer, _unknown),
+    _values,
 )
 
 
@@ -117,11 +134,12 @@ def composed_by_hydra() -> Iterator[None]:
         yield
 
 
-PATHS = ("data.root", "data.cache", "environments.folder", "tracking.artifacts")
+PATHS = ("data.root", "data.cache", "environments.folder", "environments.requirements", "tracking.artifacts", "script")
 
 
+@seed(int(os.environ.get("KERASBENCH_SEED", "1")))
 @settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 1000, database=None,
+    max_examples=EXAMPLES, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(_overrides)
@@ -129,7 +147,7 @@ def test_an_override_is_obeyed_or_refused(composed_by_hydra: None, override: tup
     prefix, key, value = override
     line = f"{prefix}{key}={_written(value)}"
     try:
-        config = composition.compose([line])
+        config = composition.compose([*(choice for of, choice in BESIDE.items() if key.startswith(of)), line])
     except (UserError, HydraException, OmegaConfBaseException) as error:
         assert len(one_line(error).splitlines()) == 1
         return

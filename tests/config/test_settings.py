@@ -56,7 +56,7 @@ def test_a_setting_that_a_framework_does_not_have_is_refused_by_name() -> None:
 
 
 def test_the_layout_of_images_is_left_alone_where_nothing_is_convolved() -> None:
-    composed = composition.compose(["settings.image_layout=channels_first"])
+    composed = composition.compose(["model=mnist_cnn", "settings.image_layout=channels_first"])
     for convolutional, layout in ((True, "channels_first"), (False, None)):
         resolved = settings.resolve(composed.backend, composed.settings, convolutional)
         assert resolved.values["image_layout"] == layout

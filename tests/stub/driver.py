@@ -47,10 +47,9 @@ class Stub:
         """
         self.outputs = self.folder / f"outputs-{next(self._numbers)}"
         environments, data = self._shared
-        shrunk = [
-            data, "data.source=embedded", "model.build.units=16", "trainer.epochs=2", "trainer.batch_size=32",
-            "parity.batch_size=8",
-        ]  # fmt: skip
+        of_training, of_parity = ["trainer.epochs=2", "trainer.batch_size=32"], ["parity.batch_size=8"]
+        of_task = of_parity if "task=parity" in given else of_training
+        shrunk = [data, "data.source=embedded", "model.build.units=16", *of_task]
         return [
             environments, f"tracking.uri={self.store}", f"tracking.artifacts={self.folder}/artifacts",
             f"hydra.run.dir={self.outputs}", f"hydra.sweep.dir={self.outputs}", "telemetry.interval_seconds=0.05",
