@@ -187,3 +187,6 @@ class _Applying:
             arguments["event"].set()
         else:
             getattr(self._run, operation["op"])(**arguments)
+
+    def finish(self) -> None:
+        """Do nothing: no operation waits for another attempt."""

@@ -71,8 +71,7 @@ class Run:
         """`cpu` or `gpu`: what it computed on or, if its framework did not report it, was to compute on."""
         if self.device:
             return "cpu" if self.device == "cpu" else "gpu"
-        none = Tag.BUILD not in self.tags and self.tags.get(Tag.GPU, "none") == "none"
-        return "cpu" if none else "gpu"
+        return "gpu" if Tag.BUILD in self.tags else "cpu"
 
     @property
     def losses(self) -> tuple[float, ...]:

@@ -200,7 +200,7 @@ def test_runs_on_the_gpu_and_on_the_cpu_are_never_ranked_together_and_every_form
 def test_what_the_framework_computed_on_decides_even_where_one_hash_covers_both(experiment: Experiment) -> None:
     experiment.run("jax", hardware__gpu="NVIDIA T0", in_force__device="cpu")
     experiment.run("torch", hardware__gpu="NVIDIA T0", in_force__device="NVIDIA T0")
-    experiment.run("theano", hardware__gpu="NVIDIA T0", failure="the worker died")
+    experiment.run("theano", hardware__gpu="NVIDIA T0", build="own", failure="the worker died")
     rankings = {ranking.title: [cell.competitor for cell in ranking.cells] for ranking in experiment.report.rankings}
     assert rankings == {"mnist_mlp · CPU": ["jax"], "mnist_mlp · GPU": ["torch", "theano"]}
     assert {ranking.differs_in for ranking in experiment.report.rankings} == {"device (CPU or GPU)"}
