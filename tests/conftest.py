@@ -13,6 +13,7 @@ from mlflow.entities import Run
 
 from kerasbench.config import composition
 from kerasbench.paths import PROJECT
+from kerasbench.store import access  # noqa: F401 - first: the callback, imported before it, leaves MLflow's settings alone
 from tests.compositions import compose
 from tests.stub.driver import Stub
 from tests.stub.environments import write_data, write_environments
