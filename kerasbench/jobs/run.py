@@ -89,8 +89,8 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 tracked.params(identity.flat(config))
                 if data:
                     tracked.dataset(data)
-                if config.script:
-                    tracked.artifact(Path(config.script))
+                for own in filter(None, (config.script, config.model.file)):
+                    tracked.artifact(Path(own))
                 tracked.text(OmegaConf.to_yaml(identity.plain(config)), "config.yaml")
                 tracked.artifact(environment.packages)
                 session = Session(config, worker, tracked, outcome, announce)
