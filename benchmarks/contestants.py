@@ -148,7 +148,7 @@ class Contestants:
             "test_samples": config.data.test_samples,
             "epochs": job.epochs,
             "batch_size": config.trainer.batch_size,
-            "optimizer": {name: getattr(optimizer, name) for name in ("learning_rate", "rho", "epsilon")},
+            "optimizer": {name: optimizer[name] for name in ("learning_rate", "rho", "epsilon")},
             "tracking_uri": self._uri("mlflow"),
             "experiment": config.tracking.experiment,
         }
