@@ -20,7 +20,8 @@ from tests.integration.own.arrays import write
 pytestmark = pytest.mark.slow
 
 NETS = Path(own.__file__).parent / "nets.py"
-QUICK = ("parity.steps=3", "parity.batch_size=16", "report=false", "noise=keep", "settings.threads=1")
+QUICK = ("report=false", "noise=keep", "settings.threads=1")
+FEW_STEPS = ("task=parity", "parity.steps=3", "parity.batch_size=16")
 
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -51,9 +52,7 @@ def test_a_model_without_names_computes_the_same_on_every_backend(
     train_own: Train, store: str, models: list[str], data: str, backends: list[str]
 ) -> None:
     named = ",".join(f"./nets.py:{model}" for model in models)
-    done = train_own(
-        "-m", "task=parity", f"backend={','.join(backends)}", f"model={named}", f"data=./{data}.npz", *QUICK
-    )
+    done = train_own("-m", *FEW_STEPS, f"backend={','.join(backends)}", f"model={named}", f"data=./{data}.npz", *QUICK)
     assert done.returncode == 0, done.stdout
     deviations = [run.data.metrics["parity_max_deviation"] for run in runs_in(store)]
     assert len(deviations) == len(models) * len(backends)
