@@ -134,6 +134,8 @@ def shrunk(tmp_path: Path, store: str, data_cache: Path) -> list[str]:
         "trainer.epochs=2",
         "report=false",
         "noise=keep",  # the machine may be busy
+        # Beside another test, a second OpenMP thread spins, and makes PyTorch and CNTK several times slower.
+        *(["settings.threads=1"] if "PYTEST_XDIST_WORKER" in os.environ else []),
     ]
 
 

@@ -53,6 +53,7 @@ def test_the_example_logs_what_train_py_logs_and_the_report_ranks_it(
     assert sorted(cell.competitor for cell in ranking.cells) == sorted(BACKENDS)
     assert ranking.quality is not None
     assert ranking.quality.metric == "val_loss"
+    capsys.readouterr()  # what making the environments printed
     main(["--uri", store, "--format", "json"])
     (told,) = json.loads(capsys.readouterr().out)["rankings"]
     assert (told["model"], told["conditions"]["data"]) == ("sine_regression", "sines")

@@ -1,5 +1,6 @@
 """Training on the real backends: what is stored of a successful and of a failed run."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -103,8 +104,9 @@ def _worker_of(process: "subprocess.Popen[bytes]") -> psutil.Process:
     parent = psutil.Process(process.pid)
     while process.poll() is None:
         for child in parent.children():
-            if any(part.endswith("worker/start.py") for part in child.cmdline()):
-                return child
+            with contextlib.suppress(psutil.Error):  # it may have ended meanwhile
+                if any(part.endswith("worker/start.py") for part in child.cmdline()):
+                    return child
         time.sleep(0.05)
     raise AssertionError("the driver ended without a worker")
 
