@@ -88,7 +88,9 @@ ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens 
 
 UV_LOCK = $(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade
 MODERN := tensorflow jax
+MODERN_ON_GPU := tensorflow-cuda12 jax-cuda13 jax-cuda12 torch-cuda13
 HISTORICAL := tensorflow1 cntk theano mxnet
+HISTORICAL_ON_GPU := tensorflow1-cuda10 cntk-cuda10 mxnet-cuda11
 PYTHON36 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python3.6) python3.6)
 
 pictures: $(BIN)/.ready-dev ## draw the README's table and pictures from the last sweep (ARGS="--sweep ID")
@@ -108,6 +110,14 @@ lock: setup ## update all pinned requirements from pyproject.toml and requiremen
 		sed '/^cuda-/d; /^nvidia-/d; /^triton/d; s/^torch==\([0-9.]*\).*/torch==\1/' | sort -u > requirements/torch.txt
 	for name in $(HISTORICAL); do \
 		$(UV_LOCK) --python $(PYTHON36) requirements/$$name.in --output-file requirements/$$name.txt; done
+	# The GPU builds have the CPU builds' versions of all packages that both have.
+	for name in $(MODERN_ON_GPU); do $(UV_LOCK) --universal --python-version 3.11 requirements/$$name.in \
+		--constraint requirements/$${name%-*}.txt --output-file requirements/$$name.txt; done
+	for name in $(HISTORICAL_ON_GPU); do $(UV_LOCK) --python $(PYTHON36) requirements/$$name.in \
+		--constraint requirements/$${name%-*}.txt --output-file requirements/$$name.txt; done
+	# === leaves out 2.13.0+cpu, which the user's package sources may hold, and which would be the preferred version.
+	sed 's/^torch==/torch===/' requirements/torch-cuda13.txt > requirements/torch-cuda13.tmp
+	mv requirements/torch-cuda13.tmp requirements/torch-cuda13.txt
 
 clean: ## delete .venv, the environments and the caches; runs are kept
 	rm -rf .venv .envs .cache outputs

@@ -77,6 +77,7 @@ class Tag:
     CORES = HARDWARE + "cores"  # the number of physical cores that the process may use
     GPU = HARDWARE + "gpu"  # the names of the GPUs, or `none`
     FINGERPRINT = HARDWARE + "fingerprint"  # a hash that is equal on equal machines
+    BUILD = "build"  # the GPU build that the run used; `own`: the user's environment on a GPU; none: a CPU build
     CONFIG_HASH = "config.hash"  # a hash that is equal for runs of the same configuration
     COMPARISON_HASH = "comparison.hash"  # a hash that is equal for runs that may be ranked together
     MEASUREMENT = "measurement"  # the version of what is measured, and how

@@ -11,8 +11,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import checks, command_line, optimizers, scripts, structure
-from kerasbench.config.schema import BackendConfig, Config, TrackingConfig
+from kerasbench.config import builds, checks, command_line, optimizers, scripts, structure
+from kerasbench.config.schema import CPU, BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, tracking_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
 
@@ -48,6 +48,7 @@ def typed(node: DictConfig) -> Config:
     _make_absolute(config)
     checks.folders(config)
     checks.environment(config)
+    builds.resolve(config)
     return config
 
 
@@ -126,9 +127,14 @@ def store(uri: str | None, experiment: str | None) -> TrackingConfig:
 
 
 def backend_named(name: str) -> BackendConfig:
-    """Return a backend's configuration from its file."""
+    """Return a backend's configuration from its file, with its CPU build.
+
+    A reference backend needs no other: its weights and losses are the same on every machine, and no GPU build is
+    downloaded for it.
+    """
     register()
     merged = OmegaConf.merge(OmegaConf.structured(BackendConfig), OmegaConf.load(CONF / "backend" / f"{name}.yaml"))
     backend = OmegaConf.to_object(merged)
     assert isinstance(backend, BackendConfig)
+    backend.build = CPU
     return backend

@@ -22,6 +22,9 @@ _INDIFFERENT = (
     "environments",
     "backend.colour",
     "backend.platforms",
+    "backend.device",  # backend.build says what it leads to
+    "backend.builds",
+    "backend.facts",
     "backend.marker",
     "data.root",
     "data.cache",
@@ -40,7 +43,7 @@ _INDIFFERENT = (
 )
 # What a user's script decides itself.
 _NOT_OF_A_SCRIPT = ("data", "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
-_LOOKS = ("colour", "marker")  # of a backend
+_NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts")  # of a backend
 # Settings that may differ within one ranking: backend and seed distinguish competitors and rounds, and the digest
 # identifies the data, whatever their source and place.
 NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data.path")
@@ -76,14 +79,15 @@ def flat(config: Config) -> dict[str, str]:
 
 def digest(config: Config) -> str:
     """Return a short hash of everything that affects the computation: equal for two runs of the same experiment."""
-    return _hash(plain(config), [*_INDIFFERENT, *([] if config.task is Task.parity else ["parity"])])
+    build = [] if config.backend.on_gpu else ["backend.build"]
+    return _hash(plain(config), [*_INDIFFERENT, *build, *([] if config.task is Task.parity else ["parity"])])
 
 
 def comparison(config: Config, variant: Sequence[str]) -> str:
     """Return a short hash that is equal for two runs that are comparable, given equal data and hardware.
 
-    It covers the version of the measurement, but not the backend, since a ranking compares several: `environment`
-    covers the differences between runs of one backend.
+    It covers the version of the measurement and whether the backend computes on a GPU, but nothing else of the backend,
+    since a ranking compares several: `environment` covers the differences between runs of one backend.
 
     Args:
         config: the run's.
@@ -91,7 +95,8 @@ def comparison(config: Config, variant: Sequence[str]) -> str:
             rankings.
     """
     varied = [override.partition("=")[0].lstrip("+") for override in variant]
-    return _hash(plain(config) | {"measurement": MEASUREMENT}, [*NOT_COMPARED, *varied])
+    device = {"device": "gpu"} if config.backend.on_gpu else {}
+    return _hash(plain(config) | {"measurement": MEASUREMENT} | device, [*NOT_COMPARED, *varied])
 
 
 def environment(backend: BackendConfig, proof: Mapping[str, Any], packages: str) -> str:
@@ -105,7 +110,8 @@ def environment(backend: BackendConfig, proof: Mapping[str, Any], packages: str)
         proof: the versions of Keras, the backend and Python that the environment reported.
         packages: every installed package with its version, one per line.
     """
-    settings = {name: value for name, value in asdict(backend).items() if name not in _LOOKS}
+    without = [*_NOT_OF_ENVIRONMENT, *([] if backend.on_gpu else ["build"])]
+    settings = {name: value for name, value in asdict(backend).items() if name not in without}
     content = {"backend": _simple(settings), "proof": dict(proof), "packages": sorted(packages.split("\n"))}
     return _hash(content, [])
 

@@ -77,6 +77,33 @@ class TunedConfig:
     variables: dict[str, str] = field(default_factory=dict)  # environment variables to add or replace
 
 
+class Device(Enum):
+    """What a backend computes on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+CPU, OWN = "cpu", "own"  # values of `backend.build`
+
+
+@dataclass
+class BuildConfig:
+    """A GPU build of a backend's framework, and the machines that it runs on."""
+
+    name: str = MISSING  # such as cuda12
+    requirements: str = MISSING  # the file of pinned packages in requirements/
+    platforms: list[str] = field(default_factory=lambda: ["linux-x86_64"])
+    driver: str = MISSING  # the oldest NVIDIA driver
+    minimum: str | None = None  # the lowest compute capability
+    maximum: str | None = None  # the highest compute capability
+    capabilities: list[str] = field(default_factory=list)  # those it has machine code for; empty: all in between
+    ptx: str | None = None  # the compute capability of its PTX, which the driver compiles for later ones
+    ptx_driver: str | None = None  # the oldest driver that compiles its PTX
+    libraries: list[str] = field(default_factory=list)  # folders in site-packages, for LD_LIBRARY_PATH
+
+
 @dataclass
 class BackendConfig:
     """One Keras backend: its environment and its settings."""
@@ -86,7 +113,17 @@ class BackendConfig:
     adapter: str = MISSING  # the framework's module in kerasbench/worker/frameworks/
     seed_function: str = MISSING  # dotted name of the function that seeds the framework
     python: str = MISSING  # version specifier of the Python interpreter
-    requirements: str = MISSING  # the file of pinned packages in requirements/
+    requirements: str = MISSING  # the CPU build's file of pinned packages in requirements/
+    # auto: the first of `builds` that fits the driver and the visible GPUs, else the CPU build | cpu: the CPU build,
+    # and the worker sees no GPU | gpu: an error if no GPU build fits
+    device: Device = Device.auto
+    # GPU builds, the preferred first: name, requirements, platforms, driver (the oldest), the compute capabilities
+    # (minimum, maximum, capabilities: those it has code for), ptx, ptx_driver, and
+    # libraries (folders in its site-packages for LD_LIBRARY_PATH)
+    builds: list[BuildConfig] = field(default_factory=list)
+    # instead of what the driver tells, such as 'driver=580.65 capability=9.0', or none: no GPU; null: ask the driver
+    facts: str | None = None
+    build: str | None = None  # filled in: the chosen build, `cpu`, or `own` for environments.use=true on a GPU
     interpreter: str | None = None  # path of the Python interpreter; null: search the PATH, pyenv, uv and conda
     platforms: list[str] | None = None  # platforms its packages have builds for, such as linux-x86_64; null: all
     post_install: list[str] = field(default_factory=list)  # modules in kerasbench/environments/post_install/ to run
@@ -95,6 +132,16 @@ class BackendConfig:
     tuned: TunedConfig = field(default_factory=TunedConfig)
     colour: str | None = None  # hexadecimal colour in every chart; null: derived from the name
     marker: str | None = None  # Matplotlib marker in every plot; null: derived from the name
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it is to compute on a GPU, once `build` is filled in."""
+        return self.build not in (None, CPU)
+
+    @property
+    def chosen(self) -> BuildConfig | None:
+        """The chosen one of `builds`; None for the CPU build and for a user's own environment."""
+        return next((one for one in self.builds if one.name == self.build), None)
 
 
 class InitialWeights(Enum):

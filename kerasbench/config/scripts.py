@@ -17,7 +17,9 @@ DATA = "of-the-script"  # the name of its data set
 
 # What a script decides itself: overrides of these would have no effect.
 _GROUPS = ("model", "data", "experiment")
-_KEYS = ("trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
+_KEYS = (
+    "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks", "settings.image_layout",
+)  # fmt: skip
 
 
 def check_overrides(overrides: Iterable[Override]) -> None:

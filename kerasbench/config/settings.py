@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from kerasbench.config.schema import BackendConfig, ChosenSettings, SettingsConfig, Variant
+from kerasbench.config.builds import WITHOUT_GPU
+from kerasbench.config.schema import CPU, BackendConfig, ChosenSettings, SettingsConfig, Variant
 from kerasbench.machine.hardware import physical_cores
 from kerasbench.terminal.errors import UserError
 
@@ -51,7 +52,7 @@ def resolve(backend: BackendConfig, asked: SettingsConfig, convolutional: bool) 
     if not convolutional:
         values["image_layout"] = None
     variables = backend.variables | (backend.tuned.variables if tuned else {}) | framework.variables(values)
-    return Resolved(values, variables)
+    return Resolved(values, variables | (WITHOUT_GPU if backend.build == CPU else {}))
 
 
 def _framework(backend: BackendConfig) -> Any:

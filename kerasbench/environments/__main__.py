@@ -37,16 +37,23 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _list(chosen: list[Specification], progress: Progress) -> None:
-    table = Table("backend", "state", "Keras", "backend version", "Python", "MiB", "folder")
+    table = Table("backend", "build", "state", "Keras", "backend version", "Python", "MiB", "folder")
     for one in chosen:
         found = environments.ready(one)
         if found:
             proof = found.proof
             versions = (proof["keras_version"], proof["backend_version"], proof["python_version"])
-            table.add_row(one.backend.name, "[green]ready", *versions, _mebibytes(found.folder), found.folder.name)
+            table.add_row(
+                one.backend.name,
+                one.backend.build,
+                "[green]ready",
+                *versions,
+                _mebibytes(found.folder),
+                found.folder.name,
+            )
         else:
             state = "not set up" if one.runs_here else "no build for this platform"
-            table.add_row(one.backend.name, state, "", "", one.backend.python, "", "")
+            table.add_row(one.backend.name, one.backend.build, state, "", "", one.backend.python, "", "")
     progress.console.print(table)
 
 

@@ -17,7 +17,8 @@ from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import interpreters, pip_settings
 from kerasbench.environments.child_processes import ChildProcesses
 from kerasbench.environments.installation import PACKAGES, PROOF, Installation
-from kerasbench.environments.specification import Specification, this_platform
+from kerasbench.environments.specification import Specification
+from kerasbench.machine.hardware import this_platform
 from kerasbench.terminal.errors import UserError
 from kerasbench.terminal.progress import Announce
 
@@ -185,7 +186,8 @@ def remove(backend: BackendConfig, cache: Path) -> list[Path]:
     Raises:
         UserError: the folder cannot be written.
     """
-    own = re.compile(re.escape(backend.name) + r"-[0-9a-f]{12}")  # not those of a backend with a longer name
+    builds = "".join(f"|-{re.escape(build.name)}" for build in backend.builds)
+    own = re.compile(f"{re.escape(backend.name)}({builds})-[0-9a-f]{{12}}")  # not those of a backend with a longer name
     if not cache.is_dir():
         return []
     with _locked(backend, cache):

@@ -2,8 +2,6 @@
 
 import functools
 import hashlib
-import platform
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,6 +9,7 @@ from typing import Self
 from kerasbench.config import packages
 from kerasbench.config.schema import BackendConfig, Config
 from kerasbench.environments import existing
+from kerasbench.machine.hardware import this_platform
 from kerasbench.paths import REQUIREMENTS
 from kerasbench.terminal.errors import UserError
 
@@ -57,7 +56,9 @@ class Specification:
             for name in self.backend.post_install:
                 parts += [path.read_text() for path in sorted(Path(__file__).parent.glob(f"post_install/{name}.*"))]
             parts += self.extra
-        return self.cache / f"{self.backend.name}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}"
+        build = f"-{self.backend.chosen.name}" if self.backend.chosen and not self.use else ""
+        digest = hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
+        return self.cache / f"{self.backend.name}{build}-{digest}"
 
     @functools.cached_property
     def used(self) -> existing.Existing:
@@ -66,18 +67,14 @@ class Specification:
 
     @property
     def requirements(self) -> Path:
-        """The file of the backend's pinned packages."""
-        path = REQUIREMENTS / self.backend.requirements
+        """The file of the pinned packages of the backend's build."""
+        name = (self.backend.chosen or self.backend).requirements
+        path = REQUIREMENTS / name
         if not path.is_file():
-            raise UserError(f"backend.requirements={self.backend.requirements}: {path} does not exist")
+            raise UserError(f"backend.requirements={name}: {path} does not exist")
         return path
 
     @property
     def runs_here(self) -> bool:
         """Whether the backend's packages have builds for this platform."""
         return self.backend.platforms is None or this_platform() in self.backend.platforms
-
-
-def this_platform() -> str:
-    """Return the operating system and the processor's architecture: linux-x86_64, linux-aarch64, darwin-arm64."""
-    return f"{sys.platform}-{platform.machine()}"

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from kerasbench import environments
 from kerasbench.config import identity
-from kerasbench.config.schema import Config
+from kerasbench.config.builds import WITHOUT_GPU
+from kerasbench.config.schema import CPU, Config
 from kerasbench.machine import hardware
 from kerasbench.machine.nvml import Nvml
 from kerasbench.machine.owner import is_gone
@@ -115,11 +116,14 @@ def _jobs(
     """Return every job, as the overrides that tell it apart, and the tags that its run would have."""
     from kerasbench.data import prepare
 
-    with Nvml(os.environ) as nvml:
-        fingerprint = hardware.tags(nvml.gpus())[Tag.FINGERPRINT]
+    fingerprints: dict[bool, str] = {}  # whether the worker sees GPUs
     found: list[tuple[list[str], _Known]] = []
     for combination in itertools.product(*swept):
         cell, variant = compose(combination)
+        hidden = cell.backend.build == CPU
+        if hidden not in fingerprints:
+            with Nvml(os.environ | (WITHOUT_GPU if hidden else {})) as nvml:
+                fingerprints[hidden] = hardware.tags(nvml.gpus())[Tag.FINGERPRINT]
         ready = environments.ready(environments.Specification.of(cell))
         of_environment = (
             identity.environment(cell.backend, ready.proof, ready.packages.read_text(encoding="utf-8")) if ready else ""
@@ -129,5 +133,5 @@ def _jobs(
             config = replace(cell, seed=cell.seed + number)
             seed = [f"seed={config.seed}"] if master.repeats > 1 else []
             tags = (identity.digest(config), " ".join(variant), digest, of_environment, str(identity.MEASUREMENT))
-            found.append(([*combination, *seed], (*tags, fingerprint)))
+            found.append(([*combination, *seed], (*tags, fingerprints[hidden])))
     return found

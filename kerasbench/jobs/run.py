@@ -173,6 +173,7 @@ def _tags(
         Tag.CONFIG_HASH: identity.digest(config),
         Tag.COMPARISON_HASH: identity.comparison(config, job.variant),
         Tag.MEASUREMENT: str(identity.MEASUREMENT),
+        Tag.BUILD: (config.backend.build or "") if config.backend.on_gpu else "",
         Tag.ENVIRONMENT: identity.environment(config.backend, environment.proof, packages),
         Tag.PACKAGES: "" if pinned else textwrap.shorten(packages, _LONGEST_TAG, placeholder=" ..."),
         Tag.SWEEP: job.sweep,

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import checks, composition, structure
+from kerasbench.config import builds, checks, composition, structure
 from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
 from kerasbench.environments import Specification
 from kerasbench.jobs import place, resume
@@ -45,6 +45,7 @@ class SweepCallback(Callback):
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
+            _say_builds([checked])
             _hand_on_earlier_runs([checked], config.hydra.run.dir)
             # Otherwise the run prepares the data while its worker imports Keras.
             if checked.data.source is DataSource.real or checked.data.path:
@@ -65,11 +66,11 @@ class SweepCallback(Callback):
             _check_swept(config, overrides, swept)
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
+            _say_builds(choices)
             needed = _environments(choices)
             environments.check(needed)
-            _hand_on_earlier_runs(
-                choices, config.hydra.sweep.dir
-            )  # before runs that it may complete are found to be lost
+            # Before runs that it may complete are found to be lost.
+            _hand_on_earlier_runs(choices, config.hydra.sweep.dir)
             _open_stores(choices)  # imports MLflow, which would disturb the first worker
             with ThreadPoolExecutor(1) as beside:  # other processes install the environments
                 data = beside.submit(_prepare, choices)
@@ -255,6 +256,11 @@ def _environments(configs: Sequence[Config]) -> list[Specification]:
         if config.task is Task.parity or config.weights_from_reference:
             needed.append(Specification.of(config, composition.backend_named(config.parity.reference)))
     return needed
+
+
+def _say_builds(configs: Sequence[Config]) -> None:
+    for line in builds.announcement(configs):
+        progress.current().lasting(escape(line))
 
 
 def _provision(needed: Sequence[Specification]) -> None:

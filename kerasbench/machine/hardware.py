@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,11 @@ from kerasbench.vocabulary import Tag
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _CPUS = Path("/sys/devices/system/cpu")
+
+
+def this_platform() -> str:
+    """Return the operating system and the processor's architecture: linux-x86_64, linux-aarch64, darwin-arm64."""
+    return f"{sys.platform}-{platform.machine()}"
 
 
 def physical_cores() -> int:

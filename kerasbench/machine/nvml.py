@@ -41,6 +41,7 @@ class Gpu:
     name: str
     driver: str
     memory_mib: int
+    capability: str = ""  # its compute capability; empty if the driver does not tell
 
 
 def _memory_mib(handle: Any) -> int:
@@ -48,6 +49,13 @@ def _memory_mib(handle: Any) -> int:
         return int(_memory(handle).total // _MIB)
     except pynvml.NVMLError:  # a GPU without dedicated memory
         return 0
+
+
+def _capability(handle: Any) -> str:
+    try:
+        return ".".join(map(str, pynvml.nvmlDeviceGetCudaComputeCapability(handle)))
+    except pynvml.NVMLError:
+        return ""
 
 
 def _visible(handles: list[Any], variables: Mapping[str, str]) -> list[Any]:
@@ -120,6 +128,7 @@ class Nvml:
                 name=pynvml.nvmlDeviceGetName(handle),
                 driver=pynvml.nvmlSystemGetDriverVersion(),
                 memory_mib=_memory_mib(handle),
+                capability=_capability(handle),
             )
             for handle in self._handles
         ]

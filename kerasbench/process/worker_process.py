@@ -83,7 +83,16 @@ def start(
 ) -> "WorkerProcess":
     """Start a backend's worker in its environment, with the settings that apply at startup."""
     own = variables(environment, backend.framework, settings.threads, settings.variables)
+    if backend.chosen:
+        own = _with_libraries(own, environment, backend.chosen.libraries)
     return WorkerProcess(environment / "bin" / "python", own, log, limits)
+
+
+def _with_libraries(own: dict[str, str], environment: Path, libraries: list[str]) -> dict[str, str]:
+    """Add the folders of a build's libraries: a framework of its time does not find them in other packages."""
+    found = [str(path) for one in libraries for path in sorted(environment.glob(f"lib/python3*/site-packages/{one}"))]
+    earlier = own.get("LD_LIBRARY_PATH", "")
+    return own | {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, [*found, earlier]))} if found else own
 
 
 class WorkerProcess:

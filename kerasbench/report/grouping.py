@@ -1,4 +1,4 @@
-"""Which runs may be compared: one model, one data set, one machine, one set of settings."""
+"""Which runs may be compared: one model, one data set, one machine, CPU or GPU, one set of settings."""
 
 import math
 import re
@@ -20,6 +20,7 @@ class _Key(NamedTuple):
     hardware: str
     data: str
     settings: str
+    processor: str  # cpu or gpu
 
 
 _Group = tuple[_Key, str, list[Run]]  # what its runs have in common, what is ranked, the runs
@@ -93,7 +94,8 @@ def _without_superseded(runs: Iterable[Run]) -> Iterator[Run]:
 
 def _key(run: Run) -> _Key:
     settings = run.tags.get(Tag.COMPARISON_HASH) or str(sorted(_common(run).items()))
-    return _Key(run.model, run.tags.get(Tag.FINGERPRINT, ""), run.tags.get(Tag.DATA_DIGEST, ""), settings)
+    machine, data = run.tags.get(Tag.FINGERPRINT, ""), run.tags.get(Tag.DATA_DIGEST, "")
+    return _Key(run.model, machine, data, settings, run.processor)
 
 
 def _common(run: Run) -> dict[str, str]:
@@ -147,6 +149,10 @@ def _distinction(group: _Group, alike: list[_Group]) -> tuple[list[str], list[st
     """Return in what a ranking differs from the others of its model, and its own value of each, for its title."""
     key, metric, runs = group
     example, what, title = runs[0], [], []
+    devices = sorted({other.processor.upper() for other, _, _ in alike})
+    if len(devices) > 1:
+        what.append(f"device ({' or '.join(devices)})")
+        title.append(key.processor.upper())
     if len({other.hardware for other, _, _ in alike}) > 1:
         what.append("hardware")
         title.append(_hardware_name(example, key, alike))
@@ -158,7 +164,10 @@ def _distinction(group: _Group, alike: list[_Group]) -> tuple[list[str], list[st
         own = _common(example)
         names = sorted({name for one in settings for name in one})
         varying = [name for name in names if len({one.get(name) for one in settings}) > 1 and not _derived(name)]
-        what.append(f"settings ({', '.join(varying)})" if varying else "settings")
+        if varying:
+            what.append(f"settings ({', '.join(varying)})")
+        elif len(devices) == 1:
+            what.append("settings")
         title += [f"{name}={own.get(name, '-')}" for name in varying[:3]]
     if len({other for _, other, _ in alike}) > 1:
         what.append("number of epochs")

@@ -104,19 +104,11 @@ def _weights(ranking: Ranking) -> list[str]:
 
 
 def _devices(ranking: Ranking) -> list[str]:
-    """Return a warning where some computed on the CPU although the machine has a GPU."""
-    device = {cell.competitor: cell.measured[0].device for cell in ranking.measured}
-    on_cpu = ", ".join(name for name, where in device.items() if where == "cpu")
-    on_gpu = ", ".join(name for name, where in device.items() if where not in ("", "cpu"))
+    """Return a warning where all computed on the CPU although the worker could see a GPU."""
     gpu = ranking.example.tags.get(Tag.GPU, "none")
-    if not on_cpu or gpu == "none":
+    if gpu == "none" or not any(cell.measured[0].device == "cpu" for cell in ranking.measured):
         return []
-    if not on_gpu:
-        return [f"{ranking.title}: all computed on the CPU, none on {gpu}; install GPU builds to use it."]
-    return [
-        f"{ranking.title}: this ranking mixes CPU and GPU runs ({on_cpu} on the CPU, {on_gpu} on {gpu}); "
-        "install GPU builds of all, or compare those on one device."
-    ]
+    return [f"{ranking.title}: all computed on the CPU, none on {gpu}; install GPU builds to use it."]
 
 
 def compilation(ranking: Ranking) -> str:

@@ -67,6 +67,14 @@ class Run:
         return self.tags.get(Tag.IN_FORCE + "device", "")
 
     @property
+    def processor(self) -> str:
+        """`cpu` or `gpu`: what it computed on or, if its framework did not report it, was to compute on."""
+        if self.device:
+            return "cpu" if self.device == "cpu" else "gpu"
+        none = Tag.BUILD not in self.tags and self.tags.get(Tag.GPU, "none") == "none"
+        return "cpu" if none else "gpu"
+
+    @property
     def losses(self) -> tuple[float, ...]:
         """The training loss of each epoch; NaN for an epoch without a loss in the history."""
         kept = self.histories.get(Metric.LOSS, {})

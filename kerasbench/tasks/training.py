@@ -53,15 +53,16 @@ def follow(session: Session, telemetry: Telemetry, known: dict[str, Any]) -> Non
     """
     worker, tracked, outcome = session.worker, session.tracked, session.outcome
     elapsed: list[float] = []
-    planned = 0
+    planned, told_of_validation = 0, False
     while (event := worker.expect(protocol.EPOCH, protocol.FINISHED))["kind"] == protocol.EPOCH:
         epoch = known | event
         elapsed.append(epoch["ended_at"] - worker.started_at)
         metrics = _of_epoch(epoch) | {Metric.ELAPSED_SECONDS: elapsed[-1]}
         metrics |= telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
-        if epoch["includes_validation"] and len(elapsed) == 1:
+        if epoch["includes_validation"] and not told_of_validation:
             _tell_of_validation(session)
+            told_of_validation = True
         _number_first_fit(session, epoch)
         _check_loss(session, epoch)
         outcome.epoch_seconds.append(metrics[Metric.EPOCH_SECONDS])

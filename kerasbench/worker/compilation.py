@@ -33,18 +33,18 @@ def compile_model(
     if losses is None:
         losses = model.loss if compiled else [targets.default_loss(*one) for one in zip(described, widths)]
     metrics: Any = request["metrics"]
-    if metrics is None:
-        metrics = [[targets.default_metric(target)] for target in described]
-    elif len(widths) > 1:
-        metrics = [list(metrics) for _ in widths]
-    one_output = len(widths) == 1
+    if metrics is None and len(widths) == 1:
+        metrics = [targets.default_metric(described[0])]
+    elif len(widths) > 1:  # by name: Keras 2.2 takes no list for each output, Keras 3 no list for all
+        of_each = [metrics or [targets.default_metric(target)] for target in described]
+        metrics = dict(zip(model.output_names, of_each))
     model.compile(
-        loss=losses[0] if one_output and isinstance(losses, list) else losses,
+        loss=losses[0] if len(widths) == 1 and isinstance(losses, list) else losses,
         optimizer=optimizer or (model.optimizer if compiled else optimizers.build(optimizers.DEFAULT)),
-        metrics=metrics[0] if one_output and metrics and isinstance(metrics[0], list) else metrics,
+        metrics=metrics,
         **settings,
     )
-    return losses_of(model) if compiled or not one_output else [model.loss]
+    return losses_of(model)
 
 
 def is_compiled(model: Any) -> bool:

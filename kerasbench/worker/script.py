@@ -125,6 +125,7 @@ def run(script: Dict[str, Any], framework: Framework, fit: Fit) -> None:
     Raises:
         OwnCodeFailed: the script raised an error or exited with another status than 0.
     """
+    _share_downloads(os.environ.get("KERAS_HOME"), os.path.expanduser("~/.keras"))
     notation.accept_todays()
     os.chdir(script["folder"])
     sys.path[0] = os.path.dirname(script["path"])
@@ -137,6 +138,16 @@ def run(script: Dict[str, Any], framework: Framework, fit: Fit) -> None:
             raise OwnCodeFailed(located(script["path"], ended, "sys.exit({!r})".format(ended.code))) from ended
     except Exception as error:
         raise OwnCodeFailed(located(script["path"], error, one_line(error))) from error
+
+
+def _share_downloads(home: Optional[str], users: str) -> None:
+    """Let Keras find the data sets and weights that the user has downloaded, not the user's keras.json."""
+    for name in ("datasets", "models"):
+        there = os.path.join(users, name)
+        if home and os.path.isdir(there) and not os.path.lexists(os.path.join(home, name)):
+            os.makedirs(home, exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # another worker was faster
+                os.symlink(there, os.path.join(home, name))
 
 
 @contextlib.contextmanager

@@ -32,7 +32,8 @@ def test_a_script_replaces_the_model_and_the_data(script: Path) -> None:
     [
         "model=mnist_cnn", "model.build.units=3", "model.optimizer.learning_rate=0.1", "data=cifar10",
         "data.train_samples=8", "trainer.epochs=3", "trainer.batch_size=8", "trainer.augment=true",
-        "trainer.callbacks=[{class_name: EarlyStopping}]", "task=parity", "experiment=quick", "args='\"open'",
+        "trainer.callbacks=[{class_name: EarlyStopping}]", "settings.image_layout=channels_first",
+        "task=parity", "experiment=quick", "args='\"open'",
     ],
 )  # fmt: skip
 def test_what_a_script_decides_itself_is_refused_beside_it(script: Path, override: str) -> None:

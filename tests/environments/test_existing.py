@@ -100,6 +100,20 @@ def test_a_run_uses_it_and_records_its_packages(stub: Stub, tmp_path: Path) -> N
     assert second.data.tags["environment"] != first.data.tags["environment"]
 
 
+def test_on_a_gpu_it_is_used_as_it_is_and_never_compared_with_a_cpu_build(stub: Stub) -> None:
+    ready = environments.ready(Specification.of(composition.compose([*stub.overrides(), "backend=theano"])))
+    assert ready is not None
+    use = [f"backend.interpreter={ready.python}", "environments.use=true", f"environments.folder={stub.folder}/envs"]
+    gpu = "backend.facts='driver=580.65 capability=9.0'"
+    assert stub.run("backend=theano", *use, gpu).status == "FINISHED"
+    assert stub.run("backend=theano", *use, gpu, "backend.device=cpu").status == "FINISHED"
+    on_gpu, on_cpu = (run.data.tags for run in stub.runs())
+    assert on_gpu["build"] == "own"
+    assert "build" not in on_cpu
+    assert on_gpu["comparison.hash"] != on_cpu["comparison.hash"]
+    assert on_gpu["config.hash"] != on_cpu["config.hash"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "theano"])
 def test_training_leaves_it_as_it_is_and_its_changes_are_proven_again(

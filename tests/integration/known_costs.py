@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from kerasbench import environments
-from kerasbench.config.composition import backend_named
+from kerasbench.config.composition import compose
 from kerasbench.paths import PROJECT
 from tests.conftest import Train, runs_in
 
@@ -35,7 +35,7 @@ def assert_epochs_are_their_batches(train: Train, store: str, backend: str) -> R
 
 def assert_unfinished_work_is_waited_for(backend: str, size: int) -> None:
     """Dispatch products of matrices of a size; check that `wait` takes far longer than their dispatch."""
-    environment = environments.provision(environments.Specification(backend_named(backend), PROJECT / ".envs"), print)
+    environment = environments.provision(environments.Specification.of(compose([f"backend={backend}"])), print)
     done = subprocess.run(
         [environment.python, PROJECT / "tests" / "integration" / "unfinished.py", backend, str(size)],
         env=os.environ | {"PYTHONPATH": str(PROJECT), "KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"},

@@ -6,6 +6,7 @@ import pytest
 from mlflow import MlflowClient
 
 from kerasbench.config.composition import compose
+from kerasbench.config.schema import OWN
 from kerasbench.jobs.place import Job
 from kerasbench.jobs.run import run
 from kerasbench.terminal.progress import Progress
@@ -34,6 +35,7 @@ def test_a_run_keeps_its_gpus_name_load_memory_power_and_energy_by_epoch(
     own = [override for override in shrunk if not override.startswith("hydra.")]
     slow = ["model.module=tests.integration.slow_model", "+model.build.seconds=0.2", "telemetry.interval_seconds=0.1"]
     config = compose([*own, *slow, f"backend={backend}", "trainer.batch_size=64"])
+    config.backend.build = OWN  # a CPU build, but it sees the recorded GPU
 
     outcome = run(config, tmp_path, Job("s1"), Progress())
 

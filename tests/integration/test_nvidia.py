@@ -17,11 +17,10 @@ import pytest
 from mlflow import MlflowClient
 
 from kerasbench import environments
-from kerasbench.config.composition import backend_named, compose
+from kerasbench.config.composition import compose
 from kerasbench.jobs.place import Job
 from kerasbench.jobs.run import run
 from kerasbench.machine.telemetry import Telemetry
-from kerasbench.paths import PROJECT
 from kerasbench.terminal.progress import Progress
 from kerasbench.worker.protocol import now
 from tests.conftest import Train, runs_in
@@ -146,7 +145,7 @@ def test_an_epoch_is_its_batches_on_a_gpu_too(train: Train, store: str, smi: Nvi
 
 
 def test_a_neighbour_on_the_gpu_is_noise(train: Train, store: str) -> None:
-    python = environments.provision(environments.Specification(backend_named("torch"), PROJECT / ".envs"), print).python
+    python = environments.provision(environments.Specification.of(compose(["backend=torch"])), print).python
     product = (
         "import torch; x = torch.zeros(1000, 1000, device='cuda'); print('computes', flush=True)\nwhile True: x @ x"
     )

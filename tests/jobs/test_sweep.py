@@ -165,6 +165,7 @@ def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pyte
         (["-m", "repeats=2", "seed=1,2"], "give one seed"),
         (["-m", "repeats=2", "hydra/sweeper=basic"], "needs Hydra's sweeper `rounds`"),
         (["-m", "backend=tensorflow,cntk", "settings.jit_compile=true"], "cntk has no such setting"),
+        (["-m", "backend=torch,theano", "backend.device=gpu", "backend.facts=none"], "backend.device=cpu runs it on"),
     ],
 )
 def test_what_cannot_be_repeated_or_set_is_one_line_before_anything_starts(
@@ -174,6 +175,15 @@ def test_what_cannot_be_repeated_or_set_is_one_line_before_anything_starts(
     assert done.returncode == 2
     assert named in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_gpu_that_no_backend_can_use_is_told_first_and_all_run_on_the_cpu(stub: Stub) -> None:
+    done = stub.train("-m", "backend=torch,theano", "backend.facts='driver=390.157 capability=3.7'")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second, *_ = done.stdout.splitlines()
+    assert "torch: CPU build" in first
+    assert "theano: CPU build" in second
+    assert ["build" in run.data.tags for run in stub.runs()] == [False, False]
 
 
 def test_rounds_run_in_their_order_with_a_seed_each_and_tags_tell_competitors_apart(stub: Stub) -> None:

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kerasbench import environments
+from kerasbench.config import settings
 from kerasbench.config.composition import backend_named
+from kerasbench.config.schema import CPU, SettingsConfig
 from kerasbench.paths import PROJECT
 from kerasbench.process import worker_process
 from kerasbench.process.worker_process import WorkerDied, WorkerProcess, variables
@@ -56,6 +59,20 @@ def test_where_nothing_can_be_written_at_home_a_worker_has_one_of_its_own(
     else:
         monkeypatch.setenv("HOME", home)
     assert variables(Path("/env"), "theano", 1, {})["HOME"] == "/env/home"
+
+
+def test_a_builds_libraries_come_before_those_of_the_system_and_a_cpu_build_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/cuda/lib")
+    (cudnn := tmp_path / "lib/python3.6/site-packages/nvidia/cudnn/lib").mkdir(parents=True)
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(worker_process, "WorkerProcess", lambda python, own, log, limits: started.append(own))
+    for build in ("cuda11", CPU):
+        backend = replace(backend_named("mxnet"), build=build)
+        resolved = settings.resolve(backend, SettingsConfig(), convolutional=False)
+        worker_process.start(tmp_path, backend, resolved, tmp_path / "log")
+    assert [own["LD_LIBRARY_PATH"] for own in started] == [f"{cudnn}:/opt/cuda/lib", "/opt/cuda/lib"]
 
 
 def test_a_worker_imports_nothing_of_the_users_own_packages() -> None:

@@ -11,9 +11,10 @@ from kerasbench.config import composition, identity
 from kerasbench.report import collect, tables
 from kerasbench.report.__main__ import main
 from kerasbench.report.columns import COLUMNS
+from kerasbench.report.formats import markdown
 from kerasbench.report.learning import learning
 from kerasbench.report.results import FIRST
-from kerasbench.report.sections import conditions, failures, warnings
+from kerasbench.report.sections import conditions, failures, separations, warnings
 from kerasbench.report.variants import FASTER, effects
 from kerasbench.report.verdicts import OPEN, TIE, UNJUDGED, WINNER, outcome, quality, sentence
 from kerasbench.terminal.errors import UserError
@@ -175,12 +176,34 @@ def test_a_backend_whose_loss_is_no_number_is_no_winner_and_is_warned_of(experim
     assert line.startswith("mnist_mlp, jax: the loss was no finite number in 1 of 2 runs")
 
 
-def test_backends_on_a_gpu_and_on_the_cpu_beside_it_are_told_apart(experiment: Experiment) -> None:
+def test_runs_on_the_gpu_and_on_the_cpu_are_never_ranked_together_and_every_form_says_why(
+    experiment: Experiment,
+) -> None:
+    facts = "backend.facts='driver=580.65 capability=9.0 platform=linux-x86_64'"
+    on_gpu = {"hardware__gpu": "NVIDIA T0", "hardware__fingerprint": "h2", "build": "cuda13"}
+    for backend, device in (("jax", "NVIDIA T0"), ("torch", "NVIDIA T0"), ("theano", "cpu"), ("cntk", "cpu")):
+        compared = identity.comparison(composition.compose([f"backend={backend}", facts]), ())
+        own = {"comparison__hash": compared, "in_force__device": device} | (on_gpu if device != "cpu" else {})
+        experiment.repeated(backend, [2.0, 2.1], **own)
+    compared = identity.comparison(composition.compose(["backend=tensorflow", facts]), ())
+    experiment.run("tensorflow", failure="the worker died", comparison__hash=compared, **on_gpu)  # type: ignore[arg-type]
+    names = {frozenset(cell.competitor for cell in ranking.cells) for ranking in experiment.report.rankings}
+    assert names == {frozenset({"jax", "torch", "tensorflow"}), frozenset({"theano", "cntk"})}
+    (line,) = separations(experiment.report)
+    assert "device (CPU or GPU)" in line
+    console = Console(file=io.StringIO(), width=300)
+    console.print(*tables(experiment.report))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(line in form for form in (shown, page_of(experiment.report), markdown(experiment.report)))
+
+
+def test_what_the_framework_computed_on_decides_even_where_one_hash_covers_both(experiment: Experiment) -> None:
     experiment.run("jax", hardware__gpu="NVIDIA T0", in_force__device="cpu")
     experiment.run("torch", hardware__gpu="NVIDIA T0", in_force__device="NVIDIA T0")
     experiment.run("theano", hardware__gpu="NVIDIA T0", failure="the worker died")
-    (line,) = warnings(experiment.report)
-    assert "jax on the CPU, torch on NVIDIA T0" in line
+    rankings = {ranking.title: [cell.competitor for cell in ranking.cells] for ranking in experiment.report.rankings}
+    assert rankings == {"mnist_mlp · CPU": ["jax"], "mnist_mlp · GPU": ["torch", "theano"]}
+    assert {ranking.differs_in for ranking in experiment.report.rankings} == {"device (CPU or GPU)"}
 
 
 def test_a_gpu_that_nobody_used_is_told(experiment: Experiment) -> None:

@@ -74,6 +74,19 @@ def test_it_runs_as_python_would_run_it(framework: str, tmp_path: Path, capsys: 
     assert expected in capsys.readouterr().out
 
 
+def test_what_the_user_has_downloaded_for_keras_is_found(
+    use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use("torch")
+    (tmp_path / ".keras" / "datasets").mkdir(parents=True)
+    (tmp_path / ".keras" / "datasets" / "mnist.npz").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "environment" / "keras"))
+    _events(_request("torch", write(tmp_path, "fit(1)")))
+    assert (tmp_path / "environment" / "keras" / "datasets" / "mnist.npz").exists()
+    assert not (tmp_path / "environment" / "keras" / "models").exists()
+
+
 def test_a_seed_gives_the_same_losses_again(framework: str, tmp_path: Path) -> None:
     script = write(tmp_path, "fit(2)")
     first, again, other = (_epochs(_request(framework, script, seed=seed)) for seed in (1, 1, 2))

@@ -10,12 +10,9 @@ from typing import Any, List
 
 from kerasbench.worker import weights
 
-# The number of spatial axes, which come first in a kernel. A pointwise kernel has size 1: rotating it changes nothing.
-_SPATIAL_AXES = {
-    "Conv1D": 1, "SeparableConv1D": 1,
-    "Conv2D": 2, "SeparableConv2D": 2, "DepthwiseConv2D": 2, "Conv2DTranspose": 2, "ConvLSTM2D": 2,
-    "Conv3D": 3, "Conv3DTranspose": 3,
-}  # fmt: skip
+# The number of spatial axes, which come first in a kernel. Not DepthwiseConv2D, SeparableConv1D and SeparableConv2D:
+# Keras 2.3.1's Theano backend rotates their kernels itself (`_preprocess_conv2d_depthwise_kernel`).
+_SPATIAL_AXES = {"Conv1D": 1, "Conv2D": 2, "Conv2DTranspose": 2, "ConvLSTM2D": 2, "Conv3D": 3, "Conv3DTranspose": 3}
 
 
 def apply() -> None:
