@@ -1,6 +1,7 @@
 """Hydra's callback around the jobs: checks and environments before the first, the summary after the last."""
 
 import copy
+import gc
 import json
 import math
 import time
@@ -28,6 +29,7 @@ from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
 
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
+_FEW = 20  # choices whose composition is not worth a collection
 _SYNC_SECONDS = 10.0  # at least: a store that answers slowly gets some of what it lacks with each command
 _OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied")
 
@@ -278,7 +280,10 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
     for position, values in enumerate(swept):
         variants += [fixed + first[:position] + [value] + first[position + 1 :] for value in values[1:]]
     loader = GlobalHydra.instance().config_loader()
-    return [_typed(loader.load_sweep_config(master, variant)) for variant in variants]
+    choices = [_typed(loader.load_sweep_config(master, variant)) for variant in variants]
+    if len(choices) > _FEW:
+        gc.collect()  # what composing leaves behind: more than a MiB each; MLflow's many objects come later
+    return choices
 
 
 def _typed(composed: DictConfig) -> Config:

@@ -20,6 +20,10 @@ def collected_later() -> Iterator[None]:
 
 
 def collect_again() -> None:
-    """Enable garbage collection again, for objects created from now on; call it after all imports."""
-    gc.freeze()
-    gc.enable()
+    """Enable garbage collection again, for objects created from now on; call it after all imports.
+
+    Later calls do nothing: what a job of a sweep leaves behind would be kept for good, almost a MiB of configuration.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

@@ -101,20 +101,21 @@ def _figures(driver: "subprocess.Popen[str]") -> tuple[float, int]:
     return process.memory_info().rss / 2**20, process.num_fds()
 
 
-JOBS = int(os.environ.get("KERASBENCH_JOBS", "40"))  # 500 take some minutes
+JOBS = int(os.environ.get("KERASBENCH_JOBS", "24"))  # 500 take some minutes
 
 
 def test_memory_and_open_files_of_the_driver_do_not_grow_with_the_jobs(stub: Stub, aftermath: Aftermath) -> None:
     figures: dict[int, tuple[float, int]] = {}
     driver = stub.start("-m", "backend=torch", f"seed=range({JOBS})", "trainer.epochs=1", "quiet=true")
-    for number in (JOBS // 2, JOBS - 2):  # the first jobs import what all of them need
+    for number in range(JOBS // 8, JOBS, JOBS // 8):
         until(lambda: (stub.outputs / str(number)).exists(), 600)  # noqa: B023
         figures[number] = _figures(driver)
     printed, errors = driver.communicate(timeout=600)
     assert driver.returncode == 0, printed + errors
-    (early, early_files), (late, late_files) = figures.values()
-    print(f"{JOBS} jobs: {figures}")
+    print(f"{JOBS} jobs, MiB and open files: {figures}")
+    (early, early_files), (late, late_files) = list(figures.values())[2], list(figures.values())[-1]
     assert late_files <= early_files + 3
     assert late - early < 10 + 0.02 * JOBS  # MiB
     assert len(_finished(aftermath)) == JOBS
-    assert len((printed + errors).splitlines()) < 60
+    told = [line for line in (printed + errors).splitlines() if "other processes used" not in line]
+    assert len(told) < 60  # the log stays readable
