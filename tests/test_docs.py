@@ -12,8 +12,9 @@ import pytest
 from hydra import initialize_config_dir
 
 from docs import make_reference as reference
+from kerasbench import paths
 from kerasbench.__main__ import COMMANDS
-from kerasbench.config import composition
+from kerasbench.config import composition, own_choices
 from kerasbench.machine.nvml import Nvml
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.paths import CONF, PROJECT
@@ -47,7 +48,7 @@ def test_the_reference_is_what_the_generator_makes_now() -> None:
 
 
 def test_every_configuration_key_has_a_meaning() -> None:
-    assert {"seed", "trainer.epochs", "backend.python", "model.optimizer.decay"} <= {key.name for key in _KEYS}
+    assert {"seed", "backend.python", "model.optimizer", "trainer.callbacks"} <= {key.name for key in _KEYS}
     assert [key.name for key in _KEYS if not key.meaning] == []
 
 
@@ -164,6 +165,22 @@ def _words(command: str) -> list[str]:
     return [word for word in opened if not re.match(r"[A-Z_]+=", word)]
 
 
+@pytest.fixture
+def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of their own that readers have where they type the commands."""
+    (tmp_path / "net.py").write_text("def build(input_shapes, classes, width=8): ...\n")
+    for name in ("my_train.py", "small.py", "large.py", "my_data.py"):
+        (tmp_path / name).write_text("def load(): ...\n")
+    for name in ("mine.npz", "table.csv", "my-requirements.txt"):
+        (tmp_path / name).write_text("six\n")
+    (tmp_path / "images").mkdir()
+    for name in ("examples", "conf"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    for module in (paths, own_choices):
+        monkeypatch.setattr(module, "STARTED_IN", tmp_path)
+
+
+@pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize(("page", "command"), _TYPED)
 def test_a_command_in_the_docs_is_accepted(page: str, command: str) -> None:
     program, name, *arguments = [*_words(command), ""]
