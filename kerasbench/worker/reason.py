@@ -1,7 +1,11 @@
 """Reduces an error to one line: a framework's message may have fifty lines, and the first is often a heading."""
 
+import os
 import re
+import sys
+import traceback
 
+_OURS = os.path.dirname(os.path.abspath(__file__))
 _MOST_CHARACTERS = 500
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _BOLD = re.compile("\x1b\\[1m(.*)")
@@ -12,13 +16,13 @@ _LOGGED = re.compile(r"^\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 _AFTER_THE_MESSAGE = re.compile("^(Stack trace|Traceback|\\[CALL STACK\\]|-{10})")
 
 
-class ScriptFailed(Exception):
-    """A user's script did not train to its end; the message says where and why, in one line."""
+class OwnCodeFailed(Exception):
+    """A user's own script or model failed; the message says where and why, in one line."""
 
 
 def one_line(error: BaseException) -> str:
     """Return an exception's type and the most informative line of its message."""
-    if isinstance(error, ScriptFailed):
+    if isinstance(error, OwnCodeFailed):
         return str(error)
     kind = type(error).__name__
     line = _telling_line(str(error))
@@ -51,3 +55,20 @@ def _telling_line(message: str) -> str:
 def _shortened(line: str) -> str:
     text = " ".join(_COLOUR.sub("", line).split())
     return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 3] + "..."
+
+
+def located(path: str, error: BaseException, told: str) -> str:
+    """Return what went wrong, after the innermost place in a user's file or in a module of its folder."""
+    folder = os.path.dirname(os.path.realpath(path))
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno or 0))
+    for file, line in reversed(places):
+        if _is_own(os.path.realpath(file), folder):
+            return "{}:{}: {}".format(os.path.relpath(os.path.realpath(file), folder), line, told)
+    return "{}: {}".format(os.path.basename(path), told)
+
+
+def _is_own(file: str, folder: str) -> bool:
+    others = [os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, _OURS)]
+    return file.startswith(folder + os.sep) and not any(file.startswith(other + os.sep) for other in others)

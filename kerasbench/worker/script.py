@@ -7,23 +7,21 @@ import os
 import runpy
 import shlex
 import sys
-import traceback
 from typing import Any, Callable, Dict, Iterator, Optional
 
 from keras.models import Model
 
-from kerasbench.worker import protocol, weights
+from kerasbench.worker import notation, protocol, weights
 from kerasbench.worker.callbacks import EpochReporter
 from kerasbench.worker.framework import Framework
 from kerasbench.worker.memory import peak_rss_mib
 from kerasbench.worker.model import prepare_backend
-from kerasbench.worker.reason import ScriptFailed, one_line
+from kerasbench.worker.reason import OwnCodeFailed, located, one_line
 
 # Called instead of a method that trains, with the model, the method itself and its arguments by name.
 Fit = Callable[[Any, Callable[..., Any], Dict[str, Any]], Any]
 
 _TRAINING = ("fit", "fit_generator")  # the second only in Keras 2
-_OURS = os.path.dirname(os.path.abspath(__file__))
 
 
 class _Reached(BaseException):
@@ -34,13 +32,13 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Run the script, and send an event for each epoch.
 
     Raises:
-        ScriptFailed: the script raised an error, exited with another status than 0, or trained no epoch.
+        OwnCodeFailed: the script raised an error, exited with another status than 0, or trained no epoch.
     """
     framework = prepare_backend(request)
     measured = Measured(request, channel, framework)
     run(request["script"], framework, measured.fit)
     if not measured.epochs:
-        raise ScriptFailed("{}: no `fit` of a Keras model trained an epoch".format(_name(request["script"])))
+        raise OwnCodeFailed("{}: no `fit` of a Keras model trained an epoch".format(_name(request["script"])))
     channel.send(
         protocol.FINISHED,
         ended_at=protocol.now(),
@@ -54,7 +52,7 @@ def initial_weights(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Run the script until its first `fit`, and save the model's weights to the file that the request names.
 
     Raises:
-        ScriptFailed: it has no `fit`, or failed before.
+        OwnCodeFailed: it has no `fit`, or failed before.
     """
 
     def save(model: Any, method: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
@@ -66,7 +64,7 @@ def initial_weights(request: Dict[str, Any], channel: protocol.Channel) -> None:
         run(request["script"], prepare_backend(request), save)
     except _Reached:
         return
-    raise ScriptFailed("{}: no `fit` of a Keras model was called".format(_name(request["script"])))
+    raise OwnCodeFailed("{}: no `fit` of a Keras model was called".format(_name(request["script"])))
 
 
 class Measured(object):
@@ -125,8 +123,9 @@ def run(script: Dict[str, Any], framework: Framework, fit: Fit) -> None:
         fit: called instead of each call of `Model.fit` from outside Keras.
 
     Raises:
-        ScriptFailed: the script raised an error or exited with another status than 0.
+        OwnCodeFailed: the script raised an error or exited with another status than 0.
     """
+    notation.accept_todays()
     os.chdir(script["folder"])
     sys.path[0] = os.path.dirname(script["path"])
     sys.argv[:] = [script["path"], *shlex.split(script["args"])]
@@ -135,9 +134,9 @@ def run(script: Dict[str, Any], framework: Framework, fit: Fit) -> None:
             runpy.run_path(script["path"], run_name="__main__")
     except SystemExit as ended:
         if ended.code not in (None, 0):
-            raise ScriptFailed(_located(script, ended, "sys.exit({!r})".format(ended.code))) from ended
+            raise OwnCodeFailed(located(script["path"], ended, "sys.exit({!r})".format(ended.code))) from ended
     except Exception as error:
-        raise ScriptFailed(_located(script, error, one_line(error))) from error
+        raise OwnCodeFailed(located(script["path"], error, one_line(error))) from error
 
 
 @contextlib.contextmanager
@@ -211,23 +210,6 @@ def _built(model: Any) -> Any:
     if not model.built:
         raise ValueError("at its first `fit`, the model has no weights yet: give it an Input, or trainer.init=native")
     return model
-
-
-def _located(script: Dict[str, Any], error: BaseException, told: str) -> str:
-    """Return what went wrong, after the innermost place in the script or in a module of its folder."""
-    folder = os.path.dirname(os.path.realpath(script["path"]))
-    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    if isinstance(error, SyntaxError):
-        places.append((error.filename or "", error.lineno or 0))
-    for file, line in reversed(places):
-        if _is_own(os.path.realpath(file), folder):
-            return "{}:{}: {}".format(os.path.relpath(os.path.realpath(file), folder), line, told)
-    return "{}: {}".format(_name(script), told)
-
-
-def _is_own(file: str, folder: str) -> bool:
-    others = [os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, _OURS)]
-    return file.startswith(folder + os.sep) and not any(file.startswith(other + os.sep) for other in others)
 
 
 def _name(script: Dict[str, Any]) -> str:

@@ -7,6 +7,9 @@ import os
 import sys
 from typing import Any, Dict
 
+from kerasbench.worker import notation
+from kerasbench.worker.reason import OwnCodeFailed, located, one_line
+
 
 def construct(spec: Dict[str, Any], offered: Dict[str, Any]) -> Any:
     """Return the model that a request's `model` describes.
@@ -18,8 +21,11 @@ def construct(spec: Dict[str, Any], offered: Dict[str, Any]) -> Any:
 
     Raises:
         ValueError: the function asks for `classes`, but the data have none, or it returns no Keras model.
+        OwnCodeFailed: the user's own file raised an error.
     """
-    function = getattr(_module(spec), spec["function"])
+    if spec["own"]:
+        notation.accept_todays()
+    function = getattr(_called(_module, {"spec": spec}, spec), spec["function"])
     arguments = dict(spec["build"])
     for name in inspect.signature(function).parameters:
         if name in offered and name not in arguments:
@@ -28,10 +34,20 @@ def construct(spec: Dict[str, Any], offered: Dict[str, Any]) -> Any:
                     "{} asks for `{}`, but the data are a regression: ask for `outputs`".format(spec["function"], name)
                 )
             arguments[name] = offered[name]
-    model = function(**arguments)
+    model = _called(function, arguments, spec)
     if not hasattr(model, "fit") or not hasattr(model, "layers"):
         raise ValueError("{} returned {}, which is no Keras model".format(spec["function"], type(model).__name__))
     return model
+
+
+def _called(function: Any, arguments: Dict[str, Any], spec: Dict[str, Any]) -> Any:
+    """Call a function; an error in a user's own file is told with its place there."""
+    try:
+        return function(**arguments)
+    except Exception as error:
+        if not spec["own"] or not spec["file"]:
+            raise
+        raise OwnCodeFailed(located(spec["file"], error, one_line(error))) from error
 
 
 def _module(spec: Dict[str, Any]) -> Any:

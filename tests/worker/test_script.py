@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerasbench.worker import protocol
-from kerasbench.worker.reason import ScriptFailed
+from kerasbench.worker.reason import OwnCodeFailed
 from tests.worker.requests import SETTINGS, events_in
 from tests.worker.scripts import write
 
@@ -102,7 +102,7 @@ def test_a_script_that_does_not_train_to_its_end_fails_with_the_users_own_line(
     use("torch")
     (tmp_path / "beside.py").write_text("def fail():\n    raise ValueError('told\\nin two lines')")
     (tmp_path / "broken.py").write_text("1 +")
-    with pytest.raises(ScriptFailed, match=reason) as failed:
+    with pytest.raises(OwnCodeFailed, match=reason) as failed:
         _events(_request("torch", write(tmp_path, end)))
     assert "\n" not in str(failed.value)
 
@@ -132,7 +132,7 @@ def test_shared_weights_of_another_network_are_a_failure_that_names_the_layer(us
     file = tmp_path / "weights.npz"
     _events(_request("torch", write(tmp_path, "fit(1)"), path=str(file)), "initial_weights")
     wider = write(tmp_path, "model = Model(image, Dense(4, activation='softmax', name='wider')(image))\nfit(1)")
-    with pytest.raises(ScriptFailed, match=r"my_train\.py:\d+: .*wider"):
+    with pytest.raises(OwnCodeFailed, match=r"my_train\.py:\d+: .*wider"):
         _events(_request("torch", wider, weights=str(file)))
 
 
