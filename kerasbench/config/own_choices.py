@@ -48,7 +48,7 @@ def _model(choice: str) -> dict[str, Any]:
         "function": function,
         "own": True,
         "file": str(file) if file else None,
-        "digest": _digest(file) if file else None,
+        "digest": digest_of(file.read_bytes()) if file else None,
         "epochs": _EPOCHS,
         "batch_size": _BATCH_SIZE,
     }
@@ -83,5 +83,6 @@ def name_of(text: str) -> str:
     return _NOT_OF_A_NAME.sub("-", text).strip("-.") or "own"
 
 
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+def digest_of(content: bytes) -> str:
+    """Return a short hash of a user's own file."""
+    return hashlib.sha256(content).hexdigest()[:16]

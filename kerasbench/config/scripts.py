@@ -1,11 +1,10 @@
 """The configuration of a user's own training script (`script=my_train.py`), with a model and data of its own."""
 
 import ast
-import hashlib
 import shlex
 from pathlib import Path
 
-from kerasbench.config.own_choices import name_of
+from kerasbench.config.own_choices import digest_of, name_of
 from kerasbench.config.schema import Config, DataConfig, ModelConfig, Task
 from kerasbench.paths import absolute
 from kerasbench.terminal.errors import UserError
@@ -26,7 +25,7 @@ def take(config: Config) -> None:
     if config.task is Task.parity:
         raise UserError(f"task=parity compares models, and script={config.script} is none: name one with model=")
     path = Path(absolute(config.script))
-    digest = hashlib.sha256(_python(config.script, path)).hexdigest()[:16]
+    digest = digest_of(_python(config.script, path))
     try:
         shlex.split(config.args)
     except ValueError as error:

@@ -1,11 +1,14 @@
 """Files that are noticed when they change, and never seen half-written."""
 
 import contextlib
+import functools
+import hashlib
+import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 def state(path: Path) -> list[int]:
@@ -26,3 +29,20 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def described(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
+    """Return the content of a JSON file; None if it is missing or damaged, or lacks a field of these types."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return None
+    complete = isinstance(found, dict) and all(isinstance(found.get(name), kind) for name, kind in kinds.items())
+    return found if complete else None
+
+
+@functools.cache
+def code(folder: Path) -> str:
+    """Return a digest of a package's source, so that files prepared by another version of it are not reused."""
+    files = sorted(folder.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import importlib
 import json
 import zipfile
@@ -19,8 +18,14 @@ from kerasbench.config.schema import DataConfig, DataSource, DataTask
 from kerasbench.data import own
 from kerasbench.data.arrays import Arrays, PreparedData
 from kerasbench.data.download import DownloadError
-from kerasbench.data.files import state, whole
+from kerasbench.data.files import code, described, state, whole
 from kerasbench.terminal.errors import UserError
+
+_LOADERS = Path(__file__).parent
+_FIELDS = {
+    "name": str, "source": str, "digest": str, "inputs": list, "classes": int, "train_examples": int,
+    "test_examples": int, "sources": dict, "prepared": list,
+}  # fmt: skip
 
 
 def prepare(config: DataConfig) -> PreparedData:
@@ -108,9 +113,9 @@ def _kept(
         files: returns the local files that `load` would read; none before a download.
         load: returns the verified arrays.
     """
-    description = cache / f"{name}-{source}-{_code()}.json"
+    description = cache / f"{name}-{source}-{code(_LOADERS)}.json"
     path = description.with_suffix(".npz")
-    known = _described(description)
+    known = described(description, _FIELDS)
     intact = known is not None and _intact(path, known)
     states = {str(file): state(file) for file in files()}
     if known is None or not intact or not states.items() <= known["sources"].items():
@@ -141,18 +146,6 @@ def _kept(
     return PreparedData(path=str(path), targets=targets, **{**fields, "inputs": tuple(known["inputs"])})
 
 
-def _described(description: Path) -> dict[str, Any] | None:
-    """Return the description of a prepared file; None if it is missing or damaged."""
-    try:
-        known = json.loads(description.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    fields = {"name": str, "source": str, "digest": str, "inputs": list, "classes": int, "train_examples": int,
-              "test_examples": int, "sources": dict, "prepared": list}  # fmt: skip
-    whole = isinstance(known, dict) and all(isinstance(known.get(name), kind) for name, kind in fields.items())
-    return known if whole else None
-
-
 def _intact(path: Path, known: dict[str, Any]) -> bool:
     """Return whether a prepared file is unchanged: by its size and time, or else by its content."""
     if not path.is_file():
@@ -169,12 +162,5 @@ def _intact(path: Path, known: dict[str, Any]) -> bool:
 
 def _unchanged(path: Path) -> bool:
     """Return whether a prepared file has the size and time that its description records."""
-    known = _described(path.with_suffix(".json"))
+    known = described(path.with_suffix(".json"), _FIELDS)
     return known is not None and path.is_file() and known["prepared"] == state(path)
-
-
-@functools.cache
-def _code() -> str:
-    """Return a digest of the loaders' source, so that files prepared by another version are not reused."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]

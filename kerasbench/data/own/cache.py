@@ -6,7 +6,6 @@ its files.
 """
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
@@ -22,7 +21,7 @@ from filelock import FileLock
 from kerasbench.config.own_data import Kind, kind
 from kerasbench.config.schema import DataConfig
 from kerasbench.data.arrays import PreparedData
-from kerasbench.data.files import state, whole
+from kerasbench.data.files import code, described, state, whole
 from kerasbench.data.own import npy
 from kerasbench.data.own.source import Reader
 from kerasbench.data.own.writing import write
@@ -31,6 +30,7 @@ from kerasbench.terminal.errors import UserError
 
 _READ = ("path", "function", "label", "scale", "task", "test_fraction", "split_seed", "options", "images")
 _DESCRIPTION = "description.json"
+_READERS = Path(__file__).parent
 _prepared: dict[tuple[str, str, str], PreparedData] = {}  # in this process
 
 
@@ -56,11 +56,11 @@ def prepare(config: DataConfig) -> PreparedData:
 def _prepare(config: DataConfig, options: str) -> PreparedData:
     cache = Path(config.cache) / "own"
     cache.mkdir(parents=True, exist_ok=True)
-    source = hashlib.sha256(f"{options}{_code()}".encode()).hexdigest()[:16]
+    source = hashlib.sha256(f"{options}{code(_READERS)}".encode()).hexdigest()[:16]
     index = cache / f"{config.name}-{source}.json"
     # All preparations of this name: the same content may have several sources.
     with FileLock(cache / f".{config.name}.lock"):
-        known = _read(index, {"folder": str, "states": dict})
+        known = described(index, {"folder": str, "states": dict})
         reader = _reader(config)
         if known and _states(reader.files(list(known["states"]))) == known["states"]:
             folder = cache / Path(known["folder"]).name
@@ -80,7 +80,7 @@ def _made(cache: Path, index: Path, config: DataConfig, reader: Reader, known: l
         before = _states(reader.files(known))
         content = reader.content(scratch)
         without_path = {name: value for name, value in json.loads(options).items() if name != "path"}
-        text = f"{content}{json.dumps(without_path, sort_keys=True)}{_code()}"
+        text = f"{content}{json.dumps(without_path, sort_keys=True)}{code(_READERS)}"
         folder = cache / f"{config.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         found = _intact(folder)
         if not found:
@@ -182,7 +182,7 @@ def _intact(folder: Path) -> dict[str, Any] | None:
     """Return a prepared folder's description if its files are unchanged: by size and time, or else by content."""
     kinds = {"digest": str, "inputs": list, "targets": list, "weights": bool, "train_examples": int,
              "test_examples": int, "files": dict}  # fmt: skip
-    found = _read(folder / _DESCRIPTION, kinds)
+    found = described(folder / _DESCRIPTION, kinds)
     if found is None or "classes" not in found:
         return None
     files = [folder / Path(name).name for name in sorted(found["files"])]
@@ -198,16 +198,6 @@ def _intact(folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def _read(path: Path, kinds: dict[str, type]) -> dict[str, Any] | None:
-    """Return the content of a JSON file; None if it is missing or damaged."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
-        return None
-    whole = isinstance(found, dict) and all(isinstance(found.get(name), kind) for name, kind in kinds.items())
-    return found if whole else None
-
-
 def _described(folder: Path, config: DataConfig, found: dict[str, Any]) -> PreparedData:
     return PreparedData(
         path=str(folder),
@@ -221,10 +211,3 @@ def _described(folder: Path, config: DataConfig, found: dict[str, Any]) -> Prepa
         targets=found["targets"],
         weights=found["weights"],
     )
-
-
-@functools.cache
-def _code() -> str:
-    """Return a digest of the readers' source, so that data prepared by another version are not reused."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
