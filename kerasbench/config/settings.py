@@ -30,11 +30,16 @@ class Resolved:
 
 
 def check(backend: BackendConfig, asked: SettingsConfig) -> None:
-    """Raise UserError for a setting that the framework does not have."""
+    """Raise UserError for a setting that the framework does not have, or that needs a GPU."""
     has = _framework(backend).SETTINGS
     for name, value in _chosen(asked).items():
         if value is not None and name not in has:
             raise UserError(f"settings.{name}={value}: {backend.name} has no such setting; it has {', '.join(has)}")
+    if asked.data_on_device and not backend.on_gpu:
+        raise UserError(
+            f"settings.data_on_device=true: {backend.name} computes on the CPU here, and its data are in the CPU's "
+            "memory already; leave it out, or see backend.device=gpu for a GPU build"
+        )
 
 
 def resolve(backend: BackendConfig, asked: SettingsConfig, convolutional: bool) -> Resolved:
