@@ -209,7 +209,7 @@ def test_a_card_that_is_slowed_now_and_then_is_no_noise(two_gpus: None, monkeypa
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(user=0.0))
     number = iter(range(1_000_000))
     monkeypatch.setattr(
-        pynvml, "nvmlDeviceGetCurrentClocksEventReasons", lambda gpu: _HOT if next(number) % 40 == 39 else 0
+        pynvml, "nvmlDeviceGetCurrentClocksEventReasons", lambda gpu: _HOT if next(number) % 100 == 99 else 0
     )
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.001) as telemetry:
         _sampled(telemetry, now(), least=100)

@@ -1,12 +1,11 @@
 """JAX under Keras 3. XLA's thread pool has NPROC threads, by default one for each core of the machine."""
 
 import glob
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-import numpy as np
-
-from kerasbench.worker.dataset import Split
-from kerasbench.worker.order import Order
+if TYPE_CHECKING:  # the driver, which reads SETTINGS, must not wait for NumPy
+    from kerasbench.worker.dataset import Split
+    from kerasbench.worker.order import Order
 
 SETTINGS = (
     "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "data_on_device",
@@ -47,15 +46,16 @@ def memory() -> Optional[Tuple[int, int]]:
     return max(one["bytes_in_use"] for one in found), max(one["peak_bytes_in_use"] for one in found)
 
 
-def on_device(model: Any, split: Split, order: Order, batch_size: int) -> Dict[str, Any]:
+def on_device(model: Any, split: "Split", order: "Order", batch_size: int) -> Dict[str, Any]:
     """Return batches that are gathered on the device that JAX computes on."""
     import jax
     import keras
+    import numpy as np
 
     arrays = [jax.device_put(np.asarray(array)) for array in split.arrays]
     gather = jax.jit(lambda arrays, rows: [array[rows] for array in arrays])
 
-    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    class Batches(keras.utils.PyDataset):
         def __getitem__(self, place: int) -> Any:
             return split.batch(gather(arrays, order.current[place * batch_size : (place + 1) * batch_size]))
 

@@ -1,10 +1,11 @@
 """PyTorch under Keras 3."""
 
 import re
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
-from kerasbench.worker.dataset import Split
-from kerasbench.worker.order import Order
+if TYPE_CHECKING:  # the driver, which reads SETTINGS, must not wait for NumPy
+    from kerasbench.worker.dataset import Split
+    from kerasbench.worker.order import Order
 
 SETTINGS = ("threads", "jit_compile", "matmul_precision", "precision", "image_layout", "onednn", "data_on_device")
 COMPILATION = {False: "eager", True: "torch.compile"}
@@ -46,21 +47,21 @@ def memory() -> Optional[Tuple[int, int]]:
     return found
 
 
-def on_device(model: Any, split: Split, order: Order, batch_size: int) -> Dict[str, Any]:
+def on_device(model: Any, split: "Split", order: "Order", batch_size: int) -> Dict[str, Any]:
     """Return batches that are gathered on the device that Keras computes on."""
     import torch
     from keras.src.backend.torch.core import get_device
 
     tensors = [torch.tensor(array, device=get_device()) for array in split.arrays]
 
-    class Examples(torch.utils.data.Dataset):  # type: ignore[misc]
+    class Examples(torch.utils.data.Dataset):
         def __getitems__(self, rows: Any) -> Any:
             return split.batch([tensor[rows] for tensor in tensors])
 
         def __len__(self) -> int:
             return len(split)
 
-    class Batches(torch.utils.data.Sampler):  # type: ignore[misc]
+    class Batches(torch.utils.data.Sampler):
         def __iter__(self) -> Iterator[Any]:
             return iter(torch.as_tensor(order.current).to(get_device()).split(batch_size))
 
