@@ -6,7 +6,7 @@ The call itself is replaced by JAX's reference implementation, which cuDNN's is 
 import importlib
 import json
 import sys
-from typing import Any, List
+from typing import Any
 
 import jax
 import keras
@@ -20,7 +20,7 @@ if precision != "default":
 for fix in fixes:
     importlib.import_module("kerasbench.worker.fixes." + fix).apply()
 
-called: List[Any] = []
+called: list[Any] = []
 
 
 def reference(x: Any, h_0: Any, c_0: Any, weights: Any, lengths: Any, **shape: Any) -> Any:

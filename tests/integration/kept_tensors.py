@@ -5,7 +5,7 @@ import importlib
 import json
 import sys
 import weakref
-from typing import Any, List
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ for fix in sys.argv[1:]:
 model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
 model.compile("sgd", loss="mse")
 x, y = np.ones((16, 8), "float32"), np.ones((16, 4), "float32")
-kept: List[Any] = []
+kept: list[Any] = []
 seen = keras.layers.Dense.call
 
 
@@ -33,7 +33,10 @@ model.predict_on_batch(x)
 gc.collect()
 gc.disable()
 found = {}
-for name, step in {"train": lambda: model.train_on_batch(x, y), "predict": lambda: model.predict_on_batch(x)}.items():
+steps: dict[str, Any] = {
+    "train": lambda: model.train_on_batch(x, y), "predict": lambda: model.predict_on_batch(x),
+}  # fmt: skip
+for name, step in steps.items():
     kept.clear()
     for _ in range(10):
         step()

@@ -1,6 +1,7 @@
 """What NVML tells of a card: how it is set, what slows it, and its MIG instances, all simulated."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from kerasbench.machine import hardware
 from kerasbench.machine.nvml import Nvml
 from tests.played_nvml import play_nvml, unsupported
 
-_SET = {
+_SET: dict[str, Callable[..., Any]] = {
     "nvmlDeviceGetEnforcedPowerLimit": lambda card: 700_000,
     "nvmlDeviceGetMaxClockInfo": lambda card, clock: 1980,
     "nvmlDeviceGetEccMode": lambda card: [1, 1],
@@ -25,7 +26,8 @@ def test_how_a_card_is_set_is_a_tag_and_no_part_of_the_machines_fingerprint(monk
         **_SET, "nvmlDeviceGetEccMode": lambda card: [1, 1] if card == 0 else unsupported(),
     })  # fmt: skip
     with Nvml() as nvml:
-        tags = hardware.tags(nvml.gpus())
+        gpus = nvml.gpus()
+    tags = hardware.tags(gpus)
     assert {name: value for name, value in tags.items() if name.startswith("hardware.gpu_")} == {
         "hardware.gpu_driver": "535.1",
         "hardware.gpu_memory_mib": "0, 0",
@@ -35,9 +37,8 @@ def test_how_a_card_is_set_is_a_tag_and_no_part_of_the_machines_fingerprint(monk
         "hardware.gpu_persistence_mode": "off, off",
         "hardware.gpu_mig": "off, off",
     }
-    play_nvml(monkeypatch, ["NVIDIA H100", "NVIDIA T4"], {})
-    with Nvml() as nvml:
-        assert hardware.tags(nvml.gpus())["hardware.fingerprint"] == tags["hardware.fingerprint"]
+    unset = [replace(gpu, state={}) for gpu in gpus]
+    assert hardware.tags(unset)["hardware.fingerprint"] == tags["hardware.fingerprint"]
 
 
 _HARDWARE = pynvml.nvmlClocksEventReasonHwSlowdown
@@ -80,8 +81,10 @@ def divided(monkeypatch: pytest.MonkeyPatch) -> None:
         return lambda handle, *more, **named: unsupported() if handle in _INSTANCES else answer
 
     def instance(card: int, place: int) -> str:
-        found = [uuid for uuid, at in _INSTANCES.items() if at == place]
-        return found[0] if found else unsupported()  # type: ignore[return-value]
+        for uuid, at in _INSTANCES.items():
+            if at == place:
+                return uuid
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
 
     answers: dict[str, Callable[..., Any]] = {
         "nvmlDeviceGetMigMode": lambda card: [card == 0, card == 0],

@@ -139,7 +139,9 @@ def test_memory_that_grows_from_epoch_to_epoch_is_a_figure_of_the_run_and_a_warn
     (run,) = stub.runs()
     assert list(stub.history(run, Metric.EPOCH_END_RSS_MIB)) == [1, 2, 3, 4, 5, 6, 7]
     assert run.data.metrics[Metric.RSS_GROWTH_MIB] == pytest.approx(8, abs=1)
-    assert done.stdout.count(f"grows by {run.data.metrics[Metric.RSS_GROWTH_MIB]:.1f} MiB an epoch") == 2  # the report's
+    assert (
+        done.stdout.count(f"grows by {run.data.metrics[Metric.RSS_GROWTH_MIB]:.1f} MiB an epoch") == 2
+    )  # the report's
     assert Metric.DEVICE_GROWTH_MIB not in run.data.metrics
 
 
