@@ -30,11 +30,15 @@ class Resolved:
 
 
 def check(backend: BackendConfig, asked: SettingsConfig) -> None:
-    """Raise UserError for a setting that the framework does not have, or that needs a GPU."""
+    """Raise UserError for a setting that the framework does not have."""
     has = _framework(backend).SETTINGS
     for name, value in _chosen(asked).items():
         if value is not None and name not in has:
             raise UserError(f"settings.{name}={value}: {backend.name} has no such setting; it has {', '.join(has)}")
+
+
+def check_device(backend: BackendConfig, asked: SettingsConfig) -> None:
+    """Raise UserError for a setting that needs a GPU where the backend's chosen build computes on the CPU."""
     if asked.data_on_device and not backend.on_gpu:
         raise UserError(
             f"settings.data_on_device=true: {backend.name} computes on the CPU here, and its data are in the CPU's "
