@@ -136,7 +136,7 @@ def _names(config: Config) -> None:
         "parity.reference": ([config.parity.reference], _stems(CONF / "backend", "yaml")),
     }
     if not (config.script or config.model.file):  # only the run can tell which metrics a user's own code has
-        known["objective"] = [config.objective], OBJECTIVES
+        known["objective"] = [config.objective], list(OBJECTIVES)
     for key, (asked, there) in known.items():
         for name in asked:
             if name not in there:

@@ -20,4 +20,4 @@ def _before_set_escaping(
         return value.replace("%", "%%")
 
 
-configparser.BasicInterpolation.before_set = _before_set_escaping  # type: ignore[method-assign]
+configparser.BasicInterpolation.before_set = _before_set_escaping  # type: ignore[assignment, method-assign]
