@@ -32,6 +32,8 @@ $(BIN)/.ready: requirements/driver.txt pyproject.toml
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@# Relative, because with LC_ALL=C Python cannot start where a .pth file holds a path that is not ASCII.
 	@for pth in .venv/lib/python3.*/site-packages/_editable_impl_kerasbench.pth; do echo ../../../.. > "$$pth"; done
+	@case "$$PWD" in *%*) for folder in .venv/lib/python3.*/site-packages; do \
+		echo 'import kerasbench.store.percent_signs' > "$$folder/kerasbench_percent_signs.pth"; done;; esac
 	@touch $@
 
 $(BIN)/.ready-dev: $(BIN)/.ready requirements/dev.txt

@@ -11,8 +11,10 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+import numpy as np
 import uv
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 from packaging.version import Version
 
 from benchmarks import processes
@@ -29,6 +31,8 @@ from kerasbench.terminal.errors import UserError
 from kerasbench.terminal.progress import Announce
 
 _SCRIPT = Path(__file__).with_name("bare_keras.py")
+_TIMED = Path(__file__).with_name("timed_script.py")
+_OWN_MODEL = Path(__file__).with_name("own_model.py")
 _CACHE = Path(cache_path("benchmarks"))
 _DRIVER = REQUIREMENTS / "driver.txt"
 _MLFLOW_PYTHON = Version("3.10")  # the oldest that MLflow supports
@@ -71,13 +75,13 @@ class Contestants:
         """
         folder.mkdir(parents=True)
         self._folder = folder
-        self._overrides = [
-            f"backend={backend}", "model=mnist_mlp", f"tracking.artifacts={folder}/artifacts", *overrides,
-        ]  # fmt: skip
+        self._where = [f"backend={backend}", f"tracking.artifacts={folder}/artifacts"]
+        self._overrides = [*self._where, "model=mnist_mlp", *overrides]
         config = compose(self._overrides)
         self._environment = environments.provision(environments.Specification.of(config), announce)
         self._with_mlflow = _with_mlflow(config, self._environment, announce)
         self._data = prepare(config.data)
+        self._own_file = _own_data(folder / "own.npz")
         self._number = count(1)
         self._clients = {who: self._store(who) for who in ("train", "mlflow")}
 
@@ -106,12 +110,10 @@ class Contestants:
 
     def train(self, job: Job) -> Figures:
         """Run train.py once and read its figures from the store."""
-        finished = self._train_py("hydra.run.dir={}", job)
-        client, experiment = self._clients["train"]
-        (run,) = client.search_runs([experiment], max_results=1)  # the newest
-        epochs = sorted(client.get_metric_history(run.info.run_id, "epoch_seconds"), key=lambda metric: metric.step)
+        finished = self._train_py("hydra.run.dir={}", *self._overrides, *job.overrides)
+        metrics, epochs = self._newest()
         seconds = [metric.value for metric in epochs[1:]]
-        return dict(run.data.metrics) | {
+        return metrics | {
             "process_seconds": finished.seconds,
             "parent_rss_mib": finished.peak_rss_mib,
             # The bare script's epoch is a mean, so this is a mean, too; the tool itself reports the median.
@@ -120,40 +122,82 @@ class Contestants:
             "epoch_wall_seconds": (epochs[-1].timestamp - epochs[0].timestamp) / 1000 / len(seconds),
         }
 
+    def own(self, job: Job) -> Figures:
+        """Train a user's own model on a user's own data with train.py."""
+        own = [f"model={_OWN_MODEL}:build", f"data={self._own_file}", f"trainer.epochs={job.epochs}"]
+        self._train_py("hydra.run.dir={}", *self._where, *own)
+        return self._newest()[0]
+
+    def bare_own(self, job: Job) -> Figures:
+        """Train the same model on the same arrays with the bare script."""
+        return self._script("whole", job, self._environment.folder, own_data=str(self._own_file))
+
+    def script(self, epochs: int) -> Figures:
+        """Run the user's own script with train.py."""
+        self._train_py("hydra.run.dir={}", *self._where, f"script={_TIMED}", f"args='{epochs}'")
+        return {"epoch_seconds": fmean(metric.value for metric in self._newest()[1][1:])}
+
+    def bare_script(self, epochs: int) -> Figures:
+        """Run the user's own script as it is, with a worker's environment variables."""
+        log = self._folder / f"{next(self._number)}-bare-script.log"
+        python = self._environment.folder / "bin" / "python"
+        finished = processes.run(
+            [python, _TIMED, str(epochs)], self._variables(compose(self._overrides), self._environment.folder), log
+        )
+        return {"epoch_seconds": fmean(json.loads(finished.output.splitlines()[-1])["epoch_seconds"][1:])}
+
     def sweep(self, job: Job, jobs: int) -> Figures:
         """Run a sweep of `jobs` repeats without its report, which is made once for any number of jobs."""
-        finished = self._train_py("hydra.sweep.dir={}", job, "-m", f"repeats={jobs}", "report=false")
+        sweep = ["-m", *self._overrides, *job.overrides, f"repeats={jobs}", "report=false"]
+        finished = self._train_py("hydra.sweep.dir={}", *sweep)
         return {"process_seconds": finished.seconds, "parent_rss_mib": finished.peak_rss_mib}
 
-    def _train_py(self, where: str, job: Job, *arguments: str) -> processes.Finished:
+    def _train_py(self, where: str, *arguments: str) -> processes.Finished:
         name = f"{next(self._number)}-train"
-        overrides = [*self._overrides, *job.overrides, f"tracking.uri={self._uri('train')}"]
-        command = [sys.executable, "train.py", *arguments, *overrides, where.format(self._folder / name)]
+        store = f"tracking.uri={self._uri('train')}"
+        command = [sys.executable, "train.py", *arguments, store, where.format(self._folder / name)]
         return processes.run(command, os.environ, self._folder / f"{name}.log")
 
-    def _script(self, task: str, job: Job, environment: Path) -> Figures:
-        """Run the bare script with the same environment variables as a worker."""
-        config = compose([*self._overrides, *job.overrides])
+    def _newest(self) -> tuple[Figures, list[Metric]]:
+        """Return the metrics of the newest run of train.py, and its `epoch_seconds` in their order."""
+        client, experiment = self._clients["train"]
+        (run,) = client.search_runs([experiment], max_results=1)
+        epochs = client.get_metric_history(run.info.run_id, "epoch_seconds")
+        return dict(run.data.metrics), sorted(epochs, key=lambda metric: metric.step)
+
+    def _variables(self, config: Config, environment: Path) -> dict[str, str]:
+        """Return a worker's environment variables."""
         resolved = settings.resolve(config.backend, config.settings, config.model.convolutional)
         variables = worker_process.variables(
             environment, config.backend.framework, resolved.threads, resolved.variables
         )
-        variables["MLFLOW_DISABLE_TELEMETRY"] = "true"  # the callback does not wait for a network: its best case
+        # The callback does not wait for a network: its best case.
+        return dict(variables, MLFLOW_DISABLE_TELEMETRY="true")
+
+    def _script(self, task: str, job: Job, environment: Path, **more: str) -> Figures:
+        """Run the bare script with a worker's environment variables."""
+        config = compose([*self._overrides, *job.overrides])
         optimizer = config.model.optimizer
-        spec: dict[str, Any] = config.model.build | {
-            "task": task,
-            "path": self._data.path,
-            "classes": self._data.classes,
-            "train_samples": config.data.train_samples,
-            "test_samples": config.data.test_samples,
-            "epochs": job.epochs,
-            "batch_size": config.trainer.batch_size,
-            "optimizer": {name: optimizer[name] for name in ("learning_rate", "rho", "epsilon")},
-            "tracking_uri": self._uri("mlflow"),
-            "experiment": config.tracking.experiment,
-        }
+        spec: dict[str, Any] = (
+            config.model.build
+            | {
+                "task": task,
+                "path": self._data.path,
+                "classes": self._data.classes,
+                "train_samples": config.data.train_samples,
+                "test_samples": config.data.test_samples,
+                "epochs": job.epochs,
+                "batch_size": config.trainer.batch_size,
+                "optimizer": {name: optimizer[name] for name in ("learning_rate", "rho", "epsilon")},
+                "tracking_uri": self._uri("mlflow"),
+                "experiment": config.tracking.experiment,
+            }
+            | more
+        )
         log = self._folder / f"{next(self._number)}-{task}.log"
-        finished = processes.run([environment / "bin" / "python", _SCRIPT, json.dumps(spec)], variables, log)
+        finished = processes.run(
+            [environment / "bin" / "python", _SCRIPT, json.dumps(spec)], self._variables(config, environment), log
+        )
         figures: Figures = json.loads(finished.output.splitlines()[-1])
         return figures | {"process_seconds": finished.seconds}
 
@@ -163,6 +207,14 @@ class Contestants:
     def _store(self, who: str) -> tuple[MlflowClient, str]:
         tracking = compose([*self._overrides, f"tracking.uri={self._uri(who)}"]).tracking
         return open_store(tracking)
+
+
+def _own_data(file: Path) -> Path:
+    """Write a user's own data, 0.4 GB of vectors, and return the file."""
+    random = np.random.default_rng(1)
+    x, y = random.random((102_000, 1024), np.float32), random.integers(0, 10, 102_000)
+    np.savez(file, x_train=x[2000:], y_train=y[2000:], x_test=x[:2000], y_test=y[:2000])
+    return file
 
 
 def _with_mlflow(config: Config, environment: environments.Environment, announce: Announce) -> Path | None:

@@ -1,6 +1,6 @@
 """Measures kerasbench's own overhead against a bare Keras script and against MLflow's callback.
 
-python -m benchmarks.overhead [--quick] [--backend tensorflow,torch,theano] [--pairs N] [OVERRIDE...]
+python -m benchmarks.overhead [--quick] [--backend tensorflow,jax,torch] [--pairs N] [OVERRIDE...]
 """
 
 import argparse
@@ -40,17 +40,21 @@ class Plan:
 
     Attributes:
         pairs: number of rounds; each round runs every contestant.
-        single: training of a single run.
+        single: training of a short run.
+        long: training of a long run.
         swept: training of one job in a sweep.
         jobs: number of jobs in the sweep.
         bare_jobs: runs of the bare script on such a job per round; their median counts.
+        script_epochs: epochs of the user's own script.
     """
 
     pairs: int
     single: Job
+    long: Job
     swept: Job
     jobs: int
     bare_jobs: int = 3
+    script_epochs: int = 8
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,8 @@ def _all(rounds: Sequence[Round], name: str) -> list[float]:
 def results(rounds: Sequence[Round], jobs: int) -> list[Result]:
     """Return every figure of the rounds, with its limit."""
 
-    def ratio(figure: str) -> Estimate | None:
-        ours, bare = _all(rounds, f"train.{figure}"), _all(rounds, f"bare_steady.{figure}")
+    def ratio(figure: str, who: str = "train", reference: str = "bare_steady") -> Estimate | None:
+        ours, bare = _all(rounds, f"{who}.{figure}"), _all(rounds, f"{reference}.{figure}")
         return paired_ratio(ours, bare) if min(*ours, *bare) > 0 else None
 
     def longer(who: str, reference: str) -> Estimate:
@@ -119,7 +123,16 @@ def results(rounds: Sequence[Round], jobs: int) -> list[Result]:
     found = [
         Result("steady epoch as reported, train.py / bare", ratio("epoch_seconds"), 1.01, ""),
         Result("steady epoch by the wall clock, train.py / bare", ratio("epoch_wall_seconds"), 1.01, ""),
-        Result("whole process, train.py - bare", longer("train", "bare"), 1.5, "s"),
+        Result(
+            "an epoch of a user's script, train.py script= / bare",
+            ratio("epoch_seconds", "script", "bare_script"),
+            1.02,
+            "",
+        ),
+        Result("whole process, train.py - bare", longer("train", "bare"), 1.0, "s"),
+        Result("whole process, long run, train.py - bare", longer("long", "bare_long"), 1.0, "s"),
+        Result("peak memory, worker / bare", ratio("peak_rss_mib", "train", "bare"), 1.1, ""),
+        Result("peak memory on own data, worker / bare", ratio("peak_rss_mib", "own", "bare_own"), 1.1, ""),
     ]
     if "mlflow.process_seconds" in rounds[0]:
         found += [
@@ -145,6 +158,12 @@ def run_rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iter
         "bare": lambda: contestants.bare(single),
         "train": lambda: contestants.train(single),
         "bare_steady": lambda: contestants.bare_steady(single),
+        "bare_long": lambda: contestants.bare(plan.long),
+        "long": lambda: contestants.train(plan.long),
+        "bare_own": lambda: contestants.bare_own(swept),
+        "own": lambda: contestants.own(swept),
+        "bare_script": lambda: contestants.bare_script(plan.script_epochs),
+        "script": lambda: contestants.script(plan.script_epochs),
     }
     in_sweeps: dict[str, Callable[[], Figures]] = {
         "sweep": lambda: contestants.sweep(swept, plan.jobs),
@@ -161,7 +180,7 @@ def run_rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iter
         over: Round = {}
         for who in [*in_turn(list(alone), number), *in_turn(list(in_sweeps), number)]:
             figures = (alone | in_sweeps)[who]()
-            announce(f"pair {number + 1}/{plan.pairs}  {who}  {figures['process_seconds']:.2f} s")
+            announce(f"pair {number + 1}/{plan.pairs}  {who}")
             over |= {f"{who}.{name}": value for name, value in figures.items()}
         yield over
 
@@ -187,24 +206,22 @@ def table(found: dict[str, list[Result]]) -> Table:
 
 def _plan(options: argparse.Namespace) -> Plan:
     if options.quick:
-        return Plan(options.pairs or 1, Job(options.epochs or 3, options.samples or 640), _SWEPT, jobs=2, bare_jobs=1)
-    return Plan(options.pairs or 5, Job(options.epochs or 6, options.samples), _SWEPT, jobs=10)
+        short = Job(3, options.samples or 640)
+        return Plan(options.pairs or 1, short, short, _SWEPT, jobs=2, bare_jobs=1, script_epochs=2)
+    return Plan(options.pairs or 5, Job(4, options.samples), Job(20, options.samples), _SWEPT, jobs=10)
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__.splitlines()[0])
-    parser.add_argument("--backend", default="tensorflow,torch,theano", help="default: %(default)s")
+    parser.add_argument("--backend", default="tensorflow,jax,torch", help="default: %(default)s")
     parser.add_argument("--pairs", type=int, help="rounds; each runs every contestant once (default: 5)")
-    parser.add_argument("--epochs", type=int, help="epochs of a single run, at least 2 (default: 6)")
-    parser.add_argument("--samples", type=int, help="training examples of a single run (default: all)")
+    parser.add_argument("--samples", type=int, help="training examples of a run (default: all)")
     parser.add_argument(
         "--quick", action="store_true", help="a functional check: 1 pair, 3 epochs, 640 examples, a sweep of 2"
     )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="the raw samples' file (default: in outputs/)")
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="overrides of train.py, for all contestants")
     options = parser.parse_args(arguments)
-    if options.epochs is not None and options.epochs < 2:
-        parser.error("--epochs must be at least 2: the first epoch includes the compilation")
     if options.output and options.output.with_suffix("").exists():
         parser.error(f"--output {options.output}: an earlier run's stores are beside it; name another file")
     return options

@@ -23,10 +23,18 @@ def rounds(**changed: tuple[float, float]) -> list[overhead.Round]:
     """Return two rounds of a backend without MLflow."""
     figures = {
         "bare.process_seconds": (10.0, 11.0),
+        "bare.peak_rss_mib": (500.0, 500.0),
+        "bare_long.process_seconds": (30.0, 31.0),
+        "bare_own.peak_rss_mib": (900.0, 900.0),
+        "bare_script.epoch_seconds": (2.0, 2.0),
         "bare_steady.epoch_seconds": (1.0, 2.0),
         "bare_steady.epoch_wall_seconds": (1.0, 2.0),
         "train.process_seconds": (11.0, 12.0),
         "train.epoch_seconds": (1.0, 2.0),
+        "train.peak_rss_mib": (525.0, 525.0),
+        "long.process_seconds": (30.5, 31.5),
+        "own.peak_rss_mib": (990.0, 1080.0),
+        "script.epoch_seconds": (2.02, 2.02),
         "train.epoch_wall_seconds": (1.1, 2.2),
         "train.parent_rss_mib": (250.0, 310.0),
         "bare_job.process_seconds": (2.0, 2.0),
@@ -61,13 +69,17 @@ def test_a_limit_is_met_or_missed_by_the_mean() -> None:
     assert found["steady epoch as reported, train.py / bare"] == "1.000 [1.000, 1.000] met"
     assert found["steady epoch by the wall clock, train.py / bare"] == "1.100 [1.100, 1.100] missed"
     assert found["whole process, train.py - bare"] == "1.00 [1.00, 1.00] met"
+    assert found["whole process, long run, train.py - bare"] == "0.50 [0.50, 0.50] met"
+    assert found["an epoch of a user's script, train.py script= / bare"] == "1.010 [1.010, 1.010] met"
+    assert found["peak memory, worker / bare"] == "1.050 [1.050, 1.050] met"
+    assert found["peak memory on own data, worker / bare"].startswith("1.149")
     assert found["a job in a sweep of 10, train.py - bare"] == "0.30 [0.30, 0.30] met"
 
 
 def test_a_limit_within_the_interval_leaves_it_open() -> None:
-    found = overhead.results(rounds(train__process_seconds=(11.0, 12.8)), jobs=10)[2].text
-    assert found.startswith("1.40 [")
-    assert found.endswith("met, open")
+    found = {one.name: one.text for one in overhead.results(rounds(train__process_seconds=(10.5, 12.3)), jobs=10)}
+    assert found["whole process, train.py - bare"].startswith("0.90 [")
+    assert found["whole process, train.py - bare"].endswith("met, open")
 
 
 def test_the_largest_memory_counts_and_not_the_median() -> None:

@@ -134,8 +134,9 @@ def _names(config: Config) -> None:
         "backend.post_install": (backend.post_install, _stems(_PACKAGE / "environments/post_install", "py")),
         "backend.framework": ([backend.framework], _frameworks()),
         "parity.reference": ([config.parity.reference], _stems(CONF / "backend", "yaml")),
-        "objective": ([config.objective], OBJECTIVES),
     }
+    if not (config.script or config.model.file):  # only the run can tell which metrics a user's own code has
+        known["objective"] = [config.objective], list(OBJECTIVES)
     for key, (asked, there) in known.items():
         for name in asked:
             if name not in there:
@@ -144,6 +145,7 @@ def _names(config: Config) -> None:
         ("backend.name", backend.name, _NAME, "letters, digits, `_`, `-` and `.`"),
         ("model.name", config.model.name, _NAME, "letters, digits, `_`, `-` and `.`"),
         ("data.name", config.data.name, _NAME, "letters, digits, `_`, `-` and `.`"),
+        ("objective", config.objective, _NAME, "the name of a metric"),
         ("sweep.id", config.sweep.id, _NAME, "letters, digits, `_`, `-` and `.`"),
         ("backend.colour", backend.colour, _COLOUR, "a colour like #0072b2"),
         ("backend.marker", backend.marker, re.compile("|".join(map(re.escape, _MARKERS))), f"{' '.join(_MARKERS)}"),

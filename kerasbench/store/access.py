@@ -52,6 +52,8 @@ _SQLITE_OPTIONS = {"timeout", "isolation_level", "detect_types", "check_same_thr
 _MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
 _EXPERIMENT_ROUTE = "/api/2.0/mlflow/experiments/get-by-name"
 
+if "%" in mlflow.__file__:
+    from kerasbench.store import percent_signs  # noqa: F401  # its import is what counts
 if not in_users_process:
     redact_logs()
 if not in_users_process and not TRACEBACKS and "MLFLOW_LOGGING_LEVEL" not in os.environ:

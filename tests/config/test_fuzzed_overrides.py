@@ -22,8 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 from kerasbench.config import checks, composition
 from kerasbench.config.schema import Config
 from kerasbench.terminal.errors import UserError, one_line
+from tests.examples import examples
 
-EXAMPLES = int(os.environ.get("KERASBENCH_EXAMPLES", "30"))
 FREE = ("model.build", "model.optimizer", "model.schedule", "data.options", "backend.variables",
         "backend.tuned.variables")  # fmt: skip
 # A choice that lets the settings of a section have an effect.
@@ -139,7 +139,7 @@ PATHS = ("data.root", "data.cache", "environments.folder", "environments.require
 
 @seed(int(os.environ.get("KERASBENCH_SEED", "1")))
 @settings(
-    max_examples=EXAMPLES, deadline=None, database=None,
+    max_examples=examples(30), deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(_overrides)

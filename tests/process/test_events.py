@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasbench.process import events
 from kerasbench.worker import protocol
+from tests.examples import examples
 
 _KINDS = (
     protocol.READY, protocol.BUILT, protocol.PROBED, protocol.EPOCH, protocol.LOSSES, protocol.FINISHED,
@@ -24,6 +25,7 @@ _EPOCH = {
 }  # fmt: skip
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(line=st.binary() | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_whatever_a_line_holds_it_is_an_event_or_a_value_error(line: bytes) -> None:
     try:
@@ -32,6 +34,7 @@ def test_whatever_a_line_holds_it_is_an_event_or_a_value_error(line: bytes) -> N
         pass
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(kind=st.sampled_from(_KINDS), names=st.lists(st.sampled_from(sorted(_EPOCH))), value=_JSON)
 def test_an_event_with_any_fields_is_whole_or_a_value_error(kind: str, names: list[str], value: object) -> None:
     line = protocol.encode(kind, **(_EPOCH | dict.fromkeys(names, value)))

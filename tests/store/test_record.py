@@ -5,11 +5,12 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasbench.store.record import EVENTS, SYNCED, Progress, Record
 from kerasbench.terminal.errors import UserError
+from tests.examples import examples
 
 
 def test_what_was_appended_is_read_back_in_order(tmp_path: Path) -> None:
@@ -27,6 +28,7 @@ def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
     assert len(Record(tmp_path).operations()) == 1
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(content=st.binary(max_size=300))
 def test_whatever_the_file_holds_it_is_read_or_refused_by_name(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

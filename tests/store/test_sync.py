@@ -15,6 +15,7 @@ from kerasbench.store.recorded import RecordedRun
 from kerasbench.store.tracking import open_store
 from kerasbench.vocabulary import Tag
 from tests.conftest import runs_in
+from tests.examples import examples
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -40,7 +41,7 @@ def _run(folder: Path, tracking: TrackingConfig) -> RecordedRun:
     return RecordedRun(folder, "a run", {}, tracking, open_store(tracking), print)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(operations=st.lists(_OPERATION, max_size=3))
 def test_any_record_is_handed_on_or_named(
     tmp_path_factory: pytest.TempPathFactory, tracking: TrackingConfig, operations: list[dict[str, object]]

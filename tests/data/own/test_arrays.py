@@ -16,6 +16,7 @@ from kerasbench.config.schema import DataTask
 from kerasbench.terminal.errors import UserError
 from kerasbench.worker import dataset
 from tests.data.own.conftest import Prepare, prepared
+from tests.examples import examples
 
 NUMBERS = np.arange(12, dtype=np.float32).reshape(6, 2)
 CLASSES = np.array([0, 1, 0, 1, 1, 0])
@@ -35,7 +36,7 @@ def _saved(folder: Path, **arrays: Any) -> Path:
     by_columns=st.booleans(),
     compressed=st.booleans(),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_every_array_arrives_as_it_was_saved(x: NDArray[Any], by_columns: bool, compressed: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mine.npz")
@@ -213,7 +214,7 @@ def test_large_arrays_need_little_memory(tmp_path: Path, own: Prepare) -> None:
 
 
 @given(place=st.integers(0, 2000), bits=st.integers(1, 255), cut=st.booleans(), compressed=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_damaged_bytes_are_reported_in_one_line(place: int, bits: int, cut: bool, compressed: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mine.npz")

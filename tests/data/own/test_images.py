@@ -12,6 +12,7 @@ from PIL import Image
 
 from kerasbench.terminal.errors import UserError
 from tests.data.own.conftest import Prepare, prepared
+from tests.examples import examples
 
 
 def _image(path: Path, level: int = 0, mode: str = "RGB", size: tuple[int, int] = (5, 4)) -> None:
@@ -86,7 +87,7 @@ def test_what_is_not_a_set_of_images_is_refused_by_file(
 
 
 @given(form=st.sampled_from(["png", "jpg"]), place=st.integers(0, 2000), bits=st.integers(1, 255), cut=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_damaged_images_are_reported_in_one_line(form: str, place: int, bits: int, cut: bool) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "images")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kerasbench.config.schema import DataTask
 from kerasbench.terminal.errors import UserError
 from tests.data.own.conftest import Prepare, prepared
+from tests.examples import examples
 
 TOWNS = ("Aa", "Köln", "Ulm")
 
@@ -110,7 +111,7 @@ def test_a_table_needs_a_header_and_rows(tmp_path: Path, own: Prepare, content: 
     st.binary(max_size=80)
     | st.text(st.sampled_from('ab1.5-e,;\t\n"\x00\r_ '), max_size=60).map(lambda text: ("a,b\n1,2\n" + text).encode())
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_no_text_crashes_the_reader(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "table.csv")
