@@ -64,7 +64,7 @@ test: $(BIN)/.ready-dev ## set up and run all tests: fast ones, those that train
 fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or serving) on all cores: under a minute
 	$(FAST) -m "not slow" $(ARGS)
 
-gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check the runs' GPU figures against nvidia-smi, and the clock
+gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check parity, kernels, memory, slowdowns and load against nvidia-smi, and the clock
 	$(BIN)/python -m pytest -m gpu $(ARGS)
 
 faults: $(BIN)/.ready-dev ## break things while models train: count what is lost or left (a few minutes)

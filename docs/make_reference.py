@@ -164,7 +164,8 @@ def named(vocabulary: type) -> dict[str, str]:
 
 def metrics() -> Iterator[tuple[str, str, str]]:
     """Yield (name, what it is a figure of, meaning) of every metric."""
-    yield from ((name, "epoch" if name in Metric.OF_EPOCH else "run", text) for name, text in named(Metric).items())
+    of_epoch = (*Metric.OF_EPOCH, *Metric.OF_EPOCH_ON_GPU)
+    yield from ((name, "epoch" if name in of_epoch else "run", text) for name, text in named(Metric).items())
     for per in ("epoch", "step", "run"):
         yield from ((name, per, text) for name, text in WRITTEN[f"metrics_per_{per}"].items())
 

@@ -19,6 +19,12 @@ class Metric:
     ELAPSED_SECONDS = "elapsed_seconds"
     EXAMPLES_PER_SECOND = "examples_per_second"  # training examples divided by `epoch_seconds`
 
+    EPOCH_END_RSS_MIB = "epoch_end_rss_mib"  # resident memory of the worker process at the end of the epoch, in MiB
+    # GPU memory that the framework's arrays take at the end of the epoch, without what it has only reserved, in MiB
+    EPOCH_END_DEVICE_MIB = "epoch_end_device_mib"
+    # the most GPU memory that they took in the epoch and its validation (jax: since the start), in MiB
+    EPOCH_PEAK_DEVICE_MIB = "epoch_peak_device_mib"
+
     START_SECONDS = "start_seconds"  # start of the worker's Python interpreter
     IMPORT_SECONDS = "import_seconds"  # import of Keras and its framework
     LOAD_SECONDS = "load_seconds"  # loading of the prepared data
@@ -32,13 +38,19 @@ class Metric:
     TIME_TO_FIRST_EPOCH_SECONDS = "time_to_first_epoch_seconds"
     TOTAL_SECONDS = "total_seconds"  # `elapsed_seconds` of the last epoch
     PEAK_RSS_MIB = "peak_rss_mib"  # largest resident memory of the worker process, in MiB
+    PEAK_DEVICE_MIB = "peak_device_mib"  # largest `epoch_peak_device_mib`
+    # by how much `epoch_end_rss_mib` grows an epoch; absent where it does not grow steadily, or by less than a MiB
+    RSS_GROWTH_MIB = "rss_growth_mib"
+    DEVICE_GROWTH_MIB = "device_growth_mib"  # the same of `epoch_end_device_mib`
     PARITY_PROBE_LOSS = "parity_probe_loss"  # loss of the initial weights on the first 128 training examples
     PARITY_MAX_DEVIATION = "parity_max_deviation"  # task parity: largest relative deviation of a loss
 
     OF_EPOCH = (
         LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY,
         EPOCH_SECONDS, VALIDATION_SECONDS, ELAPSED_SECONDS, EXAMPLES_PER_SECOND,
+        EPOCH_END_RSS_MIB,
     )  # fmt: skip
+    OF_EPOCH_ON_GPU = (EPOCH_END_DEVICE_MIB, EPOCH_PEAK_DEVICE_MIB)
     OF_RUN = (
         FIRST_EPOCH_SECONDS, STEADY_EPOCH_SECONDS, COMPILE_SECONDS, TIME_TO_FIRST_EPOCH_SECONDS, TOTAL_SECONDS,
         PEAK_RSS_MIB,
@@ -58,7 +70,7 @@ class Tag:
     COMPETITOR = "competitor"  # the backend, and its variant if it has one: what rankings and groups in MLflow compare
     LABEL = "label"  # the user's own name for the run (`label=`)
     FAILURE = "failure"  # why a FAILED run failed, in one line
-    NOISE = "noise"  # what disturbed the measurement, in one line: other processes on the CPU or the GPUs
+    NOISE = "noise"  # what disturbed the measurement, in one line: other processes on the CPU or the GPUs, slowed GPUs
     CLOCK = "clock"  # how the system's clock was set during the run, in one line
     RECORD = "record"  # the id of the run's durable record
     VALIDATION = "validation"  # `in epoch_seconds` where Keras does not say when an epoch's validation begins

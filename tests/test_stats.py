@@ -147,3 +147,28 @@ def test_the_module_is_cheap_to_import() -> None:
     code = f"import sys; import kerasbench.stats; {loaded}; {used}; {unused}"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert answer.stdout.split() == ["set()", "set()"]  # scipy.stats, of 45 MiB, is never needed
+
+
+@pytest.mark.parametrize(
+    ("values", "growth"),
+    [
+        ([400, 410, 420, 430], 10),
+        ([400, 410, 420], None),  # too few
+        ([400, 400, 400, 400, 400], None),
+        ([430, 420, 410, 400], None),
+        ([400, 410, 405, 412], None),  # up and down
+        ([400, 412, 419, 431, 440, 451, 449, 472], 10),  # one of 28 pairs decreases
+        ([100, 200, 300, 350, 370, *[380] * 8], None),  # it grew, and does no longer
+        ([380, 380, 380, 380, 380, 390, 400, 410, 420, 430, 440, 450, 460], 10),  # it does now
+    ],
+)
+def test_memory_grows_if_nearly_all_pairs_of_recent_epochs_increase(values: list[float], growth: float | None) -> None:
+    found = stats.growth(values)
+    assert found == (None if growth is None else pytest.approx(growth, abs=1))
+
+
+def test_chance_alone_seldom_looks_like_growth() -> None:
+    random = np.random.RandomState(1)
+    for count in (4, 5, 6, 8):
+        grown = sum(stats.growth(list(random.normal(size=count))) is not None for _ in range(4000))
+        assert grown / 4000 < 0.055

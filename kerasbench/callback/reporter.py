@@ -13,7 +13,7 @@ from kerasbench import stats, store
 from kerasbench.callback import description
 from kerasbench.callback.ending import Watch
 from kerasbench.machine import hardware, provenance
-from kerasbench.machine.nvml import Nvml
+from kerasbench.machine.gpus import Gpus
 from kerasbench.machine.owner import owner
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.store import notes
@@ -69,12 +69,12 @@ class Reporter(keras.callbacks.Callback):
         asked, model = self._asked, self.model
         self._framework = Framework(keras.backend.backend(), {})
         with ExitStack() as context:
-            nvml = context.enter_context(Nvml())
+            gpus = context.enter_context(Gpus())
             self._params = description.params(model, self.params)
             name = asked.model or description.model_name(model)
             tags = description.tags(name, asked.data or _UNNAMED, asked.label)
             look = notes.of_own_process(tags)
-            tags |= hardware.tags(nvml.gpus()) | provenance.tags()
+            tags |= hardware.tags(gpus.gpus()) | provenance.tags()
             tags |= {f"{Tag.IN_FORCE}{key}": value for key, value in self._framework.in_force(model).items()}
             configured = tracking(asked.tracking_uri, asked.experiment)
             own = look | {Tag.OWNER: owner()}
@@ -83,7 +83,7 @@ class Reporter(keras.callbacks.Callback):
             self._attached.params(self._params | {"model.name": name})
             self._watch = Watch(self._fit_ended)
             context.callback(self._watch.stop)
-            self._telemetry = context.enter_context(Telemetry(os.getpid(), nvml, _TELEMETRY_SECONDS))
+            self._telemetry = context.enter_context(Telemetry(os.getpid(), gpus, _TELEMETRY_SECONDS))
             self._context = context.pop_all()
         self._compared = False
         self._compare()

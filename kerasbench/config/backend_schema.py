@@ -40,6 +40,7 @@ class ChosenSettings:
     precision: Precision | None = None
     image_layout: ImageLayout | None = None
     onednn: bool | None = None
+    data_on_device: bool | None = None
 
 
 class Variant(Enum):

@@ -230,6 +230,11 @@ def _relations(config: Config) -> None:
             "trainer.augment=true begins a new `fit` each epoch, which resets Keras callbacks such as EarlyStopping: "
             "leave it or trainer.callbacks out"
         )
+    if config.trainer.augment and config.settings.data_on_device:
+        raise UserError(
+            "trainer.augment=true draws new images in NumPy for each epoch, which settings.data_on_device=true would "
+            "copy to the GPU each time, outside the epoch's time: leave one of them out"
+        )
     uri = config.tracking.uri
     if without_credentials(uri) != uri != os.environ.get("MLFLOW_TRACKING_URI"):
         raise UserError(

@@ -37,13 +37,14 @@ def _trains(config: Config) -> bool:
 _RULES = (
     _Rule(
         ("model", "model[.@]*", "data", "data[.@]*", "experiment", "trainer.epochs", "trainer.batch_size",
-         "trainer.augment", "trainer.callbacks", "settings.image_layout"),
+         "trainer.augment", "trainer.callbacks", "settings.image_layout", "settings.data_on_device"),
         lambda config: config.script is None,
         "with script=: the script decides. Leave one of them out; args= is the script's command line",
     ),
     _Rule(
         ("trainer.epochs", "trainer.batch_size", "trainer.init", "trainer.augment", "trainer.callbacks", "model.epochs",
-         "model.batch_size", "model.metrics", "model.build.*dropout", "data.train_samples", "data.test_samples"),
+         "model.batch_size", "model.metrics", "model.build.*dropout", "data.train_samples", "data.test_samples",
+         "settings.data_on_device"),
         _trains,
         "with task=parity: it takes parity.steps steps of parity.batch_size examples, from equal initial weights, "
         "without dropout",

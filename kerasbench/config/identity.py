@@ -44,6 +44,9 @@ _INDIFFERENT = (
 # What a user's script decides itself.
 _NOT_OF_A_SCRIPT = ("data", "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
 _NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts")  # of a backend
+# Settings that were added when there were stores already: at their default, they are left out of all hashes, so that
+# these stay what they were.
+_ADDED = {"data_on_device": None}
 # Settings that may differ within one ranking: backend and seed distinguish competitors and rounds, and the digest
 # identifies the data, whatever their source and place.
 NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data.path")
@@ -127,8 +130,14 @@ def _without(settings: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return kept
 
 
+def _as_before(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: _as_before(item) for key, item in value.items() if key not in _ADDED or item != _ADDED[key]}
+
+
 def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
-    text = json.dumps(_without(settings, without), sort_keys=True)
+    text = json.dumps(_as_before(_without(settings, without)), sort_keys=True)
     for folder in (cache_path(""), str(PROJECT)):  # locations do not matter
         text = text.replace(folder, "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

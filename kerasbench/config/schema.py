@@ -110,7 +110,7 @@ class Init(Enum):
 
 
 class Noise(Enum):
-    """What is done about a run of a sweep with repeats that other processes disturbed."""
+    """What is done about a run of a sweep with repeats that something disturbed."""
 
     repeat = "repeat"
     keep = "keep"

@@ -37,6 +37,15 @@ def check(backend: BackendConfig, asked: SettingsConfig) -> None:
             raise UserError(f"settings.{name}={value}: {backend.name} has no such setting; it has {', '.join(has)}")
 
 
+def check_device(backend: BackendConfig, asked: SettingsConfig) -> None:
+    """Raise UserError for a setting that needs a GPU where the backend's chosen build computes on the CPU."""
+    if asked.data_on_device and not backend.on_gpu:
+        raise UserError(
+            f"settings.data_on_device=true: {backend.name} computes on the CPU here, and its data are in the CPU's "
+            "memory already; leave it out, or see backend.device=gpu for a GPU build"
+        )
+
+
 def resolve(backend: BackendConfig, asked: SettingsConfig, convolutional: bool) -> Resolved:
     """Return the settings of a worker of this backend.
 

@@ -16,7 +16,7 @@ from kerasbench.config import identity
 from kerasbench.config.builds import WITHOUT_GPU
 from kerasbench.config.schema import CPU, Config
 from kerasbench.machine import hardware
-from kerasbench.machine.nvml import Nvml
+from kerasbench.machine.gpus import Gpus
 from kerasbench.machine.owner import is_gone
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Tag
@@ -122,8 +122,8 @@ def _jobs(
         cell, variant = compose(combination)
         hidden = cell.backend.build == CPU
         if hidden not in fingerprints:
-            with Nvml(os.environ | (WITHOUT_GPU if hidden else {})) as nvml:
-                fingerprints[hidden] = hardware.tags(nvml.gpus())[Tag.FINGERPRINT]
+            with Gpus(os.environ | (WITHOUT_GPU if hidden else {})) as gpus:
+                fingerprints[hidden] = hardware.tags(gpus.gpus())[Tag.FINGERPRINT]
         ready = environments.ready(environments.Specification.of(cell))
         of_environment = (
             identity.environment(cell.backend, ready.proof, ready.packages.read_text(encoding="utf-8")) if ready else ""

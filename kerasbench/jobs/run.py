@@ -14,7 +14,7 @@ from kerasbench.config import identity, settings
 from kerasbench.config.schema import Config, Task
 from kerasbench.jobs.place import Job
 from kerasbench.machine import hardware, provenance
-from kerasbench.machine.nvml import Nvml
+from kerasbench.machine.gpus import Gpus
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.process.garbage import collect_again
 from kerasbench.process.limits import Limits
@@ -50,8 +50,8 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
     chosen = settings.resolve(config.backend, config.settings, config.model.convolutional)
     log = folder / "worker.log"
     weights, unable = _initial_weights(config, chosen, folder, job, announce)
-    with Nvml(os.environ | chosen.variables) as nvml:
-        others_on_gpus = sum(nvml.processes())  # before the worker is one of them
+    with Gpus(os.environ | chosen.variables) as gpus:
+        others_on_gpus = sum(gpus.processes())  # before the worker is one of them
         announce(f"importing Keras on {config.backend.framework}")
         limits = Limits(config.trainer.stall_seconds, config.trainer.timeout_seconds)
         with start(environment.folder, config.backend, chosen, log, limits) as worker:
@@ -80,11 +80,11 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             if data and data.note:
                 announce.warn(data.note)
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
-            tags = _tags(config, environment, data, job) | hardware.tags(nvml.gpus()) | provenance.tags()
+            tags = _tags(config, environment, data, job) | hardware.tags(gpus.gpus()) | provenance.tags()
             tags |= notes.of_run(config, environment, data, " ".join(job.variant))
             with (
                 RecordedRun(folder, name, tags, config.tracking, store, announce.warn) as tracked,
-                Telemetry(worker.pid, nvml, config.telemetry.interval_seconds) as telemetry,
+                Telemetry(worker.pid, gpus, config.telemetry.interval_seconds) as telemetry,
             ):
                 tracked.params(identity.flat(config))
                 if data:
@@ -148,7 +148,7 @@ def _report_noise(session: "Session", telemetry: Telemetry, others_at_its_start:
     if noise:
         session.outcome.noise = noise
         session.tracked.tags({Tag.NOISE: noise})
-        session.announce.warn(f"noise: {noise}; this run's times are unreliable: close other programs and run again")
+        session.announce.warn(f"noise: {noise}; this run's times are unreliable: remove the cause and run again")
 
 
 def _report_clock(session: "Session", telemetry: Telemetry) -> None:

@@ -14,7 +14,7 @@ from kerasbench.credentials import without_credentials
 from kerasbench.paths import IMPORTED_FROM
 from kerasbench.process import children
 from kerasbench.store import pages
-from kerasbench.tasks.outcome import Outcome
+from kerasbench.tasks.outcome import Outcome, passing
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import TRACEBACKS, UserError, one_line
 
@@ -110,4 +110,7 @@ def _parity_cell(outcomes: list[Outcome]) -> str:
     if failed and len(outcomes) > 1:
         verdict += f" ({failed} of {len(outcomes)})"
     deviations = [outcome.deviation for outcome in outcomes if outcome.deviation is not None]
-    return f"{verdict} {max(deviations):.0e}" if deviations else verdict
+    if not deviations:
+        return verdict
+    passes = passing(max(deviations))  # the smallest tolerance, a power of ten, at which the cell passes
+    return f"{verdict} {max(deviations):.0e}" + (f" < {passes:.0e}" if passes else "")

@@ -103,7 +103,13 @@ def tags(gpus: list[Gpu]) -> dict[str, str]:
         described[Tag.GPU + "_memory_mib"] = ", ".join(str(gpu.memory_mib) for gpu in gpus)
     content = "|".join(f"{key}={value}" for key, value in sorted(described.items()))
     fingerprint = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return described | {Tag.FINGERPRINT: fingerprint, Tag.CPU + "_governor": _governor()}
+    return described | {Tag.FINGERPRINT: fingerprint, Tag.CPU + "_governor": _governor()} | _state(gpus)
+
+
+def _state(gpus: list[Gpu]) -> dict[str, str]:
+    """Return how the GPUs are set, by tag; no part of the fingerprint, because it is not what the machine is."""
+    names = dict.fromkeys(name for gpu in gpus for name in gpu.state)
+    return {f"{Tag.GPU}_{name}": ", ".join(gpu.state.get(name, "unknown") for gpu in gpus) for name in names}
 
 
 def _governor() -> str:

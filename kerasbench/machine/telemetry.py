@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import psutil
 
-from kerasbench.machine.nvml import Nvml
+from kerasbench.machine.nvml import HARDWARE, HEAT
 from kerasbench.worker.protocol import now
 
 _MIB = 1024 * 1024
@@ -20,13 +20,30 @@ _NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT = 10.0, 1.0  # see `noise_limit`
 _LISTED_SECONDS = 1.0  # how long a list of the worker's children is reused; making it scans all processes
 _CLOCK_JUMP_SECONDS = 1.0  # between the system's clock and the monotonic clock; NTP slews both
 _COUNTER = "energy_joules"  # the only reading that is a counter
-_COVERED = 0.8  # the share of an epoch that its samples must span for its energy to be reported
+# The share of an epoch that its samples must span for its energy to be reported, and the seconds: the counter advances
+# in steps of up to a tenth of a second (seen on an H200).
+_COVERED, _COUNTED_SECONDS = 0.8, 1.0
+# The share of the samples of a busy GPU in which a cause may lower its clocks before it counts as noise. The power
+# limit is no such cause: it is the card's own, and equal in all runs.
+_SLOWED_PERCENT = 5.0
+_SLOWED_BY = {HEAT: "heat", HARDWARE: "its hardware (power supply or brake)"}
+_USED = "utilization_percent"
 _OF_VOCABULARY = (
     "utilization_percent",
     "memory_mib",
     "power_watts",
 )  # the others are under `system/`, which MLflow shows last
 _PEAKS = ("utilization_percent", "memory_mib", "power_watts", "temperature_celsius")
+
+
+class Sensors(Protocol):
+    """What reads the GPUs."""
+
+    def sample(self) -> list[dict[str, float]]:
+        """Return each GPU's current readings by their names."""
+
+    def processes(self) -> list[int]:
+        """Return the number of compute processes on each GPU."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +59,10 @@ class _Sample:
 class Telemetry:
     """Samples a process tree, the machine and its GPUs in a thread, inside a `with` block."""
 
-    def __init__(self, pid: int, nvml: Nvml, interval_seconds: float) -> None:
+    def __init__(self, pid: int, gpus: Sensors, interval_seconds: float) -> None:
         self._process = psutil.Process(pid)
         self._driver = psutil.Process() if pid != os.getpid() else None  # None: it watches itself
-        self._nvml = nvml
+        self._gpus = gpus
         self._interval = interval_seconds
         self._samples: list[_Sample] = []
         self._clock_offsets = [_clock_offset()]
@@ -85,7 +102,7 @@ class Telemetry:
         if self._driver:
             driver = self._driver.cpu_times()
             other -= driver.user + driver.system
-        return _Sample(now(), cpu_seconds, other, rss / _MIB, self._nvml.sample(), self._nvml.processes())
+        return _Sample(now(), cpu_seconds, other, rss / _MIB, self._gpus.sample(), self._gpus.processes())
 
     def between(self, started_at: float, ended_at: float) -> dict[str, float]:
         """Return an epoch's metrics, from the samples taken in it; metrics without samples are left out.
@@ -94,7 +111,8 @@ class Telemetry:
 
         Most metrics are means. Peaks (CPU: over one second), other readings and the number of samples are under
         `system/`. CPU percent (100 is one core) and energy are differences between the epoch's first and last sample,
-        and need two samples. Energy is scaled to the epoch's full length if the samples span enough of it.
+        and need two samples. Energy is scaled to the epoch's full length if the samples span enough of it, and at least
+        a second.
         """
         samples = [sample for sample in self._samples if started_at <= sample.at <= ended_at]
         figures: dict[str, float] = {"system/samples": len(samples)}
@@ -114,13 +132,19 @@ class Telemetry:
         return figures
 
     def noise(self) -> str | None:
-        """Describe in one line the other processes' CPU load during the run; None if within `noise_limit`."""
+        """Describe in one line what disturbed the run: other processes' CPU load above `noise_limit`, or slowed GPUs.
+
+        None if nothing did.
+        """
         if len(self._samples) < 2:
             return None
+        found = []
         percent, limit = _percent(self._samples, lambda sample: sample.other_cpu_seconds), noise_limit()
-        if percent <= limit:
-            return None
-        return f"other processes used {percent:.0f}% of a core on average ({limit:.0f}% is allowed)"
+        if percent > limit:
+            found.append(f"other processes used {percent:.0f}% of a core on average ({limit:.0f}% is allowed)")
+        for number in range(len(self._samples[0].gpus)):
+            found += _slowed(number, [sample.gpus[number] for sample in self._samples])
+        return "; ".join(found) or None
 
     def clock_jump(self) -> str | None:
         """Describe in one line a jump of the system's clock during the run; None if there was none.
@@ -176,6 +200,28 @@ def _percent(samples: Sequence[_Sample], counter: Callable[[_Sample], float]) ->
     return max(0.0, 100 * (counter(last) - counter(first)) / (last.at - first.at))
 
 
+def _slowed(number: int, readings: list[dict[str, float]]) -> list[str]:
+    """Say what lowered the clocks of a GPU while it was busy; a GPU that does not tell its load always counts as busy.
+
+    An idle GPU lowers its clocks for other reasons, and these affect no run.
+    """
+    busy = [one for one in readings if one.get(_USED, 1.0) > 0]
+    found = []
+    for reading, cause in _SLOWED_BY.items():
+        values = [one[reading] for one in busy if reading in one]
+        if values and fmean(values) > _SLOWED_PERCENT:
+            found.append(
+                f"{cause} lowered the clocks of GPU {number} in {fmean(values):.0f}% of its samples under load"
+                f" ({_SLOWED_PERCENT:.0f}% is allowed){_hottest(busy)}"
+            )
+    return found
+
+
+def _hottest(readings: list[dict[str, float]]) -> str:
+    degrees = [one["temperature_celsius"] for one in readings if "temperature_celsius" in one]
+    return f", at up to {max(degrees):.0f} \N{DEGREE SIGN}C" if degrees else ""
+
+
 def _of_gpu(number: int, readings: list[tuple[float, dict[str, float]]], seconds: float) -> dict[str, float]:
     figures = {}
     for name in readings[0][1]:
@@ -184,8 +230,9 @@ def _of_gpu(number: int, readings: list[tuple[float, dict[str, float]]], seconds
         metric = f"gpu_{number}_{name}"
         if name == _COUNTER:
             covered = given[-1][0] - given[0][0]
-            if covered >= _COVERED * seconds:
+            if covered >= max(_COUNTED_SECONDS, _COVERED * seconds):
                 figures[f"system/{metric}"] = (values[-1] - values[0]) / covered * seconds
+                figures[f"system/gpu_{number}_energy_readings"] = len(values)
             continue
         figures[metric if name in _OF_VOCABULARY else f"system/{metric}"] = fmean(values)
         if name in _PEAKS:

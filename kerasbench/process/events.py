@@ -47,7 +47,8 @@ def read(line: bytes) -> dict[str, Any]:
     if kind == protocol.EPOCH:
         _check(event, "epoch_seconds", event["epoch_seconds"] > 0)
         _check(event, "includes_validation", isinstance(event.get("includes_validation"), bool))
-        _check(event, "logs", _maps(event.get("logs"), _is_number))
+        for name in ("logs", "memory"):
+            _check(event, name, _maps(event.get(name), _is_number))
     if kind == protocol.LOSSES:
         losses = event.get("losses")
         _check(event, "losses", isinstance(losses, list) and all(map(_is_number, losses)))

@@ -101,7 +101,7 @@ def _seconds(ranking: Ranking, cell: Cell) -> Value | None:
     text, between = interval(cell.seconds.value, cell.seconds.low, cell.seconds.high)
     warning = "a single run gives no interval; run with repeats=5" if not between else ""
     if cell.noisy:
-        warning = f"other processes disturbed {len(cell.disturbed)} of {len(cell.measured)} runs; run again when quiet"
+        warning = f"noise disturbed {len(cell.disturbed)} of {len(cell.measured)} runs; run again when quiet"
     text += " (first)" if cell.metric == FIRST else ""
     return Value(text, cell.seconds.value, cell.seconds.low, cell.seconds.high, between or "one run", warning)
 
@@ -197,6 +197,7 @@ _COLD = (
     "From the start of the process to the end of its first epoch: start, import, load, build, probe, compilation and "
     "training. Of a user's own process with MlflowCallback: from the start of fit."
 )
+_NEEDED = "The most that the framework's arrays took on one GPU, without what it had only reserved."
 _PEAK = "The largest resident memory of the training process."
 
 _speed = _of(lambda cell: cell.examples_per_second)
@@ -204,6 +205,7 @@ _first_epoch = _of(lambda cell: cell.values(FIRST) if cell.metric == STEADY else
 _compilation = _of(lambda cell: cell.values(Metric.COMPILE_SECONDS))
 _cold = _of(lambda cell: cell.values(Metric.TIME_TO_FIRST_EPOCH_SECONDS))
 _memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB))
+_device_memory = _of(lambda cell: cell.values(Metric.PEAK_DEVICE_MIB))
 _gpu_load = _of(lambda cell: _busiest_gpu(cell, "_utilization_percent", fmean))
 _gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max))
 
@@ -238,7 +240,8 @@ COLUMNS = (
     Column("seconds_to_accuracy", "to accuracy", "s", _to_target, 0, _TO_ACCURACY, quality=ACCURACY),
     Column(Metric.PEAK_RSS_MIB, "peak memory", "MiB", _memory, 3, _PEAK),
     Column("gpu_utilization_percent", "GPU load", "%", _gpu_load, 0, "Mean over the epochs, of the busiest GPU."),
-    Column("gpu_memory_mib", "GPU memory", "MiB", _gpu_memory, 0, "The most in use on one GPU."),
+    Column("gpu_memory_mib", "GPU memory", "MiB", _gpu_memory, 0, "The most in use on one GPU, reserved or needed."),
+    Column(Metric.PEAK_DEVICE_MIB, "GPU memory needed", "MiB", _device_memory, 0, _NEEDED),
     Column(Tag.KERAS_VERSION, "Keras", "", _tagged(Tag.KERAS_VERSION), 0, "Keras' version.", numeric=False),
     Column(Tag.BACKEND_VERSION, "version", "", _tagged(Tag.BACKEND_VERSION), 0, "The backend's.", numeric=False),
     Column("finished_runs", "runs", "", _runs, 6, "How many finished."),

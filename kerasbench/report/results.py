@@ -28,9 +28,9 @@ _QUIET = 2  # runs without noise: fewer give no interval
 class Cell:
     """A competitor's runs in one ranking.
 
-    Other processes that load the machine during a run make it slower, so a run that is tagged as noisy is left out of
-    the times where at least two quiet ones remain, as nvbench discards throttled samples. Where fewer remain, the cell
-    keeps its noisy runs, so that it still has a figure, and is `noisy`: it decides no verdict.
+    Other processes that load the machine during a run, or a hot GPU, make it slower, so a run that is tagged as noisy
+    is left out of the times where at least two quiet ones remain, as nvbench discards throttled samples. Where fewer
+    remain, the cell keeps its noisy runs, so that it still has a figure, and is `noisy`: it decides no verdict.
 
     Attributes:
         metric: what is ranked, STEADY or FIRST.

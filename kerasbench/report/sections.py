@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from statistics import median
 from typing import Any
 
 from kerasbench import stats
@@ -13,7 +14,10 @@ from kerasbench.report.rounding import power
 from kerasbench.store.runs import Run
 from kerasbench.vocabulary import Metric, Tag
 
-_JIT = Tag.IN_FORCE + "jit_compile"
+_GROWTHS = {
+    Metric.RSS_GROWTH_MIB: "the memory of its process",
+    Metric.DEVICE_GROWTH_MIB: "the GPU memory of its arrays",
+}
 
 
 def failures(report: Report) -> list[dict[str, str]]:
@@ -66,6 +70,13 @@ def _of_cell(cell: Cell) -> Iterator[str]:
             f"the runs differ by {cell.variation or 0:.1%} (coefficient of variation), more than {stats.UNSTEADY:.0%}; "
             "close other programs or raise repeats"
         )
+    for metric, what in _GROWTHS.items():
+        growing = [run.metrics[metric] for run in cell.measured if metric in run.metrics]
+        if growing:
+            yield (
+                f"{what} grows by {median(growing):.1f} MiB an epoch in {len(growing)} of {len(cell.measured)} runs; "
+                "something keeps what each epoch makes"
+            )
     noise = Counter(run.tags[Tag.NOISE] for run in cell.runs if Tag.NOISE in run.tags)
     for text, count in noise.most_common():
         result = "run again on a quiet machine" if cell.noisy else "the times leave them out"
@@ -109,19 +120,6 @@ def _devices(ranking: Ranking) -> list[str]:
     if gpu == "none" or not any(cell.measured[0].device == "cpu" for cell in ranking.measured):
         return []
     return [f"{ranking.title}: all computed on the CPU, none on {gpu}; install GPU builds to use it."]
-
-
-def compilation(ranking: Ranking) -> str:
-    """Return how the competitors were compiled, where that differs, and a sweep that compiles those that can be."""
-    how = {cell.competitor: " and ".join(cell.tagged(Tag.COMPILATION)) for cell in ranking.measured}
-    if len(set(how.values()) - {""}) < 2:
-        return ""
-    line = "compiled differently: " + ", ".join(f"{name} {what}" for name, what in sorted(how.items()) if what)
-    jit = {cell.backend: found for cell in ranking.measured if (found := cell.tagged(_JIT))}
-    asked = any(run.params.get("settings.jit_compile", "None") != "None" for run in ranking.runs)
-    if asked or len(jit) < 2 or ["False"] not in jit.values():
-        return line
-    return f"{line}; `backend={','.join(sorted(jit))} settings.jit_compile=true` compiles each of these"
 
 
 def separations(report: Report) -> list[str]:

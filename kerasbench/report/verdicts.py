@@ -15,8 +15,8 @@ def outcome(ranking: Ranking) -> tuple[str, list[Cell]]:
     """Return what can be said of the first place, and who takes it.
 
     WINNER: the first is faster than every other. TIE: with those that it is not told apart from. OPEN: too few runs, or
-    the first one's loss was no finite number. UNJUDGED: other processes loaded the machine during the runs of a
-    backend, of which fewer than two are quiet. One is enough, the slowest included: noise makes times longer by an
+    the first one's loss was no finite number. UNJUDGED: noise (other processes, a hot GPU) disturbed the runs of
+    a backend, of which fewer than two are quiet. One is enough, the slowest included: noise makes times longer by an
     unknown factor, so that a disturbed backend may be the fastest on a quiet machine (nvbench's AMBIGUOUS).
     """
     measured = ranking.measured
@@ -73,7 +73,7 @@ def _tie(ranking: Ranking, tied: list[Cell]) -> str:
 def _unjudged(ranking: Ranking) -> str:
     noisy = [cell for cell in ranking.measured if cell.noisy]
     which = _and([f"{len(cell.disturbed)} of {len(cell.measured)} runs of {cell.competitor}" for cell in noisy])
-    return f"Not judged: other processes disturbed {which}; run again on a quiet machine. {_shortest(ranking)}."
+    return f"Not judged: noise disturbed {which}; run again on a quiet machine. {_shortest(ranking)}."
 
 
 def _open(ranking: Ranking) -> str:

@@ -45,3 +45,12 @@ class Outcome:
     def load(cls, file: Path) -> Self:
         """Return what `save` wrote to a file."""
         return cls(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def passing(deviation: float) -> float | None:
+    """Return the smallest power of ten that is no smaller than a deviation; None if no tolerance lets it pass.
+
+    Below 1e-7, half a unit in the last place of single precision, deviations are alike.
+    """
+    power = next((power for power in range(-7, 1) if deviation <= 10.0**power), None)
+    return None if power is None else 10.0**power

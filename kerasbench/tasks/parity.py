@@ -18,6 +18,7 @@ from kerasbench.config.schema import BackendConfig, ParityOptimizer
 from kerasbench.config.settings import Resolved
 from kerasbench.process.worker_process import WorkerDied, start
 from kerasbench.tasks import request
+from kerasbench.tasks.outcome import passing
 from kerasbench.tasks.reference import Reference
 from kerasbench.tasks.session import Session
 from kerasbench.terminal.errors import RunFailed
@@ -62,7 +63,9 @@ def certify(session: Session, comparison: Comparison) -> None:
     session.outcome.deviation = max(max(found) for found in deviations.values())
     session.tracked.metrics({Metric.PARITY_MAX_DEVIATION: session.outcome.deviation})
     worst = ", ".join(f"{max(found):.1e} from {name}" for name, found in deviations.items())
-    session.announce(f"{len(losses)} steps, largest relative deviation of a loss: {worst}")
+    passes = passing(session.outcome.deviation)
+    told = f"; it passes with parity.tolerance={passes:.0e}" if passes else ""
+    session.announce(f"{len(losses)} steps, largest relative deviation of a loss: {worst}{told}")
     for name, found in deviations.items():
         first = first_above(found, config.parity.tolerance)
         if first is not None:

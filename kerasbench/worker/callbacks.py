@@ -9,6 +9,7 @@ from keras.callbacks import Callback
 
 from kerasbench.worker import protocol
 from kerasbench.worker.framework import Framework
+from kerasbench.worker.memory import rss_mib
 from kerasbench.worker.order import Order
 
 HAS_TEST_HOOKS = hasattr(Callback, "on_test_begin")  # Keras 2.2 does not notify callbacks of validation
@@ -67,8 +68,9 @@ class EpochReporter(Callback):
         return [_Before(self), *callbacks, self]
 
     def start(self) -> None:
-        """Start an epoch's clock."""
+        """Start an epoch's clock, and its memory's peak."""
         self._training, self._validated_at = True, None
+        self._framework.memory()
         self._started_at = protocol.now()
 
     def end_training(self, logs: Optional[Dict[str, Any]]) -> None:
@@ -114,8 +116,15 @@ class EpochReporter(Callback):
             epoch_seconds=self._ended_at - self._started_at,
             includes_validation=not timed and not HAS_TEST_HOOKS and any(name.startswith("val_") for name in results),
             logs=results,
+            memory=self._memory(),
             **dict(timed, **self.more),
         )
+
+    def _memory(self) -> Dict[str, float]:
+        """Return what the epoch took, by the metrics' names: after the clocks, because it takes a moment to read."""
+        found = self._framework.memory()
+        resident = rss_mib()
+        return found if resident is None else dict(found, epoch_end_rss_mib=resident)
 
 
 class _Before(Callback):

@@ -67,6 +67,16 @@ class Split(object):
         """Return the examples from `start` to `stop`."""
         return self.replaced([array[start:stop] for array in self.arrays])
 
+    def batch(self, arrays: List[Any]) -> Any:
+        """Return some examples as the data sets of Keras 3 yield them: inputs, targets and, if there are any, weights.
+
+        Args:
+            arrays: the examples in each of `arrays`, of any framework.
+        """
+        one = self.replaced(arrays)
+        x, y = (tuple(part) if isinstance(part, list) else part for part in (one.x, one.y))
+        return (x, y) if one.weights is None else (x, y, one.weights)
+
     @property
     def x(self) -> Any:
         """The inputs as `fit` expects them: an array for a model with one input, else a list."""

@@ -11,6 +11,7 @@ from kerasbench.worker.dataset import Split
 from kerasbench.worker.optimizers import KERAS
 from kerasbench.worker.order import Order, reordered
 
+_MIB = 1024.0 * 1024.0
 # Settings that Keras itself takes as arguments of `Model.compile`.
 _OF_COMPILE = ("jit_compile", "steps_per_execution")
 
@@ -36,8 +37,14 @@ class Framework(object):
             return {}  # Keras 2 has no such arguments; `configure` sets its frameworks directly
         return {name: self._settings[name] for name in _OF_COMPILE if self._settings[name] is not None}
 
-    def examples(self, split: Split, order: Order, batch_size: int) -> Dict[str, Any]:
-        """Return the data arguments of `fit`, which make each epoch use the order's current permutation."""
+    def examples(self, model: Any, split: Split, order: Order, batch_size: int) -> Dict[str, Any]:
+        """Return the data arguments of `fit`, which make each epoch use the order's current permutation.
+
+        With `data_on_device`, the data are copied to the device here, and the model may be changed to read them there.
+        """
+        if self._settings["data_on_device"]:
+            on_device: Dict[str, Any] = self._module.on_device(model, split, order, batch_size)
+            return on_device
         if hasattr(self._module, "examples"):
             return {"x": self._module.examples(split, order, batch_size)}
         ordered = reordered(split, order)
@@ -53,6 +60,18 @@ class Framework(object):
     def wait(self, model: Any) -> None:
         """Return when the device has finished all its work."""
         self._module.wait(model)
+
+    def memory(self) -> Dict[str, float]:
+        """Return what the framework's arrays take on the device, by the metrics' names; empty if it does not tell.
+
+        The figures do not contain what the framework has reserved beyond that. The peak is that since the last call.
+        """
+        read = getattr(self._module, "memory", None)
+        found = read() if read else None
+        if found is None:
+            return {}
+        now, peak = found
+        return {"epoch_end_device_mib": now / _MIB, "epoch_peak_device_mib": peak / _MIB}
 
     def in_force(self, model: Any) -> Dict[str, str]:
         """Return the settings in force in the framework and Keras, and what else affects speed, as text."""

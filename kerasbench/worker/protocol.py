@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any, BinaryIO, Dict
 
-VERSION = 5
+VERSION = 6
 
 TRAIN = "train"  # request: train for all epochs
 PARITY = "parity"  # request: the losses of a few steps of plain SGD without dropout
@@ -25,7 +25,9 @@ READY = "ready"  # Keras and its backend are imported; carries what `description
 # `fit` is called: carries before_fit_seconds, in_force (texts), epochs (planned)
 BUILT = "built"
 PROBED = "probed"  # carries parity_probe_loss (initial weights, first examples), probe_seconds, and in_force (texts)
-EPOCH = "epoch"  # an epoch and its validation are over; carries `logs` (of Keras) and what callbacks.py measures
+# an epoch and its validation are over; carries `logs` (of Keras), `memory` (by the metrics' names) and what else
+# callbacks.py measures
+EPOCH = "epoch"
 LOSSES = "losses"  # the answer to PARITY; carries losses, one per step
 # no epochs follow; carries ended_at, peak_rss_mib, idle_seconds (waiting for the driver), and, of a script, parameters
 FINISHED = "finished"

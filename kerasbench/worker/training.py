@@ -56,7 +56,7 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
             validation_data=framework.validation(test, request["batch_size"]) if HAS_TEST_HOOKS else None,
             verbose=0,
             callbacks=callbacks,
-            **framework.examples(examples, order, request["batch_size"]),
+            **framework.examples(model, examples, order, request["batch_size"]),
         )
     channel.send(
         protocol.FINISHED, ended_at=protocol.now(), peak_rss_mib=peak_rss_mib(), idle_seconds=channel.idle_seconds

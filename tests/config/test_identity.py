@@ -80,3 +80,10 @@ def test_a_password_in_any_text_stays_out_of_the_params() -> None:
     assert "secret" not in str(params)
     assert params["label"] == "https://host.example/x"
     assert "secret" not in str(identity.plain(composition.compose(["sweep.varied=['a://b:secret@c']"])))
+
+
+def test_a_setting_that_was_added_later_leaves_all_hashes_as_they_were_until_it_is_used() -> None:
+    with_it = {"settings": {"threads": 1, "data_on_device": None}, "backend": {"tuned": {"data_on_device": None}}}
+    without = {"settings": {"threads": 1}, "backend": {"tuned": {}}}
+    assert identity._hash(with_it, []) == identity._hash(without, [])
+    assert identity._hash({"settings": {"threads": 1, "data_on_device": True}}, []) != identity._hash(without, [])

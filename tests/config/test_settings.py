@@ -60,3 +60,15 @@ def test_the_layout_of_images_is_left_alone_where_nothing_is_convolved() -> None
     for convolutional, layout in ((True, "channels_first"), (False, None)):
         resolved = settings.resolve(composed.backend, composed.settings, convolutional)
         assert resolved.values["image_layout"] == layout
+
+
+def test_data_on_the_device_need_a_framework_that_can_and_a_gpu() -> None:
+    with pytest.raises(UserError, match=r"settings\.data_on_device=True: cntk has no such setting"):
+        composition.compose(["backend=cntk", "settings.data_on_device=true"])
+    with pytest.raises(UserError, match=r"settings\.data_on_device=true: torch computes on the CPU"):
+        composition.compose(["backend=torch", "backend.device=cpu", "settings.data_on_device=true"])
+    asked = ["backend=torch", "backend.facts='driver=590.48 capability=9.0'", "settings.data_on_device=true"]
+    config = composition.compose(asked)
+    assert settings.resolve(config.backend, config.settings, convolutional=False).values["data_on_device"] is True
+    with pytest.raises(UserError, match=r"trainer\.augment=true"):
+        composition.compose([*asked, "model=cifar10_cnn", "trainer.augment=true"])

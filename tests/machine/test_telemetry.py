@@ -101,7 +101,7 @@ def _sampled(telemetry: Telemetry, started: float, least: int) -> dict[str, floa
 def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples(two_gpus: None, busy: int) -> None:
     with Nvml() as nvml, Telemetry(busy, nvml, _INTERVAL) as telemetry:
         started = now()
-        figures = _sampled(telemetry, started, least=20)
+        figures = _sampled(telemetry, started, least=30)  # energy needs a second
         seconds = now() - started
     assert 10 < figures["cpu_percent"] <= figures["system/cpu_percent_peak"]
     assert 1 < figures["rss_mib"] <= figures["system/rss_mib_peak"]
@@ -109,6 +109,7 @@ def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples
     assert figures["system/gpu_0_temperature_celsius"] == 61.0
     assert figures["system/gpu_0_sm_clock_mhz"] == 1410.0
     assert figures["system/gpu_0_energy_joules"] == pytest.approx(_WATTS * seconds, rel=0.05)
+    assert figures["system/gpu_0_energy_readings"] == figures["system/samples"]
     assert "system/gpu_1_energy_joules" not in figures
     assert figures["gpu_1_utilization_percent"] == 89.0
 
@@ -157,21 +158,69 @@ def test_a_child_that_ends_while_a_sample_is_taken_does_not_end_the_sampling(mon
         assert _sampled(telemetry, now(), least=2)["rss_mib"] > 10
 
 
-def test_energy_is_told_only_of_an_epoch_that_its_samples_cover(two_gpus: None) -> None:
+def test_energy_is_told_only_of_an_epoch_that_its_samples_cover_and_of_a_second(two_gpus: None) -> None:
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.01) as telemetry:
         started = now()
-        _sampled(telemetry, started, least=20)
+        while now() < started + 1.5:
+            _sampled(telemetry, started, least=2)
         ended = now()
     energy = "system/gpu_0_energy_joules"
+    assert telemetry.between(started, ended)["system/gpu_0_energy_readings"] > 10
     assert energy in telemetry.between(started, ended)
     assert energy not in telemetry.between(started - 10, ended)
+    assert energy not in telemetry.between(ended - 0.9, ended)
+
+
+def _reasons(monkeypatch: pytest.MonkeyPatch, reasons: int, utilization: int) -> None:
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCurrentClocksEventReasons", lambda gpu: reasons)
+    monkeypatch.setattr(
+        pynvml, "nvmlDeviceGetUtilizationRates", lambda gpu: SimpleNamespace(gpu=utilization if gpu == 0 else 0)
+    )
+
+
+_HOT, _BRAKE = pynvml.nvmlClocksEventReasonHwThermalSlowdown, pynvml.nvmlClocksEventReasonHwPowerBrakeSlowdown
+
+
+@pytest.mark.parametrize(
+    ("reasons", "utilization", "told"),
+    [
+        (_HOT, 90, ["heat", "GPU 0", "61"]),
+        (_BRAKE, 90, ["hardware", "GPU 0"]),
+        (pynvml.nvmlClocksEventReasonSwPowerCap, 90, []),  # its own power limit, in all runs
+        (_HOT, 0, []),  # idle
+        (0, 90, []),
+    ],
+)
+def test_a_card_that_is_slowed_under_load_is_noise(
+    two_gpus: None, monkeypatch: pytest.MonkeyPatch, reasons: int, utilization: int, told: list[str]
+) -> None:
+    _reasons(monkeypatch, reasons, utilization)
+    monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(user=0.0))  # other programs use no CPU
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.01) as telemetry:
+        figures = _sampled(telemetry, now(), least=5)
+    assert figures["system/gpu_0_heat_slowdown_percent"] == (100 if reasons == _HOT else 0)
+    noise = telemetry.noise() or ""
+    assert all(word in noise for word in told)
+    assert bool(noise) == bool(told)
+    assert "GPU 1" not in noise
+
+
+def test_a_card_that_is_slowed_now_and_then_is_no_noise(two_gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(user=0.0))
+    number = iter(range(1_000_000))
+    monkeypatch.setattr(
+        pynvml, "nvmlDeviceGetCurrentClocksEventReasons", lambda gpu: _HOT if next(number) % 100 == 99 else 0
+    )
+    with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.001) as telemetry:
+        _sampled(telemetry, now(), least=100)
+    assert telemetry.noise() is None
 
 
 @pytest.mark.parametrize(("visible", "names"), [
     (None, ["NVIDIA T0", "NVIDIA T1"]), ("1", ["NVIDIA T1"]), ("1,0", ["NVIDIA T1", "NVIDIA T0"]), ("", []),
     ("-1", []), ("0,7,1", ["NVIDIA T0"]), ("GPU-1", ["NVIDIA T1"]), ("GPU-", []),
     ("0,0", []), ("1,0,GPU-1", []),
-    ("MIG-GPU-1/1/0", ["NVIDIA T0", "NVIDIA T1"]),
+    ("MIG-GPU-1/1/0", []),  # neither card is divided
 ])  # fmt: skip
 def test_only_gpus_that_a_worker_can_see_are_looked_at(
     two_gpus: None, monkeypatch: pytest.MonkeyPatch, visible: str | None, names: list[str]

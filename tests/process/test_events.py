@@ -21,7 +21,7 @@ _JSON = st.recursive(
 )
 _EPOCH = {
     "epoch": 1, "started_at": 1.0, "ended_at": 2.0, "epoch_seconds": 1.0, "includes_validation": False,
-    "logs": {"loss": float("nan"), "val_loss": 1},
+    "logs": {"loss": float("nan"), "val_loss": 1}, "memory": {"epoch_end_rss_mib": 400.5},
 }  # fmt: skip
 
 

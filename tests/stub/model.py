@@ -42,6 +42,9 @@ def build(
     return Model(inputs=image, outputs=Dense(classes, activation="softmax", name="probabilities")(x))
 
 
+_kept: list[bytearray] = []  # what the fault "leak" leaves
+
+
 class Fault(Layer):
     """Returns its inputs, changed by the fault: in training, and in the outputs that parity compares."""
 
@@ -143,6 +146,12 @@ def _memory(x: Any) -> Any:
     return [np.ones(1 << 24) for _ in range(64)]
 
 
+def _leak(x: Any) -> Any:
+    """Keep two MiB for ever, all of them used; four batches are an epoch of the stub's data."""
+    _kept.append(bytearray(b"x") * (2 << 20))
+    return x
+
+
 def _all_memory(x: Any) -> Any:
     """Use all memory of a control group of one's own, so that the kernel kills this process."""
     group = Path("/sys/fs/cgroup/memory/kerasbench-test")
@@ -164,7 +173,7 @@ FAULTS: dict[str, Callable[[Any], Any]] = {
     "none": _none, "raise": _raise, "exit": _exit, "stop": _stop, "sleep": _sleep, "slow": _slow,
     "print": _print, "flood": _flood,
     "kill": _kill, "segv": _signal(signal.SIGSEGV), "term": _signal(signal.SIGTERM),
-    "memory": _memory, "all_memory": _all_memory,
+    "memory": _memory, "leak": _leak, "all_memory": _all_memory,
     "garbage": _sending(b"no event\n"),
     "binary": _sending(bytes(range(256)) * 1000),
     "nested": _sending(b"[" * 100_000 + b"\n"),

@@ -130,3 +130,23 @@ def test_a_run_fails_at_a_loss_that_is_not_a_number_if_it_is_asked_to(stub: Stub
     assert outcome.status == "FAILED"
     assert "trainer.fail_on_nan" in outcome.failure
     assert len(outcome.epoch_seconds) == 1
+
+
+def test_memory_that_grows_from_epoch_to_epoch_is_a_figure_of_the_run_and_a_warning(stub: Stub) -> None:
+    # Of the four batches of an epoch, each keeps two MiB.
+    done = stub.train("backend=torch", "trainer.epochs=7", *stub.failing("leak"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = stub.runs()
+    assert list(stub.history(run, Metric.EPOCH_END_RSS_MIB)) == [1, 2, 3, 4, 5, 6, 7]
+    assert run.data.metrics[Metric.RSS_GROWTH_MIB] == pytest.approx(8, abs=1)
+    assert (
+        done.stdout.count(f"grows by {run.data.metrics[Metric.RSS_GROWTH_MIB]:.1f} MiB an epoch") == 2
+    )  # the report's
+    assert Metric.DEVICE_GROWTH_MIB not in run.data.metrics
+
+
+def test_memory_that_does_not_grow_is_not_said_to(stub: Stub) -> None:
+    done = stub.train("backend=torch", "trainer.epochs=8")
+    assert done.returncode == 0
+    assert Metric.RSS_GROWTH_MIB not in stub.runs()[0].data.metrics
+    assert "MiB an epoch" not in done.stdout

@@ -106,3 +106,23 @@ def test_the_work_of_other_callbacks_after_an_epoch_is_no_training_and_what_they
     assert [event["epoch_seconds"] for event in events] == [2.0] * 3
     assert [event["epoch"] for event in events] == [1, 2, 3]
     assert all(event["logs"] == {"loss": 1.0, "learning_rate": 0.125} for event in events)
+
+
+def test_an_epoch_carries_the_memory_at_its_end_and_its_own_peak_on_the_device(
+    framework: str, data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module(f"kerasbench.worker.frameworks.{framework}")
+    mib = 1 << 20
+    peaks = iter(range(100, 200))  # each reading is a new peak: those that begin epochs, and those that end them
+    monkeypatch.setattr(module, "memory", lambda: (7 * mib, next(peaks) * mib), raising=False)
+    events = trained(asked(framework, data, epochs=3))
+    told = [event["memory"] for event in events if event["kind"] == protocol.EPOCH]
+    assert [one["epoch_end_device_mib"] for one in told] == [7, 7, 7]
+    assert [one["epoch_peak_device_mib"] for one in told] == [101, 103, 105]
+    assert all(10 < one["epoch_end_rss_mib"] < 10_000 for one in told)
+
+
+def test_without_a_gpu_there_are_no_figures_of_one(framework: str, data: dict[str, Any]) -> None:
+    events = trained(asked(framework, data, epochs=1))
+    (told,) = [event["memory"] for event in events if event["kind"] == protocol.EPOCH]
+    assert set(told) == {"epoch_end_rss_mib"}

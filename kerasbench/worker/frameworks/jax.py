@@ -1,10 +1,17 @@
 """JAX under Keras 3. XLA's thread pool has NPROC threads, by default one for each core of the machine."""
 
 import glob
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-SETTINGS = ("threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout")
+if TYPE_CHECKING:  # the driver, which reads SETTINGS, must not wait for NumPy
+    from kerasbench.worker.dataset import Split
+    from kerasbench.worker.order import Order
+
+SETTINGS = (
+    "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "data_on_device",
+)  # fmt: skip
 COMPILATION = {False: "eager", True: "XLA"}
+_WITHOUT_TF32 = ("highest", "float32")  # JAX's names of the precision that computes products in single precision
 
 
 def variables(settings: Dict[str, Any]) -> Dict[str, str]:
@@ -29,6 +36,35 @@ def wait(model: Any) -> None:
     jax.block_until_ready([variable.value for variable in model.variables])
 
 
+def memory() -> Optional[Tuple[int, int]]:
+    """Return the bytes of all arrays on the fullest GPU now, and at most since the start: JAX cannot reset its peak."""
+    import jax
+
+    found = [told for told in (device.memory_stats() for device in jax.local_devices()) if told]
+    if not found:
+        return None
+    return max(one["bytes_in_use"] for one in found), max(one["peak_bytes_in_use"] for one in found)
+
+
+def on_device(model: Any, split: "Split", order: "Order", batch_size: int) -> Dict[str, Any]:
+    """Return batches that are gathered on the device that JAX computes on."""
+    import jax
+    import keras
+    import numpy as np
+
+    arrays = [jax.device_put(np.asarray(array)) for array in split.arrays]
+    gather = jax.jit(lambda arrays, rows: [array[rows] for array in arrays])
+
+    class Batches(keras.utils.PyDataset):
+        def __getitem__(self, place: int) -> Any:
+            return split.batch(gather(arrays, order.current[place * batch_size : (place + 1) * batch_size]))
+
+        def __len__(self) -> int:
+            return -(-len(split) // batch_size)
+
+    return {"x": Batches(), "shuffle": False}
+
+
 def _names_of_threads() -> List[str]:
     """Return the names of this process's threads, without threads that end meanwhile."""
     names = []
@@ -46,9 +82,20 @@ def in_force() -> Dict[str, Any]:
     import jax
 
     devices = jax.devices()
-    return {
+    precision = jax.config.jax_default_matmul_precision
+    found = {
         "threads": _names_of_threads().count("tf_XLAEigen"),
-        "matmul_precision": jax.config.jax_default_matmul_precision or "default",
+        "matmul_precision": precision or "default",
         "device": "cpu" if devices[0].platform == "cpu" else ", ".join(device.device_kind for device in devices),
         "platform_version": " ".join(devices[0].client.platform_version.split()),
     }
+    if devices[0].platform != "cpu":
+        found.update(tf32=precision not in _WITHOUT_TF32, cudnn=_cudnn())
+    return found
+
+
+def _cudnn() -> Optional[int]:
+    """Return the version of cuDNN; None if this build of JAX has none."""
+    from jax._src.lib import cuda_versions
+
+    return cuda_versions.cudnn_get_version() if cuda_versions else None

@@ -1,6 +1,6 @@
 """TensorFlow 2 under Keras 3."""
 
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from kerasbench.worker.order import Order
 
 SETTINGS = (
     "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "onednn",
+    "data_on_device",
 )  # fmt: skip
 COMPILATION = {False: "graph", True: "XLA"}  # graph: tf.function
 _MOST_COPIED = 1 << 28  # bytes of mapped data that are copied into TensorFlow, whose own gather is faster than NumPy's
@@ -38,21 +39,7 @@ def examples(split: Split, order: Order, batch_size: int) -> Any:
     """
     import tensorflow as tf
 
-    def batched(permutation: Any) -> Any:
-        whole = len(split) // batch_size * batch_size
-        batches = tf.data.Dataset.from_tensor_slices(tf.reshape(permutation[:whole], [-1, batch_size]))
-        rest = tf.data.Dataset.from_tensors(permutation[whole:])
-        return batches if whole == len(split) else batches.concatenate(rest)
-
-    def current(_: Any) -> Any:
-        return tf.ensure_shape(tf.numpy_function(lambda: order.current, [], tf.int64), [len(split)])
-
-    def structured(*tensors: Any) -> Any:
-        one = split.replaced(list(tensors))
-        x, y = (tuple(part) if isinstance(part, list) else part for part in (one.x, one.y))
-        return (x, y) if one.weights is None else (x, y, one.weights)
-
-    places = tf.data.Dataset.range(1).map(current).prefetch(1).flat_map(batched)
+    places = _places(len(split), order, batch_size)
     if split.mapped and sum(array.nbytes for array in split.inputs) > _MOST_COPIED:
         batches = places.map(_gathered_in_numpy(split))
     else:
@@ -61,11 +48,52 @@ def examples(split: Split, order: Order, batch_size: int) -> Any:
             lambda at, data: tuple(tf.gather(tensor, at, axis=0) for tensor in data),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
+    return _counted(batches.map(lambda *tensors: split.batch(list(tensors))), -(-len(split) // batch_size))
+
+
+def _places(count: int, order: Order, batch_size: int) -> Any:
+    """Return the positions of the examples of each batch of an epoch, in the current order."""
+    import tensorflow as tf
+
+    def batched(permutation: Any) -> Any:
+        whole = count // batch_size * batch_size
+        batches = tf.data.Dataset.from_tensor_slices(tf.reshape(permutation[:whole], [-1, batch_size]))
+        rest = tf.data.Dataset.from_tensors(permutation[whole:])
+        return batches if whole == count else batches.concatenate(rest)
+
+    def current(_: Any) -> Any:
+        return tf.ensure_shape(tf.numpy_function(lambda: order.current, [], tf.int64), [count])
+
+    return tf.data.Dataset.range(1).map(current).prefetch(1).flat_map(batched)
+
+
+def _counted(batches: Any, count: int) -> Any:
+    """Return the batches, prepared ahead, with their number."""
+    import tensorflow as tf
+
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
-    batches = batches.map(structured)
-    counted = batches.apply(tf.data.experimental.assert_cardinality(-(-len(split) // batch_size)))
+    counted = batches.apply(tf.data.experimental.assert_cardinality(count))
     return counted.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def on_device(model: Any, split: Split, order: Order, batch_size: int) -> Dict[str, Any]:
+    """Return batches of positions, and make the model's training step gather the examples there.
+
+    tf.data computes on the CPU, so a data set of tensors would copy each batch to the GPU.
+    """
+    import tensorflow as tf
+
+    with tf.device("GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"):
+        tensors = [tf.convert_to_tensor(np.asarray(array)) for array in split.arrays]
+    step = model.train_step
+
+    def gathering(places: Any) -> Any:
+        return step(split.batch([tf.gather(tensor, places, axis=0) for tensor in tensors]))
+
+    model.train_step = gathering
+    places = _counted(_places(len(split), order, batch_size), -(-len(split) // batch_size))
+    return {"x": places, "shuffle": False}
 
 
 def _gathered_in_numpy(split: Split) -> Any:
@@ -86,6 +114,19 @@ def wait(model: Any) -> None:
     import tensorflow as tf
 
     tf.test.experimental.sync_devices()
+
+
+def memory() -> Optional[Tuple[int, int]]:
+    """Return the bytes of all tensors on the fullest GPU now, and at most since the last call."""
+    import tensorflow as tf
+
+    names = ["GPU:{}".format(place) for place, _ in enumerate(tf.config.list_logical_devices("GPU"))]
+    if not names:
+        return None
+    found = [tf.config.experimental.get_memory_info(name) for name in names]
+    for name in names:
+        tf.config.experimental.reset_memory_stats(name)
+    return max(one["current"] for one in found), max(one["peak"] for one in found)
 
 
 def in_force() -> Dict[str, Any]:

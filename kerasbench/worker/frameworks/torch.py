@@ -1,9 +1,13 @@
 """PyTorch under Keras 3."""
 
 import re
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
-SETTINGS = ("threads", "jit_compile", "matmul_precision", "precision", "image_layout", "onednn")
+if TYPE_CHECKING:  # the driver, which reads SETTINGS, must not wait for NumPy
+    from kerasbench.worker.dataset import Split
+    from kerasbench.worker.order import Order
+
+SETTINGS = ("threads", "jit_compile", "matmul_precision", "precision", "image_layout", "onednn", "data_on_device")
 COMPILATION = {False: "eager", True: "torch.compile"}
 
 
@@ -30,6 +34,45 @@ def wait(model: Any) -> None:
 
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def memory() -> Optional[Tuple[int, int]]:
+    """Return the bytes of all tensors on the GPU now, and at most since the last call."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    found = torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    return found
+
+
+def on_device(model: Any, split: "Split", order: "Order", batch_size: int) -> Dict[str, Any]:
+    """Return batches that are gathered on the device that Keras computes on."""
+    import torch
+    from keras.src.backend.torch.core import get_device
+
+    tensors = [torch.tensor(array, device=get_device()) for array in split.arrays]
+
+    class Examples(torch.utils.data.Dataset):
+        def __getitems__(self, rows: Any) -> Any:
+            return split.batch([tensor[rows] for tensor in tensors])
+
+        def __len__(self) -> int:
+            return len(split)
+
+    class Batches(torch.utils.data.Sampler):
+        def __iter__(self) -> Iterator[Any]:
+            return iter(torch.as_tensor(order.current).to(get_device()).split(batch_size))
+
+        def __len__(self) -> int:
+            return -(-len(split) // batch_size)
+
+    def whole(batch: List[Any]) -> List[Any]:
+        return batch
+
+    loader = torch.utils.data.DataLoader(Examples(), batch_sampler=Batches(), collate_fn=whole)
+    return {"x": loader, "shuffle": False}
 
 
 def in_force() -> Dict[str, Any]:

@@ -36,6 +36,7 @@ def _no_gpus(kind: str) -> list[Any]:
 config = SimpleNamespace(
     threading=_Threading(),
     list_physical_devices=_no_gpus,
+    list_logical_devices=_no_gpus,
     experimental=SimpleNamespace(tensor_float_32_execution_enabled=lambda: True),
 )
 test = SimpleNamespace(experimental=SimpleNamespace(sync_devices=lambda: None))

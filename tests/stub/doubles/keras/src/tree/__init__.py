@@ -1,0 +1,1 @@
+"""Keras 3 walks through structures with these modules."""
