@@ -66,7 +66,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="keeps everything; it is made if it does not exist")
     parser.add_argument("--host", default="127.0.0.1", help="the IPv4 address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=5000, help="the port to listen on (default: 5000)")
-    parser.add_argument("--name", help="the name by which clients reach the server; needed with another --host")
+    parser.add_argument("--name", help="the name by which clients reach it; needed with another --host")
     parser.add_argument("--auth", action="store_true", help="ask for a user name and a password")
     cores = os.cpu_count() or 1
     parser.add_argument(
@@ -82,8 +82,6 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--host {options.host}: as root, it serves this machine only. Start it from an account of its own.")
     if not local and not options.name:
         raise UserError(f"--host {options.host}: add --name NAME, by which clients reach it; other host names are refused")
-    if local and options.name:
-        raise UserError(f"--name {options.name}: on {options.host}, only this machine reaches it. Add --host 0.0.0.0.")
     if not 1 <= options.port <= 65535:
         raise UserError(f"--port {options.port}: a port is a number from 1 to 65535")
     if options.workers < 1:
