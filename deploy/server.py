@@ -70,7 +70,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--auth", action="store_true", help="ask for a user name and a password")
     cores = os.cpu_count() or 1
     parser.add_argument(
-        "--workers", type=int, default=min(4, cores), help="MLflow's processes, half a GB each (default: cores, up to 4)"
+        "--workers",
+        type=int,
+        default=min(4, cores),
+        help="MLflow's processes, half a GB each (default: cores, up to 4)",
     )
     return parser.parse_args(arguments)
 
@@ -79,9 +82,13 @@ def _check(options: argparse.Namespace) -> None:
     """Refuse what is unsafe or cannot work, before anything starts."""
     local = _is_local(options.host)
     if not local and os.geteuid() == 0:
-        raise UserError(f"--host {options.host}: as root, it serves this machine only. Start it from an account of its own.")
+        raise UserError(
+            f"--host {options.host}: as root, it serves this machine only. Start it from an account of its own."
+        )
     if not local and not options.name:
-        raise UserError(f"--host {options.host}: add --name NAME, by which clients reach it; other host names are refused")
+        raise UserError(
+            f"--host {options.host}: add --name NAME, by which clients reach it; other host names are refused"
+        )
     if not 1 <= options.port <= 65535:
         raise UserError(f"--port {options.port}: a port is a number from 1 to 65535")
     if options.workers < 1:
@@ -150,7 +157,9 @@ class Postgres:
                 children.end(process)
 
     def _start(self, command: Sequence[str | Path], log: IO[bytes]) -> Process:
-        return children.start(command, cwd=self._folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **self._account)
+        return children.start(
+            command, cwd=self._folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **self._account
+        )
 
     def _prepare(self, log: IO[bytes]) -> None:
         self._make(self.socket)
@@ -183,7 +192,9 @@ class Postgres:
         deadline = time.monotonic() + _START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(psycopg.OperationalError):
-                with psycopg.connect(host=str(self.socket), user=_USER, dbname="postgres", autocommit=True) as connection:
+                with psycopg.connect(
+                    host=str(self.socket), user=_USER, dbname="postgres", autocommit=True
+                ) as connection:
                     if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone():
                         connection.execute(f"CREATE DATABASE {_DATABASE}")
                 return
@@ -231,6 +242,7 @@ def _mlflow(options: argparse.Namespace, database: Postgres) -> tuple[list[str],
     folder: Path = options.folder
     command = [sys.executable, "-m", "mlflow", "server", "--host", options.host, "--port", str(options.port)]
     command += ["--workers", str(options.workers), "--artifacts-destination", str(folder / "artifacts")]
+    command += ["--uvicorn-opts", "--no-access-log"]  # a line for each request
     if options.name:  # MLflow refuses requests to other host names, and of pages of other origins
         names = [options.name, f"{options.name}:{options.port}", "localhost:*", "127.0.0.1:*"]
         origins = [f"http://{options.name}:{options.port}", f"https://{options.name}"]

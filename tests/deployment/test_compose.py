@@ -13,7 +13,9 @@ from kerasbench.paths import PROJECT
 
 @pytest.fixture(scope="module")
 def mlflow() -> Any:
-    services: Any = OmegaConf.to_container(OmegaConf.create((PROJECT / "deploy" / "compose.yaml").read_text()), resolve=False)
+    services: Any = OmegaConf.to_container(
+        OmegaConf.create((PROJECT / "deploy" / "compose.yaml").read_text()), resolve=False
+    )
     return services["services"]["mlflow"]
 
 

@@ -38,7 +38,9 @@ def _kerasbench(*arguments: str, **variables: str) -> str:
     return done.stdout
 
 
-def test_a_sweep_its_report_resume_and_sync_work_as_with_a_file(stub: Stub, postgres_server: str, tmp_path: Path) -> None:
+def test_a_sweep_its_report_resume_and_sync_work_as_with_a_file(
+    stub: Stub, postgres_server: str, tmp_path: Path
+) -> None:
     experiment = "a sweep"
     shared = (f"tracking.uri={postgres_server}", f"tracking.experiment={experiment}")
     first = stub.train(*_SWEEP, *shared)
