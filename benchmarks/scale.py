@@ -179,7 +179,7 @@ def expected(cell: Cell) -> dict[str, list[tuple[int, float]]]:
 
 
 def lost(tracking: TrackingConfig, replayed: Sequence[Cell]) -> tuple[int, int]:
-    """Return how many runs are not FINISHED in the store, once, and how many reports of metrics it lacks or has twice."""
+    """Return how many runs are not in the store once, as FINISHED, and how many epochs it lacks or has twice."""
     client, experiment_id = open_store(tracking, artifacts=False)
     finished = reading.search(client, experiment_id, "attributes.status = 'FINISHED'")
     runs = {run.name: run.id for run in finished}

@@ -1,4 +1,4 @@
-"""A small share of `make scale`: recorded runs are replayed against MLflow on PostgreSQL, and what is lost is counted."""
+"""A small share of `make scale`: recorded runs are replayed against a server, and what is lost is counted."""
 
 import json
 import subprocess

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy import server
+from kerasbench.process import children
 
 _UNPRIVILEGED = 1000
 
@@ -16,7 +17,7 @@ def _nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(*arguments: object, **named: object) -> None:
         raise AssertionError("it has started something")
 
-    monkeypatch.setattr(server.children, "start", start)
+    monkeypatch.setattr(children, "start", start)
 
 
 def _refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
