@@ -34,7 +34,7 @@ Process = subprocess.Popen[Any]
 _DATABASE, _USER = "mlflow", "mlflow"
 _ADMIN = "admin"
 _ROOTS_DATABASE_USER = "postgres"  # PostgreSQL refuses to run as root; Debian's package makes this account
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0  # a busy machine takes minutes to import MLflow
 _POLL_SECONDS = 0.1
 _LONGEST_SOCKET = 107  # bytes of a Unix socket's path
 

@@ -4,15 +4,17 @@ import contextlib
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from kerasbench.paths import PROJECT
 from kerasbench.process import children
-from kerasbench.store.ui import _await, _free_port
+from kerasbench.store.ui import _ask, _free_port
 
 SCRIPT = PROJECT / "deploy" / "server.py"
 _STOP_SECONDS = 60.0
+_POLL_SECONDS = 0.2
 
 
 @contextlib.contextmanager
@@ -39,7 +41,16 @@ def running(kept: Path, *options: str) -> Iterator[str]:
     with (kept / "server.log").open("a+b") as log:
         process = children.start(command, stdout=log, stderr=log)
         try:
-            _await(address, process, log)
+            while not _answers(address):  # the script itself gives up after some minutes
+                assert process.poll() is None, (kept / "server.log").read_text()
+                time.sleep(_POLL_SECONDS)
             yield address
         finally:
             children.end(process, _STOP_SECONDS)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return bool(_ask(f"{address}/health"))
+    except OSError:
+        return False
