@@ -54,7 +54,8 @@ class SweepCallback(Callback):
             needed = _environments([checked])
             environments.check(needed)
             if not environments.ready(Specification.of(checked)):
-                _open_stores([checked])  # before an installation, which takes minutes; otherwise the run opens it
+                # Before an installation, which takes minutes; otherwise the run opens it.
+                _open_stores(_stores([checked]))
             _provision(needed)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -74,11 +75,16 @@ class SweepCallback(Callback):
             environments.check(needed)
             # Before runs that it may complete are found to be lost.
             _hand_on_earlier_runs(choices, config.hydra.sweep.dir)
-            _open_stores(choices)  # imports MLflow, which would disturb the first worker
+            stores = _stores(choices)
+            new = all(map(_is_new, stores))  # importing MLflow and creating a store takes most of ten seconds
+            if not new:
+                _open_stores(stores)  # a store that cannot be used is told before anything is installed
             with ThreadPoolExecutor(1) as beside:  # other processes install the environments
-                data = beside.submit(_prepare, choices)
+                meanwhile = [beside.submit(_open_stores, stores)] if new else []
+                meanwhile.append(beside.submit(_prepare, choices))
                 _provision(needed)
-                data.result()
+                for done in meanwhile:
+                    done.result()
             named = resume.cells(fixed, swept)
             _continue(config, named, fixed, list(swept.values()))
             place.hand_on(config, swept, named)
@@ -197,12 +203,18 @@ def _check_swept(master: DictConfig, overrides: Mapping[str, Override], swept: M
         raise UserError(f"repeats={master.repeats} needs Hydra's sweeper `rounds`: leave out hydra/sweeper=")
 
 
-def _open_stores(configs: Sequence[Config]) -> None:
+def _is_new(tracking: TrackingConfig) -> bool:
+    """Return whether the store is a SQLite file that does not exist yet."""
+    path = tracking.uri.removeprefix("sqlite:///")
+    return path != tracking.uri and not Path(path).exists()
+
+
+def _open_stores(stores: Sequence[TrackingConfig]) -> None:
     from kerasbench.store.sync import end_lost_runs
     from kerasbench.store.tracking import open_store
     from kerasbench.tasks import training  # noqa: F401 - what the first job would import
 
-    for tracking in _stores(configs):
+    for tracking in stores:
         end_lost_runs(open_store(tracking))
 
 
