@@ -22,9 +22,11 @@ _INDIFFERENT = (
     "environments",
     "backend.colour",
     "backend.platforms",
+    "backend.proof_variables",
     "backend.device",  # backend.build says what it leads to
     "backend.builds",
     "backend.facts",
+    "backend.index",
     "backend.marker",
     "data.root",
     "data.cache",
@@ -43,7 +45,7 @@ _INDIFFERENT = (
 )
 # What a user's script decides itself.
 _NOT_OF_A_SCRIPT = ("data", "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
-_NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts")  # of a backend
+_NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts", "index", "proof_variables")  # of a backend
 # Settings that may differ within one ranking: backend and seed distinguish competitors and rounds, and the digest
 # identifies the data, whatever their source and place.
 NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data.path")

@@ -11,7 +11,7 @@ from kerasbench.worker import protocol
 
 _KINDS = (
     protocol.READY, protocol.BUILT, protocol.PROBED, protocol.EPOCH, protocol.LOSSES, protocol.FINISHED,
-    protocol.FAILED,
+    protocol.FAILED, protocol.KERNELS,
 )  # fmt: skip
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
