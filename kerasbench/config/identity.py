@@ -22,9 +22,11 @@ _INDIFFERENT = (
     "environments",
     "backend.colour",
     "backend.platforms",
+    "backend.proof_variables",
     "backend.device",  # backend.build says what it leads to
     "backend.builds",
     "backend.facts",
+    "backend.index",
     "backend.marker",
     "data.root",
     "data.cache",
@@ -43,7 +45,7 @@ _INDIFFERENT = (
 )
 # What a user's script decides itself.
 _NOT_OF_A_SCRIPT = ("data", "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
-_NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts")  # of a backend
+_NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts", "index", "proof_variables")  # of a backend
 # Settings that were added when there were stores already: at their default, they are left out of all hashes, so that
 # these stay what they were.
 _ADDED = {"data_on_device": None}

@@ -1,7 +1,7 @@
 """Performance settings: combines the user's choices, the variant and the framework's defaults for a worker."""
 
 import importlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any
 
@@ -62,6 +62,16 @@ def resolve(backend: BackendConfig, asked: SettingsConfig, convolutional: bool) 
         values["image_layout"] = None
     variables = backend.variables | (backend.tuned.variables if tuned else {}) | framework.variables(values)
     return Resolved(values, variables | (WITHOUT_GPU if backend.build == CPU else {}))
+
+
+def requested(backend: BackendConfig, resolved: Resolved) -> dict[str, Any]:
+    """Return what every request to a worker says of its backend and settings."""
+    return {
+        "seed_function": backend.seed_function,
+        "fixes": backend.fixes,
+        "framework": backend.adapter,
+        "settings": {name.name: resolved.values.get(name.name) for name in fields(ChosenSettings)},
+    }
 
 
 def _framework(backend: BackendConfig) -> Any:

@@ -1,11 +1,10 @@
 """The requests to a worker: plain JSON with everything that it needs."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from kerasbench.config import identity
-from kerasbench.config.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer, Task
+from kerasbench.config import identity, settings
+from kerasbench.config.schema import BackendConfig, Config, ImageLayout, Init, ParityOptimizer, Task
 from kerasbench.config.settings import Resolved
 from kerasbench.data import PreparedData
 from kerasbench.paths import STARTED_IN
@@ -116,10 +115,4 @@ def _common(config: Config, backend: BackendConfig, resolved: Resolved, data: Pr
 
 
 def _of_backend(config: Config, backend: BackendConfig, resolved: Resolved) -> dict[str, Any]:
-    return {
-        "seed": config.seed,
-        "seed_function": backend.seed_function,
-        "fixes": backend.fixes,
-        "framework": backend.adapter,
-        "settings": {name.name: resolved.values.get(name.name) for name in fields(ChosenSettings)},
-    }
+    return {"seed": config.seed} | settings.requested(backend, resolved)

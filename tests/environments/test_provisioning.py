@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -20,6 +19,7 @@ from kerasbench.config import composition
 from kerasbench.environments import Specification, provisioning, specification
 from kerasbench.environments.__main__ import main
 from kerasbench.environments.installation import PACKAGES, Installation
+from kerasbench.environments.proof import Proof
 from kerasbench.paths import PROJECT
 from kerasbench.terminal.errors import UserError
 
@@ -28,6 +28,12 @@ OWN = f"backend.python='=={sys.version_info.major}.{sys.version_info.minor}.*'"
 
 def _wanted(cache: Path, *overrides: str) -> Specification:
     return Specification.of(composition.compose(["backend=theano", f"environments.folder={cache}", *overrides]))
+
+
+def _played() -> Proof:
+    """Return the proof of an environment that is none."""
+    kernels = {"machine": {}, "device": "cpu", "deviations": {}, "seconds": 0.1}
+    return Proof({"keras_version": "2.3.1", "backend_version": "1.0", "python_version": "3.6.15"}, [kernels], {})
 
 
 def _quiet(name: str) -> Callable[[str], None]:
@@ -45,12 +51,12 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make environments without packages, so that they always succeed."""
 
-    def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
+    def install(installation: Installation, place: Path, log: Path) -> Proof:
         (place / "bin").mkdir(parents=True)
         (place / "bin/python").write_text("")
         (place / PACKAGES).write_text("")
         log.write_text("")
-        return {"keras_version": "2.3.1", "backend_version": "1.0", "python_version": "3.6.15"}
+        return _played()
 
     monkeypatch.setattr(Installation, "_install", install)
 
@@ -142,7 +148,7 @@ def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_othe
     together = threading.Barrier(3, timeout=20)
     failed = threading.Event()
 
-    def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
+    def install(installation: Installation, place: Path, log: Path) -> Proof:
         together.wait()
         if installation.wanted.backend.name == "theano":
             failed.set()
@@ -151,7 +157,7 @@ def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_othe
         (place / "bin").mkdir(parents=True)
         (place / "bin/python").write_text("")
         (place / PACKAGES).write_text("")
-        return {"keras_version": "3.15.1", "backend_version": "1.0", "python_version": "3.11.7"}
+        return _played()
 
     monkeypatch.setattr(Installation, "_install", install)
     wanted = [_wanted(tmp_path, f"backend={name}", OWN) for name in ("tensorflow", "theano", "jax")]
