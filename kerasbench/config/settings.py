@@ -60,5 +60,8 @@ def _framework(backend: BackendConfig) -> Any:
 
 
 def _chosen(settings: ChosenSettings) -> dict[str, Any]:
+    """Return what is chosen of the settings that frameworks have; one device is every framework's default."""
     fields = {name: value for name, value in asdict(settings).items() if name != "variant"}
+    if fields.get("devices") == 1:
+        fields["devices"] = None
     return {name: value.value if isinstance(value, Enum) else value for name, value in fields.items()}

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any, BinaryIO, Dict
 
-VERSION = 5
+VERSION = 6
 
 TRAIN = "train"  # request: train for all epochs
 PARITY = "parity"  # request: the losses of a few steps of plain SGD without dropout

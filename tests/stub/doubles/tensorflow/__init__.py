@@ -38,5 +38,6 @@ config = SimpleNamespace(
     list_physical_devices=_no_gpus,
     experimental=SimpleNamespace(tensor_float_32_execution_enabled=lambda: True),
 )
+distribute = SimpleNamespace(get_strategy=lambda: SimpleNamespace(num_replicas_in_sync=1))
 test = SimpleNamespace(experimental=SimpleNamespace(sync_devices=lambda: None))
 sysconfig = SimpleNamespace(get_build_info=lambda: {})
