@@ -4,6 +4,8 @@ Here are the names that one module writes and another reads, each with its meani
 docs/reference.md is generated. Metrics of load are named in nvml.py and telemetry.py.
 """
 
+DEVICES = "settings.devices"  # the setting, as a param and in the names of competitors
+
 
 class Metric:
     """Metrics: one of an epoch has the epoch, counted from 1, as its step; one of the run has step 0."""

@@ -55,6 +55,7 @@ class SettingsConfig(ChosenSettings):
     """The settings that the user asks for, and the variant that fills in the others."""
 
     variant: Variant = Variant.stock
+    devices: int = 1  # not among `ChosenSettings`: no framework's tuning advice is a number of devices
 
 
 @dataclass

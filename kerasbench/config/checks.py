@@ -45,6 +45,7 @@ RANGES: dict[str, Range] = {
     "data.test_samples": _COUNT,
     "data.test_fraction": Range(0, 1, above=True, below=True),
     "data.split_seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
+    "settings.devices": Range(1, 1024),
     "settings.threads": _THREADS,
     "settings.steps_per_execution": _COUNT,
     "backend.tuned.settings.threads": _THREADS,

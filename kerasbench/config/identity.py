@@ -57,6 +57,8 @@ NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as dicts, lists, strings and numbers, without credentials and what has no effect."""
     content = {key: _simple(value) for key, value in asdict(config).items()}
+    if config.settings.devices == 1:  # as in runs of stores that are older than this setting
+        del content["settings"]["devices"]
     return _without(content, _NOT_OF_A_SCRIPT) if config.script else content
 
 

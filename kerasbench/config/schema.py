@@ -191,6 +191,7 @@ class SweepConfig:
     id: str | None = None
     varied: list[str] = field(default_factory=list)
     cells: str | None = None
+    summary: str | None = None
     finished: list[str] = field(default_factory=list)
 
 

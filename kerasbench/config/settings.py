@@ -70,7 +70,9 @@ def requested(backend: BackendConfig, resolved: Resolved) -> dict[str, Any]:
         "seed_function": backend.seed_function,
         "fixes": backend.fixes,
         "framework": backend.adapter,
-        "settings": {name.name: resolved.values.get(name.name) for name in fields(ChosenSettings)},
+        "settings": {
+            one.name: resolved.values.get(one.name) for one in fields(SettingsConfig) if one.name != "variant"
+        },
     }
 
 
@@ -79,5 +81,8 @@ def _framework(backend: BackendConfig) -> Any:
 
 
 def _chosen(settings: ChosenSettings) -> dict[str, Any]:
+    """Return what is chosen of the settings that frameworks have; one device is every framework's default."""
     fields = {name: value for name, value in asdict(settings).items() if name != "variant"}
+    if fields.get("devices") == 1:
+        fields["devices"] = None
     return {name: value.value if isinstance(value, Enum) else value for name, value in fields.items()}

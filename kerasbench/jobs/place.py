@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from kerasbench.paths import absolute
+from kerasbench.vocabulary import DEVICES
 
 _OUTCOMES = ".outcomes"
 _NO_VARIANT = {"backend", "model", "data", "seed", "experiment", "task", "script"}  # these have their own tags
@@ -52,22 +53,24 @@ def hand_on(master: DictConfig, varied: Iterable[str], cells: str) -> None:
 def this_job(composed: DictConfig) -> Job:
     """Return the place of the job that Hydra runs now."""
     hydra = HydraConfig.get()
-    varied = variant(hydra.overrides.task, composed.sweep.varied)
+    varied = variant(hydra.overrides.task, composed.sweep.varied, composed.settings.devices)
     return Job(composed.sweep.id or new_sweep_id(), varied, hydra.mode is RunMode.MULTIRUN)
 
 
-def variant(overrides: Iterable[str], varied: Iterable[str]) -> tuple[str, ...]:
+def variant(overrides: Iterable[str], varied: Iterable[str], devices: int = 1) -> tuple[str, ...]:
     """Return the overrides that make a job another competitor than its plain backend.
 
-    A label and a changed backend do so, too, whether the sweep varies them or not.
+    A label and a changed backend do so, too, whether the sweep varies them or not, and so does more than one device,
+    wherever it was set: its run has other times, and on one device it is the plain backend.
     """
-    keys = set(varied) - _NO_VARIANT
+    keys = set(varied) - _NO_VARIANT - {DEVICES}
 
     def makes_another(override: str) -> bool:
         key = override.partition("=")[0].lstrip("+~")
         return key in keys or key == "label" or key.startswith("backend.")
 
-    return tuple(override.lstrip("+") for override in overrides if makes_another(override))
+    found = tuple(override.lstrip("+") for override in overrides if makes_another(override))
+    return (*found, f"{DEVICES}={devices}") if devices > 1 else found
 
 
 def outcome_file(sweep_folder: str, sweep: str, number: int) -> Path:

@@ -18,10 +18,10 @@ from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import builds, checks, composition, effects, structure
+from kerasbench.config import builds, checks, composition, devices, effects, structure
 from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
 from kerasbench.environments import Specification
-from kerasbench.jobs import objective, place, resume
+from kerasbench.jobs import conclusion, objective, place, resume
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute, work_path
 from kerasbench.tasks.outcome import Outcome
@@ -31,7 +31,7 @@ from kerasbench.terminal.errors import UserError, reporting
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
 _FEW = 20  # choices whose composition is not worth a collection
 _SYNC_SECONDS = 10.0  # at least: a store that answers slowly gets some of what it lacks with each command
-_OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied")
+_OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied", "sweep.summary")
 
 
 class SweepCallback(Callback):
@@ -70,6 +70,8 @@ class SweepCallback(Callback):
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             effects.check(config.hydra.overrides.task, choices)
+            for one in devices.combined(choices):
+                devices.check(one)
             _say_builds(choices)
             needed = _environments(choices)
             environments.check(needed)
@@ -88,6 +90,7 @@ class SweepCallback(Callback):
             named = resume.cells(fixed, swept)
             _continue(config, named, fixed, list(swept.values()))
             place.hand_on(config, swept, named)
+            conclusion.begin(composition.unchecked(_without_hydra(config)))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""
@@ -110,7 +113,9 @@ def _sum_up(config: DictConfig) -> bool:
     whole = composition.unchecked(_without_hydra(config))
     _hand_on([Path(folder)], whole.tracking, whole.tracking.patience_seconds)
     outcomes = [Outcome.load(file) for file in place.outcome_files(folder, sweep)]
-    return summarise(outcomes, sweep, whole, Path(folder) / "report")
+    finished = summarise(outcomes, sweep, whole, Path(folder) / "report")
+    conclusion.conclude(outcomes, whole)
+    return finished
 
 
 def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list[str]]) -> None:
@@ -122,7 +127,8 @@ def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list
     def compose(combination: Sequence[str]) -> tuple[Config, Sequence[str]]:
         overrides = [*fixed, *combination]
         keys = [override.partition("=")[0].lstrip("+") for override in combination]
-        return _typed(loader.load_sweep_config(master, overrides)), place.variant(overrides, keys)
+        config = _typed(loader.load_sweep_config(master, overrides))
+        return config, place.variant(overrides, keys, config.settings.devices)
 
     found = resume.plan(composition.unchecked(_without_hydra(master)), cells, swept, compose)
     if found:
@@ -259,9 +265,10 @@ def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds
 def _prepare(configs: Sequence[Config]) -> None:
     from kerasbench.data import prepare  # imports NumPy: not before a single run's worker starts
 
-    for config in configs:
+    for config in devices.combined(configs):
         if not config.script:
-            prepare(config.data)
+            data = prepare(config.data)
+            devices.check_examples(config, data.train_examples, data.test_examples)
 
 
 def _environments(configs: Sequence[Config]) -> list[Specification]:

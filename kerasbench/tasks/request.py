@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kerasbench.config import identity, settings
+from kerasbench.config import devices, identity, settings
 from kerasbench.config.schema import BackendConfig, Config, ImageLayout, Init, ParityOptimizer, Task
 from kerasbench.config.settings import Resolved
 from kerasbench.data import PreparedData
@@ -44,7 +44,12 @@ def to_draw(config: Config, backend: BackendConfig, resolved: Resolved, data: Pr
 
 
 def to_train(config: Config, resolved: Resolved, data: PreparedData, weights: Path | None) -> dict[str, Any]:
-    """Return the request to train as the configuration says."""
+    """Return the request to train as the configuration says.
+
+    Raises:
+        UserError: the devices cannot share the last batch of an epoch.
+    """
+    devices.check_examples(config, data.train_examples, data.test_examples)
     return _common(config, config.backend, resolved, data) | {
         "weights": weights and str(weights),
         "init": config.trainer.init.value,
