@@ -12,6 +12,7 @@ from typing import Self
 
 import psutil
 
+from kerasbench.machine import hardware
 from kerasbench.machine.nvml import Nvml
 from kerasbench.worker.protocol import now
 
@@ -33,7 +34,8 @@ _PEAKS = ("utilization_percent", "memory_mib", "power_watts", "temperature_celsi
 class _Sample:
     at: float  # by the clock of the worker's events
     cpu_seconds: float  # used by the process tree so far
-    other_cpu_seconds: float  # used so far by all other processes except the driver, or stolen by another machine
+    # used so far on the run's processors by all other processes except the driver, or stolen by another machine
+    other_cpu_seconds: float
     rss_mib: float
     gpus: list[dict[str, float]]
     processes_on_gpus: list[int]
@@ -46,6 +48,7 @@ class Telemetry:
         self._process = psutil.Process(pid)
         self._driver = psutil.Process() if pid != os.getpid() else None  # None: it watches itself
         self._nvml = nvml
+        self._cpus = hardware.bound()
         self._interval = interval_seconds
         self._samples: list[_Sample] = []
         self._clock_offsets = [_clock_offset()]
@@ -81,7 +84,7 @@ class Telemetry:
                 of_child = _usage(child)
                 cpu_seconds += of_child[0]
                 rss += of_child[1]
-        other = _busy_seconds() - cpu_seconds
+        other = _busy_seconds(self._cpus) - cpu_seconds
         if self._driver:
             driver = self._driver.cpu_times()
             other -= driver.user + driver.system
@@ -117,7 +120,7 @@ class Telemetry:
         """Describe in one line the other processes' CPU load during the run; None if within `noise_limit`."""
         if len(self._samples) < 2:
             return None
-        percent, limit = _percent(self._samples, lambda sample: sample.other_cpu_seconds), noise_limit()
+        percent, limit = _percent(self._samples, lambda sample: sample.other_cpu_seconds), noise_limit(len(self._cpus or ()))
         if percent <= limit:
             return None
         return f"other processes used {percent:.0f}% of a core on average ({limit:.0f}% is allowed)"
@@ -148,7 +151,7 @@ def noise_limit(processors: int | None = None) -> float:
     the machine, but is spread over all processors.
 
     Args:
-        processors: the number of logical processors; None: this machine's.
+        processors: the number of logical processors that the run may use; None or 0: all of this machine's.
     """
     count = processors or psutil.cpu_count() or 1
     return max(_NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT * count)
@@ -164,11 +167,17 @@ def _usage(process: psutil.Process) -> tuple[float, float]:
         return sum(process.cpu_times()[:4]), process.memory_info().rss
 
 
-def _busy_seconds() -> float:
-    """Return the CPU seconds of all processes so far, including those stolen by other virtual machines."""
-    times = psutil.cpu_times()
+def _busy_seconds(cpus: frozenset[int] | None) -> float:
+    """Return the CPU seconds of all processes so far, including those stolen by other virtual machines.
+
+    Args:
+        cpus: counts only these processors; None: all.
+    """
+    times = [psutil.cpu_times()]
+    if cpus is not None:
+        times = [one for cpu, one in enumerate(psutil.cpu_times(percpu=True)) if cpu in cpus]
     names = ("user", "nice", "system", "irq", "softirq", "steal")  # user counts guests, too; Linux has them all
-    return sum(getattr(times, name, 0.0) for name in names)
+    return sum(getattr(one, name, 0.0) for one in times for name in names)
 
 
 def _percent(samples: Sequence[_Sample], counter: Callable[[_Sample], float]) -> float:
