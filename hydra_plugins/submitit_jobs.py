@@ -104,7 +104,8 @@ class _Submitit(Launcher):
 
     def _called(self) -> Callable[..., JobReturn]:
         """Return what a job's process calls."""
-        return self._job
+        job: Callable[..., JobReturn] = self._job
+        return job
 
     def _running(self, submitted: Sequence[Any]) -> list[Any]:
         raise NotImplementedError

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from kerasbench import lease
 from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import interpreters, pip_settings
@@ -104,8 +102,8 @@ def provision(wanted: Specification, announce: Announce) -> Environment:
 def provision_all(wanted: Iterable[Specification], announcing: Callable[[str], Announce]) -> None:
     """Make the missing environments in parallel.
 
-    Each backend has its own lease, so concurrent processes, on other machines too, make each environment only once. An interruption ends all
-    installations, and removes incomplete environments.
+    Each backend has its own lease, so concurrent processes, on other machines too, make each environment only once. An
+    interruption ends all installations, and removes incomplete environments.
 
     Args:
         wanted: the environments, in any number, also repeated.

@@ -72,7 +72,7 @@ def hand_on(master: DictConfig, varied: Iterable[str], cells: str, store: str, s
     if not one_by_one(master.hydra.launcher):
         master.hydra.sweep.dir = absolute(master.hydra.sweep.dir)
         handed |= _to_other_processes(master.hydra.sweep.dir, store, share)
-    master.hydra.overrides.hydra.extend(f"{key}={value}" for key, value in handed.items())
+    master.hydra.overrides.hydra.extend([f"{key}={value}" for key, value in handed.items()])
 
 
 def _to_other_processes(folder: str, store: str, share: Share) -> dict[str, str]:

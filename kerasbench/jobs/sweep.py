@@ -117,9 +117,7 @@ def _sum_up(config: DictConfig) -> bool:
     return summarise(outcomes, sweep, whole, Path(folder) / "report")
 
 
-def _continue(
-    master: DictConfig, cells: str, fixed: list[str], swept: list[list[str]], share: launchers.Share
-) -> None:
+def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list[str]], share: launchers.Share) -> None:
     """Leave out the jobs that an interrupted sweep of the same cells has finished."""
     if not all(swept) or master.hydra.sweeper._target_ != _ROUNDS:
         return  # a sweeper that searches has no list of jobs

@@ -120,7 +120,10 @@ class Telemetry:
         """Describe in one line the other processes' CPU load during the run; None if within `noise_limit`."""
         if len(self._samples) < 2:
             return None
-        percent, limit = _percent(self._samples, lambda sample: sample.other_cpu_seconds), noise_limit(len(self._cpus or ()))
+        percent, limit = (
+            _percent(self._samples, lambda sample: sample.other_cpu_seconds),
+            noise_limit(len(self._cpus or ())),
+        )
         if percent <= limit:
             return None
         return f"other processes used {percent:.0f}% of a core on average ({limit:.0f}% is allowed)"

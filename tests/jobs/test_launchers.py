@@ -15,9 +15,9 @@ from tests.stub.driver import Stub
 
 
 def _share(
-    monkeypatch: pytest.MonkeyPatch, cores: int, asked: int | None, jobs: int, gpus: int = 0, **launcher: object
+    monkeypatch: pytest.MonkeyPatch, has: int, asked: int | None, jobs: int, gpus: int = 0, **launcher: object
 ) -> tuple[Share, int]:
-    monkeypatch.setattr(hardware, "physical_cores", lambda: cores)
+    monkeypatch.setattr(hardware, "physical_cores", lambda: has)
     monkeypatch.setattr(claims, "gpus", lambda: [str(number) for number in range(gpus)])
     choice = composition.compose(["backend=torch"])
     if gpus:

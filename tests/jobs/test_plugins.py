@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -54,7 +55,7 @@ def test_optuna_finds_the_best_learning_rate_and_its_trials_are_one_sweep(
         float(run.data.params["model.optimizer.learning_rate"])
         for run in runs
         if run.data.metrics[objective] == found.best_value
-        and float(run.data.params["model.optimizer.learning_rate"]) == list(found.best_params.values())[0]
+        and float(run.data.params["model.optimizer.learning_rate"]) == next(iter(found.best_params.values()))
     }
     (study,) = collect(stub.store, "keras-backends").rankings  # one, with a competitor for each trial
     assert len(study.cells) == 8
@@ -187,12 +188,12 @@ def test_twelve_jobs_share_four_gpus_never_two_on_one_and_rounds_stay_apart(
     assert all(on.values())
     assert sum(map(len, on.values())) == 12
     for number, some in on.items():
-        assert not [pair for pair in zip(some, some[1:], strict=False) if _overlap(*pair)]
+        assert not [pair for pair in pairwise(some) if _overlap(*pair)]
         for run in some:  # what its worker saw
             assert f"sees {number}\n" in stub.artifacts(run)["worker.log"].read_text()
     rounds = [[run for run in runs if run.data.params["seed"] == seed] for seed in "123"]
     assert [len(some) for some in rounds] == [4, 4, 4]
-    for earlier, later in zip(rounds, rounds[1:], strict=False):
+    for earlier, later in pairwise(rounds):
         assert max(run.info.end_time for run in earlier) <= min(run.info.start_time for run in later)
     if physical_cores() < 4:  # they share the cores
         assert all("4 jobs at once" in run.data.tags[Tag.NOISE] for run in runs)

@@ -28,8 +28,8 @@ def four_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_jobs_get_cores_of_their_own_until_none_is_left(tmp_path: Path, four_cores: list[set[int]]) -> None:
     with claimed(tmp_path, Wanted(2, gpu=False)) as one, claimed(tmp_path, Wanted(2, gpu=False)) as other:
-        assert one.cpus == {0, 1, 4, 5}
-        assert other.cpus == {2, 3, 6, 7}
+        assert one.cpus == frozenset({0, 1, 4, 5})
+        assert other.cpus == frozenset({2, 3, 6, 7})
         assert not one.contention + other.contention
         assert four_cores[1:] == [one.cpus, other.cpus]
         with claimed(tmp_path, Wanted(1, gpu=False)) as third:
@@ -37,7 +37,7 @@ def test_jobs_get_cores_of_their_own_until_none_is_left(tmp_path: Path, four_cor
             assert "1 of its 4 cores" in third.contention
     assert four_cores[-1] == four_cores[0]  # as before
     with claimed(tmp_path, Wanted(4, gpu=False)) as alone:
-        assert alone.cpus == set(range(8))
+        assert alone.cpus == frozenset(range(8))
 
 
 def test_a_job_that_lacks_one_core_takes_none_from_the_others(tmp_path: Path, four_cores: list[set[int]]) -> None:
@@ -49,7 +49,8 @@ def test_a_job_that_lacks_one_core_takes_none_from_the_others(tmp_path: Path, fo
 
 @pytest.mark.usefixtures("four_gpus")
 @pytest.mark.parametrize(
-    ("visible", "names"), [(None, ["0", "1", "2", "3"]), ("2,1", ["2", "1"]), ("", []), ("MIG-a,MIG-b", ["MIG-a", "MIG-b"])]
+    ("visible", "names"),
+    [(None, ["0", "1", "2", "3"]), ("2,1", ["2", "1"]), ("", []), ("MIG-a,MIG-b", ["MIG-a", "MIG-b"])],
 )
 def test_each_job_sees_one_gpu_of_those_that_are_visible(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, names: list[str]
