@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity report ui reference pictures docs test fast faults gpu audit check bench lock clean
+.PHONY: help setup sweep parity report ui reference pictures docs test fast faults gpu audit check bench scale lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -84,6 +84,9 @@ check: $(BIN)/.ready-dev ## check format, lint, types and import contracts
 
 bench: $(BIN)/.ready-dev ## measure the tool's overhead (about half an hour; nothing else should run)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
+
+scale: $(BIN)/.ready-dev ## replay 350 recorded runs, 16 at once, against MLflow on PostgreSQL (a few minutes; needs PostgreSQL)
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens it
 	$(BIN)/kerasbench ui $(ARGS)

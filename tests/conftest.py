@@ -15,6 +15,7 @@ from kerasbench.config import composition
 from kerasbench.paths import PROJECT
 from kerasbench.store import access  # noqa: F401 - first: the callback, imported before it, leaves MLflow's settings alone
 from tests.compositions import compose
+from tests.deployment import postgres
 from tests.stub.driver import Stub
 from tests.stub.environments import write_data, write_environments
 
@@ -103,6 +104,13 @@ def empty_store(common: Path) -> Path:
         if not database.exists():
             MlflowClient(f"sqlite:///{database}").search_experiments()
     return database
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a real MLflow server on a real PostgreSQL; tests keep apart by their experiments' names."""
+    with postgres.folder() as folder, postgres.running(folder) as address:
+        yield address
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ RANGES: dict[str, Range] = {
     "trainer.stall_seconds": _SECONDS,
     "trainer.timeout_seconds": _SECONDS,
     "tracking.patience_seconds": Range(0, 86400),
+    "tracking.batch_seconds": Range(0, 3600),
     "telemetry.interval_seconds": Range(0.01, 3600, why="a sample itself takes milliseconds"),
     "parity.steps": _COUNT,
     "parity.batch_size": _COUNT,

@@ -164,6 +164,7 @@ class TrackingConfig:
     artifacts: str = MISSING
     experiment: str = MISSING
     patience_seconds: float = MISSING
+    batch_seconds: float = MISSING
 
 
 @dataclass

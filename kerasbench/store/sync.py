@@ -119,16 +119,16 @@ def _hand_on(record: Record, configured: TrackingConfig, deadline: float) -> boo
             return False
         operations += _complete(record)
     from kerasbench.store.tracking import open_store
-    from kerasbench.store.writer import Applying
+    from kerasbench.store.writer import Applying, batches
 
     kept = TrackingConfig(**begin["store"])
     same = without_credentials(configured.uri) == kept.uri
     store = open_store(replace(kept, uri=configured.uri) if same else kept)
     applying = Applying(store, record)
-    for operation in operations[applying.progress.applied :]:
+    for batch in batches(operations[applying.progress.applied :]):
         if time.monotonic() > deadline:
             raise UserError(f"the store is slow: it has {applying.progress.applied} of {len(operations)} events")
-        applying.apply(operation)
+        applying.apply(batch)
     if operations[-1].get("status") == "FINISHED":
         _revoke_failure(store, applying.progress.run_id)
     applying.finish()
