@@ -47,6 +47,7 @@ RANGES: dict[str, Range] = {
     "data.split_seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
     "settings.devices": Range(1, 1024),
     "settings.threads": _THREADS,
+    "launcher.cores": _THREADS,
     "settings.steps_per_execution": _COUNT,
     "backend.tuned.settings.threads": _THREADS,
     "backend.tuned.settings.steps_per_execution": _COUNT,
@@ -63,7 +64,7 @@ RANGES: dict[str, Range] = {
 
 _PACKAGE = IMPORTED_FROM / "kerasbench"
 _LONGEST = 4096  # characters: Linux' limit of a path; MLflow's limit of a param is 6000
-_LENGTHS = {"label": 200, "tracking.experiment": 500}
+_LENGTHS = {"label": 200, "tracking.experiment": 500, "sweep.command": 1_000_000}
 _BLANK = ("args", "data.root", "backend.variables.", "backend.tuned.variables.", "model.build.", "data.options.")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # of a folder, a file, a tag
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -253,7 +254,7 @@ def folders(config: Config) -> None:
             f"data.root={root} is not a folder. Name the folder that contains the real data "
             "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
         )
-    for key in ("data.cache", "environments.folder", "tracking.artifacts"):
+    for key in ("data.cache", "environments.folder", "tracking.artifacts", "launcher.locks"):
         folder(f"{key}={_at(config, key)}", Path(_at(config, key)))
 
 

@@ -63,6 +63,7 @@ def _make_absolute(config: Config) -> None:
         config.environments.requirements = _absolute("environments.requirements", config.environments.requirements)
     if config.environments.use and config.backend.interpreter:
         config.backend.interpreter = _absolute("backend.interpreter", config.backend.interpreter)
+    config.launcher.locks = _absolute("launcher.locks", config.launcher.locks)
     config.tracking = absolute_store(config.tracking)
 
 

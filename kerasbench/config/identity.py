@@ -38,11 +38,13 @@ _INDIFFERENT = (
     "report",
     "quiet",
     "sweep",
+    "launcher",  # the tags hardware.* say what a job has for itself
     "script",  # model.digest identifies it, wherever it is
     "trainer.fail_on_nan",
     "trainer.stall_seconds",
     "trainer.timeout_seconds",
 )
+_TAGGED = ("sweep.owner", "sweep.command", "sweep.store")
 # What a user's script decides itself.
 _NOT_OF_A_SCRIPT = ("data", "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
 _NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts", "index", "proof_variables")  # of a backend
@@ -73,7 +75,7 @@ def _simple(value: Any) -> Any:
 
 
 def flat(config: Config) -> dict[str, str]:
-    """Return every setting under its dotted key, for MLflow's params."""
+    """Return every setting under its dotted key, for MLflow's params, without what the run's tags say."""
 
     def walk(prefix: str, value: Any) -> dict[str, str]:
         if not isinstance(value, dict):
@@ -81,7 +83,7 @@ def flat(config: Config) -> dict[str, str]:
         items = (walk(f"{prefix}.{key}" if prefix else str(key), item) for key, item in value.items())
         return {key: text for item in items for key, text in item.items()}
 
-    return walk("", plain(config))
+    return walk("", _without(plain(config), _TAGGED))
 
 
 def digest(config: Config) -> str:

@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
-
+from kerasbench import lease
 from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import interpreters, pip_settings
 from kerasbench.environments.child_processes import ChildProcesses
@@ -124,8 +123,8 @@ def provision(wanted: Specification, announce: Announce) -> Environment:
 def provision_all(wanted: Iterable[Specification], announcing: Callable[[str], Announce]) -> None:
     """Make the missing environments in parallel.
 
-    Each backend has its own lock, so concurrent processes make each environment only once. An interruption ends all
-    installations, and removes incomplete environments.
+    Each backend has its own lease, so concurrent processes, on other machines too, make each environment only once. An
+    interruption ends all installations, and removes incomplete environments.
 
     Args:
         wanted: the environments, in any number, also repeated.
@@ -174,7 +173,7 @@ def _interpreter(wanted: Specification) -> Path:
 
 def _provision(installation: Installation) -> None:
     wanted = installation.wanted
-    with _locked(wanted.backend, wanted.cache, lambda: installation.processes.ended):
+    with _alone(wanted.backend, wanted.cache, lambda: installation.processes.ended, installation.announce):
         if ready(wanted):  # another process may have made it while this one waited
             return
         earlier = _earlier_proof(wanted)
@@ -185,15 +184,15 @@ def _provision(installation: Installation) -> None:
 
 
 @contextlib.contextmanager
-def _locked(backend: BackendConfig, cache: Path, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Keep other processes from making or removing the backend's environments."""
-    with _writable():
-        lock = FileLock(_made(cache) / f".{backend.name}.lock")
-        lock.acquire(cancel_check=cancelled)
-        try:
-            yield
-        finally:
-            lock.release()
+def _alone(
+    backend: BackendConfig,
+    cache: Path,
+    cancelled: Callable[[], bool] = lambda: False,
+    waiting: Callable[[str], None] = print,
+) -> Iterator[None]:
+    """Keep other processes, of all machines that share the folder, from making or removing its environments."""
+    with _writable(), lease.held(_made(cache), backend.name, cancelled, waiting):
+        yield
 
 
 @contextlib.contextmanager
@@ -216,7 +215,7 @@ def remove(backend: BackendConfig, cache: Path) -> list[Path]:
     own = re.compile(f"{re.escape(backend.name)}({builds})-[0-9a-f]{{12}}")  # not those of a backend with a longer name
     if not cache.is_dir():
         return []
-    with _locked(backend, cache):
+    with _alone(backend, cache):
         folders = [folder for folder in cache.iterdir() if own.fullmatch(folder.name)]
         for folder in folders:
             shutil.rmtree(folder)

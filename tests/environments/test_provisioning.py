@@ -104,7 +104,7 @@ def test_the_umask_decides_who_shares_an_environment(tmp_path: Path, umask: int)
 def test_what_is_ready_is_used_without_writing_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = environments.provision(_wanted(tmp_path, OWN), print)
     before = {path: path.lstat() for path in (tmp_path, *tmp_path.rglob("*"))}
-    monkeypatch.setattr(provisioning, "FileLock", None)  # a lock writes
+    monkeypatch.setattr(provisioning, "lease", None)  # a lease writes
     assert environments.provision(_wanted(tmp_path, OWN), print) == made
     after = {path: path.lstat() for path in (tmp_path, *tmp_path.rglob("*"))}
     assert {path: state.st_mtime_ns for path, state in after.items()} == {
@@ -113,14 +113,14 @@ def test_what_is_ready_is_used_without_writing_anything(tmp_path: Path, monkeypa
 
 
 @pytest.mark.usefixtures("without_packages")
-@pytest.mark.parametrize("what", ["the folder", "the lock"])
+@pytest.mark.parametrize("what", ["the folder", "the lease"])
 def test_a_folder_that_cannot_be_written_is_one_line_that_names_the_key(
     tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if what == "the folder":
         (tmp_path / "envs").write_text("")
     else:
-        (tmp_path / "envs/.theano.lock").mkdir(parents=True)
+        (tmp_path / "envs/.theano.lease").mkdir(parents=True)
     with pytest.raises(UserError) as caught:
         environments.provision(_wanted(tmp_path / "envs", OWN), print)
     message = str(caught.value)

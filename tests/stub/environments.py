@@ -28,6 +28,15 @@ def write_environments(folder: Path) -> None:
         write_environment(Specification(backend_named(backend), folder).folder)
 
 
+def write_gpu_environment(name: str, build: str, folder: Path) -> None:
+    """Write an environment for a GPU build of a backend, if it is not there."""
+    backend = backend_named(name)
+    backend.build = build
+    environment = Specification(backend, folder).folder
+    if not environment.exists():
+        write_environment(environment)
+
+
 def write_environment(environment: Path) -> Proof:
     """Write an environment that runs this interpreter, which imports the doubles, with a proof; return the proof."""
     variables = {"PYTHONPATH": str(DOUBLES)}

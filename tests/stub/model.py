@@ -104,6 +104,11 @@ def _print(x: Any) -> Any:
     return x
 
 
+def _device(x: Any) -> Any:
+    print("sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+    return _slow(x)
+
+
 def _flood(x: Any) -> Any:
     """Print 200 MB, and a last line."""
     for _ in range(200):
@@ -177,7 +182,7 @@ def _interrupt(x: Any) -> Any:
 
 FAULTS: dict[str, Callable[[Any], Any]] = {
     "none": _none, "raise": _raise, "exit": _exit, "stop": _stop, "sleep": _sleep, "slow": _slow,
-    "print": _print, "flood": _flood,
+    "print": _print, "flood": _flood, "device": _device,
     "kill": _kill, "segv": _signal(signal.SIGSEGV), "term": _signal(signal.SIGTERM),
     "memory": _memory, "leak": _leak, "all_memory": _all_memory,
     "garbage": _sending(b"no event\n"),
