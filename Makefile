@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity report ui reference pictures docs test fast faults gpu audit check bench lock clean
+.PHONY: help setup sweep parity report ui reference pictures docs test fast faults gpu audit check bench scale lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -87,12 +87,15 @@ check: $(BIN)/.ready-dev ## check format, lint, types and import contracts
 bench: $(BIN)/.ready-dev ## measure the tool's overhead (about half an hour; nothing else should run)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
 
+scale: $(BIN)/.ready-dev ## replay 350 recorded runs, 16 at once, against MLflow on PostgreSQL (a few minutes; needs PostgreSQL)
+	$(BIN)/python -m benchmarks.scale $(ARGS)
+
 ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens it
 	$(BIN)/kerasbench ui $(ARGS)
 
 UV_LOCK = $(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade
 MODERN := tensorflow jax
-MODERN_ON_GPU := tensorflow-cuda12 jax-cuda13 jax-cuda12 torch-cuda13
+MODERN_ON_GPU := tensorflow-cuda12 torch-cuda13 jax-cuda12 jax-cuda13
 HISTORICAL := tensorflow1 cntk theano mxnet
 HISTORICAL_ON_GPU := tensorflow1-cuda10 cntk-cuda10 mxnet-cuda11
 PYTHON36 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python3.6) python3.6)
@@ -114,14 +117,24 @@ lock: setup ## update all pinned requirements from pyproject.toml and requiremen
 		sed '/^cuda-/d; /^nvidia-/d; /^triton/d; s/^torch==\([0-9.]*\).*/torch==\1/' | sort -u > requirements/torch.txt
 	for name in $(HISTORICAL); do \
 		$(UV_LOCK) --python $(PYTHON36) requirements/$$name.in --output-file requirements/$$name.txt; done
-	# The GPU builds have the CPU builds' versions of all packages that both have.
+	touch requirements/shared-cuda12.tmp requirements/shared-cuda13.tmp
+	# The GPU builds have the CPU builds' versions of all packages that both have. JAX's have the NVIDIA packages of the
+	# other backend for the same CUDA, so that a machine keeps them once, and that both compute with the same cuDNN.
 	for name in $(MODERN_ON_GPU); do $(UV_LOCK) --universal --python-version 3.11 requirements/$$name.in \
-		--constraint requirements/$${name%-*}.txt --output-file requirements/$$name.txt; done
+		--constraint requirements/$${name%-*}.txt --constraint requirements/shared-$${name#*-}.tmp \
+		--output-file requirements/$$name.txt && \
+		grep '^nvidia-' requirements/$$name.txt > requirements/shared-$${name#*-}.tmp; done
+	rm requirements/shared-*.tmp
 	for name in $(HISTORICAL_ON_GPU); do $(UV_LOCK) --python $(PYTHON36) requirements/$$name.in \
 		--constraint requirements/$${name%-*}.txt --output-file requirements/$$name.txt; done
 	# === leaves out 2.13.0+cpu, which the user's package sources may hold, and which would be the preferred version.
 	sed 's/^torch==/torch===/' requirements/torch-cuda13.txt > requirements/torch-cuda13.tmp
 	mv requirements/torch-cuda13.tmp requirements/torch-cuda13.txt
+	# The CPU build by name: PyPI's 2.13.0 for Linux contains CUDA.
+	sed "s/^torch==\(.*\)/torch==\1 ; sys_platform != 'linux'\ntorch==\1+cpu ; sys_platform == 'linux'/" \
+		requirements/torch.txt > requirements/torch.tmp
+	mv requirements/torch.tmp requirements/torch.txt
+	$(BIN)/python -m kerasbench.environments.record_sizes
 
 clean: ## delete .venv, the environments and the caches; runs are kept
 	rm -rf .venv .envs .cache outputs

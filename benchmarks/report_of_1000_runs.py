@@ -1,6 +1,6 @@
 """Creates a store of 1,000 runs with 20 epochs each, and measures its report: seconds, peak memory, size of the page.
 
-python -m benchmarks.report_of_1000_runs [--runs N] [--epochs N] [--repeat N] [--folder DIR]
+python -m benchmarks.report_of_1000_runs [--runs N] [--epochs N] [--repeat N] [--folder DIR] [--server]
 
 The time is that of the fastest of several reports, because other processes can only slow a report down.
 """
@@ -15,6 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +26,7 @@ from sqlalchemy import create_engine, insert
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import PROJECT
 from kerasbench.store.tracking import open_store
+from tests.deployment import postgres
 
 # Epoch time as a multiple of the fastest backend's, and seconds of compilation in the first epoch; all invented.
 BACKENDS = {
@@ -48,12 +50,11 @@ MODELS = {
 Rows = dict[type, list[dict[str, Any]]]
 
 
-def fill(uri: str, runs: int, epochs: int, seed: int = 1) -> None:
+def fill(uri: str, folder: Path, runs: int, epochs: int, seed: int = 1) -> None:
     """Write runs of every backend and model, with as many seeds as needed.
 
     It writes directly to MLflow's tables: MLflow's calls take 170 ms per run, three minutes for 1,000.
     """
-    folder = Path(uri.removeprefix("sqlite:///")).parent
     _, experiment = open_store(TrackingConfig(uri, str(folder / "artifacts"), "keras-backends"))
     draw = random.Random(seed)
     cells = [(backend, model) for model in MODELS for backend in BACKENDS]
@@ -197,11 +198,17 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeat", type=int, default=3, help="reports to make; the fastest counts (default: 3)")
     parser.add_argument("--folder", type=Path, help="keep the store and the page here (default: delete them)")
+    parser.add_argument("--server", action="store_true", help="read through MLflow on PostgreSQL (deploy/server.py)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as passing:
+    with ExitStack() as stack:
+        passing = stack.enter_context(tempfile.TemporaryDirectory())
         folder: Path = (options.folder or Path(passing)).resolve()
-        uri = f"sqlite:///{folder}/mlruns/mlflow.db"
-        fill(uri, options.runs, options.epochs)
+        database = uri = f"sqlite:///{folder}/mlruns/mlflow.db"
+        if options.server:
+            kept = stack.enter_context(postgres.folder())
+            uri = stack.enter_context(postgres.running(kept))
+            database = f"postgresql://mlflow@/mlflow?host={kept}/run"
+        fill(database, folder, options.runs, options.epochs)
         print(f"made {options.runs} runs of {options.epochs} epochs")
         command = [sys.executable, "-m", "kerasbench.report", "--uri", uri, "--output", str(folder / "report")]
         seconds = min(_seconds(command) for _ in range(options.repeat))

@@ -150,8 +150,9 @@ def targets() -> dict[str, str]:
 def choices() -> dict[str, str]:
     """Return every file of conf/ that can be chosen, and its first paragraph of comment."""
     heads = {
-        f"{file.parent.name}={file.stem}": re.match(r"(?:# @.*\n)?((?:# (?! ).*\n)*)", file.read_text())
-        for file in sorted(CONF.glob("*/*.yaml"))
+        f"{file.parent.relative_to(CONF)}={file.stem}": re.match(r"(?:# @.*\n)?((?:# (?! ).*\n)*)", file.read_text())
+        for file in sorted(CONF.glob("**/*.yaml"))
+        if file.parent != CONF
     }
     return {choice: " ".join(re.findall("# (.*)", head[1] if head else "")) for choice, head in heads.items()}
 

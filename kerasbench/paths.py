@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -14,6 +15,14 @@ REQUIREMENTS = PROJECT / "requirements"
 IMPORTED_FROM = _PACKAGE.parent  # for PYTHONPATH, where the package may not be installed
 STARTED_IN = Path.cwd()  # hydra.job.chdir changes the current folder later
 
+# Whether `mlflow run URL` fetched this checkout: into a new temporary folder each time, with the last commit only.
+FETCHED = (
+    CHECKOUT is not None
+    and CHECKOUT.parent == Path(tempfile.gettempdir()).resolve()
+    and re.fullmatch(rf"{tempfile.gettempprefix()}[a-z0-9_]{{8}}", CHECKOUT.name) is not None
+    and (CHECKOUT / ".git" / "shallow").exists()
+)
+
 _IN_CHECKOUT = {"envs": ".envs"}  # the other caches of a checkout are in .cache/
 
 
@@ -23,10 +32,10 @@ def work_path(name: str) -> str:
 
 
 def cache_path(name: str) -> str:
-    """Return the absolute path of a cache: in the checkout, or, if installed, in the user's cache folder."""
-    if CHECKOUT:
+    """Return the absolute path of a cache: in the checkout, or, if installed or fetched, in the user's cache folder."""
+    if CHECKOUT and not FETCHED:
         return str(CHECKOUT / _IN_CHECKOUT.get(name, f".cache/{name}"))
-    import platformdirs  # not above: kerasbench.project runs on any Python 3
+    import platformdirs  # not above: most commands run in a checkout
 
     return str(platformdirs.user_cache_path("kerasbench") / name)
 

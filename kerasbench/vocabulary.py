@@ -4,6 +4,8 @@ Here are the names that one module writes and another reads, each with its meani
 docs/reference.md is generated. Metrics of load are named in nvml.py and telemetry.py.
 """
 
+DEVICES = "settings.devices"  # the setting, as a param and in the names of competitors
+
 
 class Metric:
     """Metrics: one of an epoch has the epoch, counted from 1, as its step; one of the run has step 0."""
@@ -66,6 +68,9 @@ class Tag:
     MODEL = "model"  # the model's name
     SWEEP = "sweep"  # one id for all runs of one command
     CELLS = "sweep.cells"  # a hash that is equal for sweeps over the same cells, however often they repeat them
+    SWEEP_OWNER = "sweep.owner"  # the process of the command that the run is a job of; as `owner`
+    OWN_CPUS = "own.cpus"  # the logical processors that the run was bound to, such as 0-3; none: all of the machine's
+    OWN_GPU = "own.gpu"  # the GPU that no other job of kerasbench used, as CUDA_VISIBLE_DEVICES names it
     VARIANT = "variant"  # the overrides, besides the backend, that make this run a competitor of its own
     COMPETITOR = "competitor"  # the backend, and its variant if it has one: what rankings and groups in MLflow compare
     LABEL = "label"  # the user's own name for the run (`label=`)

@@ -1,15 +1,22 @@
-"""Hydra's `compose` for tests: it reads conf/ once for each choice of config groups, not once for each override."""
+"""Hydra for tests: it reads conf/ once for each choice of config groups, not once for each override or job."""
 
 import copy
 import functools
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 from hydra import compose as hydra_compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
+
+from kerasbench.config import composition
+from kerasbench.paths import CONF
 
 
 @functools.cache
@@ -36,3 +43,39 @@ def _is_value(loader: object, override: Override) -> bool:
     if override.package is not None or override.is_hydra_override():
         return False
     return not loader.repository.group_exists(override.key_or_group)  # type: ignore[attr-defined]
+
+
+def remember(patched: pytest.MonkeyPatch) -> None:
+    """Make Hydra keep what it reads and merges from conf/: each command and each job of a sweep composes anew."""
+    patched.setattr(composition, "hydra_compose", compose)
+    patched.setattr(ConfigRepository, "load_config", _remembered(ConfigRepository.load_config, _of_file))
+    merge = "_compose_config_from_defaults_list"
+    patched.setattr(ConfigLoaderImpl, merge, _remembered(getattr(ConfigLoaderImpl, merge), _of_merge))
+
+
+def _remembered(method: Callable[..., Any], key_of: Callable[..., str | None]) -> Callable[..., Any]:
+    kept: dict[str, Any] = {}
+
+    @functools.wraps(method)
+    def remembering(*given: Any, **named: Any) -> Any:
+        key = key_of(*given, **named)
+        if key is None:
+            return method(*given, **named)
+        if key not in kept:
+            kept[key] = method(*given, **named)
+        return copy.deepcopy(kept[key])
+
+    return remembering
+
+
+def _of_file(repository: ConfigRepository, config_path: str) -> str | None:
+    return config_path if _is_conf(repository) else None
+
+
+def _of_merge(loader: ConfigLoaderImpl, defaults: Any, repo: IConfigRepository) -> str | None:
+    return repr(defaults) if _is_conf(repo) else None  # overrides of values come later
+
+
+def _is_conf(repository: IConfigRepository) -> bool:
+    """Return whether all files are of conf/ and of Hydra itself: others may change."""
+    return [source.path for source in repository.get_sources() if source.scheme() == "file"] == [str(CONF)]

@@ -1,3 +1,6 @@
+"""Fixtures for all tests. They import MLflow and Hydra when they are used: pytest's first process, which only hands out
+the tests, reads this file, too, and the others wait for it."""
+
 import os
 import shutil
 import subprocess
@@ -8,18 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
-from mlflow import MlflowClient
-from mlflow.entities import Run
 
-from kerasbench.config import composition
-from kerasbench.paths import PROJECT
-from kerasbench.store import access  # noqa: F401 - first: the callback, imported before it, leaves MLflow's settings alone
-from tests.compositions import compose
-from tests.stub.driver import Stub
-from tests.stub.environments import write_data, write_environments
+from kerasbench.paths import PROJECT, cache_path
 
 if TYPE_CHECKING:
+    from mlflow.entities import Run
     from playwright.sync_api import Browser
+
+    from tests.stub.driver import Stub
 
 SHARED_DATA = PROJECT.parent / "shared" / "data"
 
@@ -27,10 +26,22 @@ Train = Callable[..., subprocess.CompletedProcess[str]]
 
 # Theano locks its cache of compiled code: of two tests that compile, one would wait for the other.
 theano = pytest.mark.xdist_group("theano")
+# Theano compiles a module of each kind of operation, a minute for a perceptron; its cache keeps other flags' apart.
+_THEANO_FLAGS = f"device=cpu,floatX=float32,base_compiledir={cache_path('theano')},gcc.cxxflags=-O0"
+THE_SAME_GRAPH = f"backend.variables.THEANO_FLAGS='{_THEANO_FLAGS}'"  # the machine code alone is not optimized
+QUICK_THEANO = f"backend.variables.THEANO_FLAGS='{_THEANO_FLAGS},optimizer=fast_compile'"  # half of the time
 
 
-def runs_in(store: str, experiment: str = "keras-backends", chosen: str = "tags.kind IS NULL") -> list[Run]:
+def pytest_configure(config: pytest.Config) -> None:
+    """Import MLflow as the driver does: the callback, if a test imports it first, leaves MLflow's settings alone."""
+    if not config.getoption("numprocesses", None):
+        from kerasbench.store import access  # noqa: F401
+
+
+def runs_in(store: str, experiment: str = "keras-backends", chosen: str = "tags.kind IS NULL") -> list["Run"]:
     """Return a store's runs, newest first, through MLflow's own client: by default the measured ones."""
+    from mlflow import MlflowClient
+
     client = MlflowClient(store)
     found = client.get_experiment_by_name(experiment)
     assert found is not None
@@ -53,8 +64,10 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _composed_once() -> Iterator[None]:
     """Compose each choice of config groups once, because Hydra takes a tenth of a second for it."""
+    from tests.compositions import remember
+
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(composition, "hydra_compose", compose)
+        remember(patched)
         yield
 
 
@@ -98,11 +111,22 @@ def browser() -> Iterator["Browser"]:
 @pytest.fixture(scope="session")
 def empty_store(common: Path) -> Path:
     """A store's database without runs, made once because MLflow takes two seconds for it."""
+    from mlflow import MlflowClient
+
     database = common / "store" / "mlflow.db"
     with FileLock(common / "store.lock"):
         if not database.exists():
             MlflowClient(f"sqlite:///{database}").search_experiments()
     return database
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a real MLflow server on a real PostgreSQL; tests keep apart by their experiments' names."""
+    from tests.deployment import postgres
+
+    with postgres.folder() as folder, postgres.running(folder) as address:
+        yield address
 
 
 @pytest.fixture
@@ -167,20 +191,25 @@ def train(command: Callable[..., list[str]], tmp_path: Path) -> Train:
 @pytest.fixture(scope="session")
 def stub_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache of prepared data with the stub's few images."""
+    from tests.stub.environments import write_data
+
     cache = tmp_path_factory.mktemp("stub-data")
     write_data(cache)
     return cache
 
 
 @pytest.fixture(scope="session")
-def stub_in(tmp_path_factory: pytest.TempPathFactory, stub_data: Path, empty_store: Path) -> Callable[[Path], Stub]:
+def stub_in(tmp_path_factory: pytest.TempPathFactory, stub_data: Path, empty_store: Path) -> Callable[[Path], "Stub"]:
     """Return a function that makes a stub in a folder, for tests that share one; `stub` belongs to one test."""
+    from tests.stub.driver import Stub
+    from tests.stub.environments import write_environments
+
     environments = tmp_path_factory.mktemp("stub-environments")
     write_environments(environments)
     return lambda folder: Stub(folder / "stub", environments, stub_data, empty_store)
 
 
 @pytest.fixture
-def stub(tmp_path: Path, stub_in: Callable[[Path], Stub]) -> Stub:
+def stub(tmp_path: Path, stub_in: Callable[[Path], "Stub"]) -> "Stub":
     """A train.py whose workers compute in NumPy, in milliseconds; everything else is real."""
     return stub_in(tmp_path)

@@ -17,7 +17,8 @@ def unsupported(*arguments: Any, **options: Any) -> None:
 def play_nvml(monkeypatch: pytest.MonkeyPatch, names: Sequence[str], answers: dict[str, Callable[..., Any]]) -> None:
     """Make NVML report some GPUs, with their numbers as handles; other queries are not supported."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(builds, "_facts_here", builds._facts_here.__wrapped__)  # not kept for other tests
+    asked = builds._facts_here
+    monkeypatch.setattr(builds, "_facts_here", getattr(asked, "__wrapped__", asked))  # not kept for other tests
     queries = dict.fromkeys((name for name in dir(pynvml) if name.startswith("nvmlDeviceGet")), unsupported)
     known = {
         "nvmlInit": lambda: None,

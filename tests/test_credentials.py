@@ -39,11 +39,11 @@ def test_a_password_on_the_command_line_is_refused_for_hydra_writes_it_into_file
 
 def test_a_run_keeps_none_in_its_settings_its_command_and_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py", f"tracking.uri={_URI}"])
-    provenance.tags.cache_clear()
+    provenance._own.cache_clear()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", _URI)
     composed = composition.compose([])
     kept = [*identity.flat(composed).values(), *provenance.tags().values(), one_line(UserError(_URI))]
-    provenance.tags.cache_clear()
+    provenance._own.cache_clear()
     assert composed.tracking.uri == _URI
     assert "https://mlflow.example/store" in kept
     assert not [text for text in kept if "secret" in text]

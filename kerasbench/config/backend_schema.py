@@ -55,6 +55,7 @@ class SettingsConfig(ChosenSettings):
     """The settings that the user asks for, and the variant that fills in the others."""
 
     variant: Variant = Variant.stock
+    devices: int = 1  # not among `ChosenSettings`: no framework's tuning advice is a number of devices
 
 
 @dataclass
@@ -102,6 +103,8 @@ class BackendConfig:
     seed_function: str = MISSING  # dotted name of the function that seeds the framework
     python: str = MISSING  # version specifier of the Python interpreter
     requirements: str = MISSING  # the CPU build's file of pinned packages in requirements/
+    # an index of its CPU builds, for `requirements` that the configured package sources lack; null: only those sources
+    index: str | None = None
     # auto: the first of `builds` that fits the driver and the visible GPUs, else the CPU build | cpu: the CPU build,
     # and the worker sees no GPU | gpu: an error if no GPU build fits
     device: Device = Device.auto
@@ -117,6 +120,7 @@ class BackendConfig:
     post_install: list[str] = field(default_factory=list)  # modules in kerasbench/environments/post_install/ to run
     fixes: list[str] = field(default_factory=list)  # modules in kerasbench/worker/fixes/ that correct defects
     variables: dict[str, str] = field(default_factory=dict)  # environment variables of the worker process
+    proof_variables: dict[str, str] = field(default_factory=dict)  # those to add or replace while it is proven
     tuned: TunedConfig = field(default_factory=TunedConfig)
     colour: str | None = None  # hexadecimal colour in every chart; null: derived from the name
     marker: str | None = None  # Matplotlib marker in every plot; null: derived from the name

@@ -34,11 +34,13 @@ class Facts:
         platform: the operating system and the processor's architecture, such as linux-x86_64.
         driver: the version of NVIDIA's driver; None without a visible NVIDIA GPU.
         capability: the lowest compute capability of the visible GPUs, such as 9.0; None if the driver does not tell.
+        gpus: how many are visible; None if that is not known.
     """
 
     platform: str
     driver: str | None = None
     capability: str | None = None
+    gpus: int | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """In words, for a message."""
@@ -136,7 +138,7 @@ def _facts_here(platform: str, variables: tuple[tuple[str, str | None], ...]) ->
         return Facts(platform)
     capabilities = [gpu.capability for gpu in gpus if gpu.capability]
     lowest = min(capabilities, key=Version) if len(capabilities) == len(gpus) else None
-    return Facts(platform, gpus[0].driver, lowest)
+    return Facts(platform, gpus[0].driver, lowest, len(gpus))
 
 
 def stated(text: str) -> Facts:
@@ -189,11 +191,12 @@ def resolve(config: Config) -> None:
     if backend.device is Device.gpu and not backend.on_gpu:
         raise UserError(
             f"backend.device=gpu: {backend.name} has no build for this machine ({facts}): "
-            f"{_why(backend, facts)}; backend.device=cpu runs it on the CPU, backend.device=auto where a build fits"
+            f"{why(backend, facts)}; backend.device=cpu runs it on the CPU, backend.device=auto where a build fits"
         )
 
 
-def _why(backend: BackendConfig, facts: Facts) -> str:
+def why(backend: BackendConfig, facts: Facts) -> str:
+    """Return why a backend has no GPU build for a machine."""
     reasons = choose(backend.builds, facts).reasons
     if not reasons:
         return "no NVIDIA GPU is visible" if facts.driver is None else "it has no GPU build"
@@ -208,7 +211,7 @@ def announcement(configs: Iterable[Config]) -> list[str]:
     on_gpu = [one for one in backends if one.on_gpu]
     left = [one for one in backends if not one.on_gpu and one.device is Device.auto and facts_of(one).driver]
     lines = [f"{one.name}: build {one.build} ({facts_of(one)})" for one in on_gpu]
-    lines += [f"{one.name}: CPU build ({_why(one, facts_of(one))})" for one in left]
+    lines += [f"{one.name}: CPU build ({why(one, facts_of(one))})" for one in left]
     on_cpu = [one for one in backends if not one.on_gpu]
     if on_gpu and on_cpu:
         lines.append(

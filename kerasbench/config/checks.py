@@ -45,13 +45,16 @@ RANGES: dict[str, Range] = {
     "data.test_samples": _COUNT,
     "data.test_fraction": Range(0, 1, above=True, below=True),
     "data.split_seed": Range(0, 2**32 - 1, why="NumPy takes no other seed"),
+    "settings.devices": Range(1, 1024),
     "settings.threads": _THREADS,
+    "launcher.cores": _THREADS,
     "settings.steps_per_execution": _COUNT,
     "backend.tuned.settings.threads": _THREADS,
     "backend.tuned.settings.steps_per_execution": _COUNT,
     "trainer.stall_seconds": _SECONDS,
     "trainer.timeout_seconds": _SECONDS,
     "tracking.patience_seconds": Range(0, 86400),
+    "tracking.batch_seconds": Range(0, 3600),
     "telemetry.interval_seconds": Range(0.01, 3600, why="a sample itself takes milliseconds"),
     "parity.steps": _COUNT,
     "parity.batch_size": _COUNT,
@@ -61,7 +64,7 @@ RANGES: dict[str, Range] = {
 
 _PACKAGE = IMPORTED_FROM / "kerasbench"
 _LONGEST = 4096  # characters: Linux' limit of a path; MLflow's limit of a param is 6000
-_LENGTHS = {"label": 200, "tracking.experiment": 500}
+_LENGTHS = {"label": 200, "tracking.experiment": 500, "sweep.command": 1_000_000}
 _BLANK = ("args", "data.root", "backend.variables.", "backend.tuned.variables.", "model.build.", "data.options.")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)  # of a folder, a file, a tag
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -251,7 +254,7 @@ def folders(config: Config) -> None:
             f"data.root={root} is not a folder. Name the folder that contains the real data "
             "(data.root=FOLDER or KERASBENCH_DATA), or leave both out."
         )
-    for key in ("data.cache", "environments.folder", "tracking.artifacts"):
+    for key in ("data.cache", "environments.folder", "tracking.artifacts", "launcher.locks"):
         folder(f"{key}={_at(config, key)}", Path(_at(config, key)))
 
 

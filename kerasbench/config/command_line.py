@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeS
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from kerasbench.config import extras
 from kerasbench.config.schema import Config
 from kerasbench.paths import CONF
 from kerasbench.terminal.errors import UserError
@@ -54,6 +55,8 @@ def _check(override: Override) -> None:
     key = str(override.key_or_group)
     if not key.strip():
         raise UserError(f"{override.input_line}: there is no key before the `=`")
+    if key == "hydra/sweeper" and override.value() == "optuna":
+        extras.check("optuna", override.input_line or key)
     if key in _CHOSEN and override.package is None:
         return _choice(override, key)
     if override.is_delete():

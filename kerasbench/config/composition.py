@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import builds, checks, command_line, effects, optimizers, scripts, settings, structure
+from kerasbench.config import builds, checks, command_line, devices, effects, optimizers, scripts, settings, structure
 from kerasbench.config.schema import CPU, BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, tracking_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
@@ -50,6 +50,7 @@ def typed(node: DictConfig) -> Config:
     checks.environment(config)
     builds.resolve(config)
     settings.check_device(config.backend, config.settings)
+    devices.check(config)
     return config
 
 
@@ -62,6 +63,7 @@ def _make_absolute(config: Config) -> None:
         config.environments.requirements = _absolute("environments.requirements", config.environments.requirements)
     if config.environments.use and config.backend.interpreter:
         config.backend.interpreter = _absolute("backend.interpreter", config.backend.interpreter)
+    config.launcher.locks = _absolute("launcher.locks", config.launcher.locks)
     config.tracking = absolute_store(config.tracking)
 
 

@@ -80,6 +80,16 @@ _RULES = (
         "with settings.variant=stock: add settings.variant=tuned",
     ),
     _Rule(
+        ("backend.index",),
+        lambda config: not config.environments.use,
+        "with environments.use=true: nothing is installed",
+    ),
+    _Rule(
+        ("backend.index",),
+        lambda config: config.backend.chosen is None,
+        "on the GPU build that is chosen: it is an index of CPU builds; backend.device=cpu installs one",
+    ),
+    _Rule(
         ("settings.image_layout",),
         lambda config: config.settings.image_layout is None or config.model.convolutional,
         "on a model without convolutions; if it is your own and has some, add model.convolutional=true",

@@ -22,9 +22,11 @@ _INDIFFERENT = (
     "environments",
     "backend.colour",
     "backend.platforms",
+    "backend.proof_variables",
     "backend.device",  # backend.build says what it leads to
     "backend.builds",
     "backend.facts",
+    "backend.index",
     "backend.marker",
     "data.root",
     "data.cache",
@@ -36,14 +38,16 @@ _INDIFFERENT = (
     "report",
     "quiet",
     "sweep",
+    "launcher",  # the tags hardware.* say what a job has for itself
     "script",  # model.digest identifies it, wherever it is
     "trainer.fail_on_nan",
     "trainer.stall_seconds",
     "trainer.timeout_seconds",
 )
+_TAGGED = ("sweep.owner", "sweep.command", "sweep.store")
 # What a user's script decides itself.
 _NOT_OF_A_SCRIPT = ("data", "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
-_NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts")  # of a backend
+_NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts", "index", "proof_variables")  # of a backend
 # Settings that were added when there were stores already: at their default, they are left out of all hashes, so that
 # these stay what they were.
 _ADDED = {"data_on_device": None}
@@ -55,6 +59,8 @@ NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as dicts, lists, strings and numbers, without credentials and what has no effect."""
     content = {key: _simple(value) for key, value in asdict(config).items()}
+    if config.settings.devices == 1:  # as in runs of stores that are older than this setting
+        del content["settings"]["devices"]
     return _without(content, _NOT_OF_A_SCRIPT) if config.script else content
 
 
@@ -69,7 +75,7 @@ def _simple(value: Any) -> Any:
 
 
 def flat(config: Config) -> dict[str, str]:
-    """Return every setting under its dotted key, for MLflow's params."""
+    """Return every setting under its dotted key, for MLflow's params, without what the run's tags say."""
 
     def walk(prefix: str, value: Any) -> dict[str, str]:
         if not isinstance(value, dict):
@@ -77,7 +83,7 @@ def flat(config: Config) -> dict[str, str]:
         items = (walk(f"{prefix}.{key}" if prefix else str(key), item) for key, item in value.items())
         return {key: text for item in items for key, text in item.items()}
 
-    return walk("", plain(config))
+    return walk("", _without(plain(config), _TAGGED))
 
 
 def digest(config: Config) -> str:

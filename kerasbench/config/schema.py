@@ -164,6 +164,7 @@ class TrackingConfig:
     artifacts: str = MISSING
     experiment: str = MISSING
     patience_seconds: float = MISSING
+    batch_seconds: float = MISSING
 
 
 @dataclass
@@ -184,13 +185,27 @@ class EnvironmentsConfig:
 
 
 @dataclass
+class LauncherConfig:
+    """What each job has for itself where a launcher runs several at once."""
+
+    cores: int | None = None
+    allow_contention: bool = False
+    locks: str = MISSING
+    contention: str | None = None
+
+
+@dataclass
 class SweepConfig:
     """A job's place in its sweep, filled in by the sweep itself."""
 
     id: str | None = None
     varied: list[str] = field(default_factory=list)
     cells: str | None = None
+    summary: str | None = None
     finished: list[str] = field(default_factory=list)
+    owner: str | None = None
+    command: str | None = None
+    store: str | None = None
 
 
 @dataclass
@@ -207,6 +222,7 @@ class Config:
     parity: ParityConfig = field(default_factory=ParityConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     environments: EnvironmentsConfig = field(default_factory=EnvironmentsConfig)
+    launcher: LauncherConfig = field(default_factory=LauncherConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
     script: str | None = None
     args: str = ""

@@ -1,7 +1,7 @@
 """Performance settings: combines the user's choices, the variant and the framework's defaults for a worker."""
 
 import importlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any
 
@@ -64,10 +64,25 @@ def resolve(backend: BackendConfig, asked: SettingsConfig, convolutional: bool) 
     return Resolved(values, variables | (WITHOUT_GPU if backend.build == CPU else {}))
 
 
+def requested(backend: BackendConfig, resolved: Resolved) -> dict[str, Any]:
+    """Return what every request to a worker says of its backend and settings."""
+    return {
+        "seed_function": backend.seed_function,
+        "fixes": backend.fixes,
+        "framework": backend.adapter,
+        "settings": {
+            one.name: resolved.values.get(one.name) for one in fields(SettingsConfig) if one.name != "variant"
+        },
+    }
+
+
 def _framework(backend: BackendConfig) -> Any:
     return importlib.import_module(f"kerasbench.worker.frameworks.{backend.adapter}")
 
 
 def _chosen(settings: ChosenSettings) -> dict[str, Any]:
+    """Return what is chosen of the settings that frameworks have; one device is every framework's default."""
     fields = {name: value for name, value in asdict(settings).items() if name != "variant"}
+    if fields.get("devices") == 1:
+        fields["devices"] = None
     return {name: value.value if isinstance(value, Enum) else value for name, value in fields.items()}

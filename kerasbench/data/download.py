@@ -6,9 +6,9 @@ from typing import Any
 
 import pooch
 import requests
-from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from kerasbench import lease
 from kerasbench.terminal.errors import UserError
 
 _TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two blocks
@@ -67,7 +67,7 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
     failures = []
     target = folder / file.name
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{file.name}.lock"):  # another process may write to the same part
+    with lease.held(folder, file.name):  # another process may write to the same part
         for url in file.urls:
             try:
                 return Path(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
+from kerasbench import lease
 from kerasbench.config.schema import DataConfig, DataSource, DataTask
 from kerasbench.data import own
 from kerasbench.data.arrays import Arrays, PreparedData
@@ -69,7 +69,7 @@ def _prepare(name: str, module: str, options: str, source: DataSource, root: str
     # The name contains the options: other options are another file.
     kept = "-".join([name, *map(str, chosen.values())])
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f".{kept}.lock"):
+    with lease.held(cache, kept):
 
         def stand_in() -> PreparedData:
             return _kept(kept, "embedded", cache, list, functools.partial(loader.embedded, **chosen))

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from kerasbench import environments
 from kerasbench.config import composition
-from kerasbench.environments import Specification
+from kerasbench.environments import Specification, sizes
 from kerasbench.paths import CONF
 from kerasbench.process.interruption import interruptible
 from kerasbench.terminal.errors import reporting
@@ -37,29 +37,30 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _list(chosen: list[Specification], progress: Progress) -> None:
-    table = Table("backend", "build", "state", "Keras", "backend version", "Python", "MiB", "folder")
+    table = Table("backend", "build", "state", "Keras", "backend version", "Python", "MiB", "own MiB", "folder")
     for one in chosen:
-        found = environments.ready(one)
+        found = environments.installed(one)
         if found:
             proof = found.proof
             versions = (proof["keras_version"], proof["backend_version"], proof["python_version"])
             table.add_row(
                 one.backend.name,
                 one.backend.build,
-                "[green]ready",
+                "[green]ready" if environments.ready(one) else "[yellow]to be proven",
                 *versions,
-                _mebibytes(found.folder),
+                *_mebibytes(found.folder),
                 found.folder.name,
             )
         else:
             state = "not set up" if one.runs_here else "no build for this platform"
-            table.add_row(one.backend.name, one.backend.build, state, "", "", one.backend.python, "", "")
+            table.add_row(one.backend.name, one.backend.build, state, "", "", one.backend.python, "", "", "")
     progress.console.print(table)
 
 
-def _mebibytes(folder: Path) -> str:
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
-    return f"{size / 2**20:.0f}"
+def _mebibytes(folder: Path) -> tuple[str, str]:
+    """Return the size of its files, and of those that it does not share with uv's cache or another environment."""
+    size = sizes.on_disk(folder)
+    return f"{size.apparent / 2**20:.0f}", f"{size.own / 2**20:.0f}"
 
 
 def _setup(chosen: list[Specification], progress: Progress) -> None:

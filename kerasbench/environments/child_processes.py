@@ -62,6 +62,16 @@ class ChildProcesses:
             guardian.release(process.pid)
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
+    def follow(self, command: Sequence[str | Path], read: Callable[[str], None], **how: Any) -> int:
+        """Run a command, give each line of its messages (standard error) to `read`, and return its exit status."""
+        how |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        with self.started(lambda: children.start(command, text=True, **how)) as process:
+            for line in process.stderr or ():
+                read(line)
+            code = process.wait()
+            guardian.release(process.pid)
+        return code
+
     def end(self) -> None:
         """Kill every child with its own children, and start no more; the threads that wait for them continue."""
         with self._lock:

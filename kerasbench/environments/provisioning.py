@@ -1,33 +1,29 @@
 """Finds the backends' virtual environments, and makes the missing ones."""
 
 import contextlib
-import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock
-
+from kerasbench import lease
 from kerasbench.config.schema import BackendConfig
 from kerasbench.environments import interpreters, pip_settings
 from kerasbench.environments.child_processes import ChildProcesses
-from kerasbench.environments.installation import PACKAGES, PROOF, Installation
+from kerasbench.environments.installation import PACKAGES, Installation
+from kerasbench.environments.proof import Proof
 from kerasbench.environments.specification import Specification
 from kerasbench.machine.hardware import this_platform
 from kerasbench.terminal.errors import UserError
 from kerasbench.terminal.progress import Announce
 
-_PROVEN = ("keras_version", "backend_version", "python_version")
-
 
 @dataclass(frozen=True)
 class Environment:
-    """A backend's environment in which the backend has been imported.
+    """A backend's environment that has been proven.
 
     Attributes:
         folder: the virtual environment; of a user's environment, a folder that starts its interpreter.
@@ -35,7 +31,7 @@ class Environment:
     """
 
     folder: Path
-    proof: dict[str, Any]
+    proof: Mapping[str, str]
 
     @property
     def python(self) -> Path:
@@ -49,21 +45,45 @@ class Environment:
 
 
 def ready(wanted: Specification) -> Environment | None:
-    """Return the environment if it and its interpreter exist, else None; write nothing.
+    """Return the environment if it exists and is proven with this driver and these cards, else None; write nothing.
 
     Raises:
         UserError: the environment that the user has cannot be read, or kerasbench's folder cannot.
     """
+    proof = _earlier_proof(wanted)
+    if proof and proof.is_sound(wanted.folder) and proof.holds_for(wanted.backend):
+        return Environment(wanted.folder, proof.versions)
+    return None
+
+
+def installed(wanted: Specification) -> Environment | None:
+    """Return the environment if it exists and was proven on some machine, else None; write nothing.
+
+    Raises:
+        UserError: as `ready`.
+    """
+    proof = _earlier_proof(wanted)
+    return Environment(wanted.folder, proof.versions) if proof else None
+
+
+def doubt(wanted: Specification) -> None:
+    """Have an environment proven before its next use, because its backend could not be imported."""
+    with contextlib.suppress(OSError, UserError):
+        proof = Proof.read(wanted.folder)
+        if proof:
+            replace(proof, files=None).write(wanted.folder)
+
+
+def _earlier_proof(wanted: Specification) -> Proof | None:
+    """Return the proof of an environment that is complete, wherever it was proven."""
     try:
-        proof = json.loads((wanted.folder / PROOF).read_text(encoding="utf-8"))
+        proof = Proof.read(wanted.folder)
         (wanted.folder / PACKAGES).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, ValueError):  # missing, or damaged: it is made again
         return None
     except PermissionError as error:
         raise UserError(f"{error}. Name another folder of environments: environments.folder=FOLDER") from error
-    environment = Environment(wanted.folder, proof)
-    whole = isinstance(proof, dict) and all(isinstance(proof.get(name), str) for name in _PROVEN)
-    return environment if whole and environment.python.exists() else None
+    return proof if (wanted.folder / "bin" / "python").exists() else None
 
 
 def check(wanted: Iterable[Specification]) -> None:
@@ -103,8 +123,8 @@ def provision(wanted: Specification, announce: Announce) -> Environment:
 def provision_all(wanted: Iterable[Specification], announcing: Callable[[str], Announce]) -> None:
     """Make the missing environments in parallel.
 
-    Each backend has its own lock, so concurrent processes make each environment only once. An interruption ends all
-    installations, and removes incomplete environments.
+    Each backend has its own lease, so concurrent processes, on other machines too, make each environment only once. An
+    interruption ends all installations, and removes incomplete environments.
 
     Args:
         wanted: the environments, in any number, also repeated.
@@ -153,21 +173,26 @@ def _interpreter(wanted: Specification) -> Path:
 
 def _provision(installation: Installation) -> None:
     wanted = installation.wanted
-    with _locked(wanted.backend, wanted.cache, lambda: installation.processes.ended):
-        if not ready(wanted):  # another process may have made it while this one waited
+    with _alone(wanted.backend, wanted.cache, lambda: installation.processes.ended, installation.announce):
+        if ready(wanted):  # another process may have made it while this one waited
+            return
+        earlier = _earlier_proof(wanted)
+        if earlier:
+            installation.prove_again(earlier)
+        else:
             installation.make()
 
 
 @contextlib.contextmanager
-def _locked(backend: BackendConfig, cache: Path, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Keep other processes from making or removing the backend's environments."""
-    with _writable():
-        lock = FileLock(_made(cache) / f".{backend.name}.lock")
-        lock.acquire(cancel_check=cancelled)
-        try:
-            yield
-        finally:
-            lock.release()
+def _alone(
+    backend: BackendConfig,
+    cache: Path,
+    cancelled: Callable[[], bool] = lambda: False,
+    waiting: Callable[[str], None] = print,
+) -> Iterator[None]:
+    """Keep other processes, of all machines that share the folder, from making or removing its environments."""
+    with _writable(), lease.held(_made(cache), backend.name, cancelled, waiting):
+        yield
 
 
 @contextlib.contextmanager
@@ -190,7 +215,7 @@ def remove(backend: BackendConfig, cache: Path) -> list[Path]:
     own = re.compile(f"{re.escape(backend.name)}({builds})-[0-9a-f]{{12}}")  # not those of a backend with a longer name
     if not cache.is_dir():
         return []
-    with _locked(backend, cache):
+    with _alone(backend, cache):
         folders = [folder for folder in cache.iterdir() if own.fullmatch(folder.name)]
         for folder in folders:
             shutil.rmtree(folder)

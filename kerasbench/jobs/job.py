@@ -1,17 +1,19 @@
 """One job of a command: a run, its place in its sweep, and its outcome."""
 
+import contextlib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.markup import escape
 
-from kerasbench.config import composition, scripts
-from kerasbench.jobs import objective
-from kerasbench.jobs.place import Job, outcome_file, this_job
+from kerasbench.config import composition
+from kerasbench.jobs import launchers, objective
+from kerasbench.jobs.place import Job, check_store, killed, outcome_file, this_job
 from kerasbench.jobs.run import run
 from kerasbench.jobs.summary import summarise
+from kerasbench.process import interruption
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, one_line, reporting
@@ -29,8 +31,10 @@ def perform(composed: DictConfig) -> float:
     job = this_job(composed)
     if job.in_sweep:
         file = outcome_file(hydra.sweep.dir, job.sweep, hydra.job.num)
-        _outcome(composed, job).save(file)  # KILLED, in case this process dies
-        outcome = _outcome_in_sweep(composed, folder, job)
+        killed(composed, job.variant).save(file)  # in case this process dies
+        own_process = not launchers.one_by_one(hydra.launcher)
+        with interruption.of_a_job() if own_process else contextlib.nullcontext():
+            outcome = _outcome_in_sweep(composed, hydra.launcher, folder, job)
         outcome.save(file)
         progress.current(composed.quiet).job_ended()
     else:
@@ -44,18 +48,16 @@ def perform(composed: DictConfig) -> float:
     return objective.value(outcome, composed.objective, hydra.sweeper)
 
 
-def _outcome_in_sweep(composed: DictConfig, folder: Path, job: Job) -> Outcome:
+def _outcome_in_sweep(composed: DictConfig, launcher: DictConfig, folder: Path, job: Job) -> Outcome:
     """Perform the run; return any error as its outcome, so that the sweep continues."""
     shown = progress.current(composed.quiet)
     try:
-        return run(composition.typed(composed), folder, job, shown)
+        config = composition.typed(composed)
+        check_store(config)
+        with launchers.own_place(config, launcher) as own:
+            return run(config, folder, replace(job, own=own), shown)
     except Exception as error:
         if not isinstance(error, UserError):
             shown.console.print_exception()
         shown.lasting(f"[red]error:[/] {escape(one_line(error))}")
-        return _outcome(composed, job, status="FAILED", failure=one_line(error))
-
-
-def _outcome(composed: DictConfig, job: Job, **ended: Any) -> Outcome:
-    model = scripts.model_name(composed.script) if composed.script else composed.model.name
-    return Outcome(composed.backend.name, model, composed.seed, composed.task.value, list(job.variant), **ended)
+        return killed(composed, job.variant, status="FAILED", failure=one_line(error))

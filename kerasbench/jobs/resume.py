@@ -15,9 +15,11 @@ from kerasbench import environments
 from kerasbench.config import identity
 from kerasbench.config.builds import WITHOUT_GPU
 from kerasbench.config.schema import CPU, Config
+from kerasbench.jobs.launchers import Share
 from kerasbench.machine import hardware
 from kerasbench.machine.gpus import Gpus
 from kerasbench.machine.owner import is_gone
+from kerasbench.store.runs import Run
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Tag
 
@@ -33,10 +35,11 @@ _NOT_CELLS = (
     "tracking.",
     "hydra.",
     "sweep.",
+    "launcher.",
     "environments.",
 )
 
-_Known = tuple[str, ...]  # the values of the tags in _SAME
+_Known = tuple[str, ...]  # the values of the tags in _SAME, or of most of them
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def plan(
     cells: str,
     swept: Sequence[Sequence[str]],
     compose: Callable[[Sequence[str]], tuple[Config, Sequence[str]]],
+    here: Share | None,
 ) -> Plan | None:
     """Return which sweep a command continues and what is left of it; None: it begins a new one.
 
@@ -77,6 +81,7 @@ def plan(
         cells: the hash of its cells.
         swept: the overrides that it varies, one list of choices for each key.
         compose: returns a cell's configuration and variant.
+        here: what each job has of this machine; None: the jobs run on others, whose hardware is not known.
 
     Raises:
         UserError: the sweep that `resume` names cannot be continued.
@@ -91,11 +96,12 @@ def plan(
     own = [run for run in runs if run.tags[Tag.SWEEP] == sweep]
     if asked != AUTO and not own:
         raise UserError(f"resume={asked}: {master.tracking.experiment} holds no sweep of these cells to continue")
-    if asked == AUTO and (not own or any(not is_gone(run.tags.get(Tag.OWNER, "")) for run in own)):
+    if asked == AUTO and (not own or any(map(_goes_on, own))):
         return None  # there is none, or it is still going on
-    done = {_known(run.tags) for run in own if run.finished}
-    failed = {_known(run.tags)[:2] for run in own if not run.finished}
-    jobs = _jobs(master, swept, compose)
+    same = _SAME if here else tuple(tag for tag in _SAME if tag != Tag.FINGERPRINT)
+    done = {_known(run.tags, same) for run in own if run.finished}
+    failed = {_known(run.tags, same)[:2] for run in own if not run.finished}
+    jobs = [(job, _known(tags, same)) for job, tags in _jobs(master, swept, compose, here or Share())]
     left_out = [job for job, known in jobs if known in done or (asked == FAILED and known[:2] not in failed)]
     if asked == AUTO and (not done or len(left_out) == len(jobs) or not left_out):
         return None
@@ -104,26 +110,35 @@ def plan(
     return Plan(str(sweep), left_out, len(jobs))
 
 
-def _known(tags: Mapping[str, str]) -> _Known:
-    return tuple(tags.get(name, "") for name in _SAME)
+def _goes_on(run: Run) -> bool:
+    """Return whether a run's sweep may be going on: its command lives, or the run does, without its command."""
+    owner = run.tags.get(Tag.OWNER, "")
+    command = run.tags.get(Tag.SWEEP_OWNER) or owner
+    return not is_gone(command) or (run.status == "RUNNING" and not is_gone(owner))
+
+
+def _known(tags: Mapping[str, str], same: Sequence[str]) -> _Known:
+    return tuple(tags.get(name, "") for name in same)
 
 
 def _jobs(
     master: Config,
     swept: Sequence[Sequence[str]],
     compose: Callable[[Sequence[str]], tuple[Config, Sequence[str]]],
-) -> list[tuple[list[str], _Known]]:
+    share: Share,
+) -> list[tuple[list[str], dict[str, str]]]:
     """Return every job, as the overrides that tell it apart, and the tags that its run would have."""
     from kerasbench.data import prepare
 
     fingerprints: dict[bool, str] = {}  # whether the worker sees GPUs
-    found: list[tuple[list[str], _Known]] = []
+    found: list[tuple[list[str], dict[str, str]]] = []
     for combination in itertools.product(*swept):
         cell, variant = compose(combination)
         hidden = cell.backend.build == CPU
         if hidden not in fingerprints:
-            with Gpus(os.environ | (WITHOUT_GPU if hidden else {})) as gpus:
-                fingerprints[hidden] = hardware.tags(gpus.gpus())[Tag.FINGERPRINT]
+            with Gpus(os.environ | (WITHOUT_GPU if hidden else {})) as sensors:
+                gpus = sensors.gpus()[:1] if share.gpu and cell.backend.on_gpu else sensors.gpus()
+                fingerprints[hidden] = hardware.tags(gpus, share.cores)[Tag.FINGERPRINT]
         ready = environments.ready(environments.Specification.of(cell))
         of_environment = (
             identity.environment(cell.backend, ready.proof, ready.packages.read_text(encoding="utf-8")) if ready else ""
@@ -132,6 +147,13 @@ def _jobs(
         for number in range(master.repeats):
             config = replace(cell, seed=cell.seed + number)
             seed = [f"seed={config.seed}"] if master.repeats > 1 else []
-            tags = (identity.digest(config), " ".join(variant), digest, of_environment, str(identity.MEASUREMENT))
-            found.append(([*combination, *seed], (*tags, fingerprints[hidden])))
+            tags = {
+                Tag.CONFIG_HASH: identity.digest(config),
+                Tag.VARIANT: " ".join(variant),
+                Tag.DATA_DIGEST: digest,
+                Tag.ENVIRONMENT: of_environment,
+                Tag.MEASUREMENT: str(identity.MEASUREMENT),
+                Tag.FINGERPRINT: fingerprints[hidden],
+            }
+            found.append(([*combination, *seed], tags))
     return found

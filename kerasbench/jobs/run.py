@@ -2,7 +2,7 @@
 
 import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +80,8 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             if data and data.note:
                 announce.warn(data.note)
             name = f"{outcome.competitor} · {config.model.name} · seed {config.seed}"
-            tags = _tags(config, environment, data, job) | hardware.tags(gpus.gpus()) | provenance.tags()
+            tags = _tags(config, environment, data, job) | hardware.tags(gpus.gpus())
+            tags |= provenance.tags(config.sweep.command)
             tags |= notes.of_run(config, environment, data, " ".join(job.variant))
             with (
                 RecordedRun(folder, name, tags, config.tracking, store, announce.warn) as tracked,
@@ -101,7 +102,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
                 }
                 _perform(session, tasks[config.task], log, unable)
                 if config.task is Task.train:  # the worker of parity's reference would count as noise
-                    _report_noise(session, telemetry, others_on_gpus)
+                    _report_noise(session, telemetry, others_on_gpus, job.own.contention)
                     _report_clock(session, telemetry)
                 if outcome.failure:
                     tracked.fail(outcome.failure)
@@ -141,7 +142,10 @@ def _perform(session: "Session", task: Callable[["Session"], None], log: Path, u
         session.tracked.artifact(log)
 
 
-def _report_noise(session: "Session", telemetry: Telemetry, others_at_its_start: int) -> None:
+def _report_noise(session: "Session", telemetry: Telemetry, others_at_its_start: int, contention: str) -> None:
+    if contention:  # intended: to run it again would not help
+        session.tracked.tags({Tag.NOISE: contention})
+        return
     others = max(others_at_its_start, telemetry.others_on_gpus)
     on_gpus = f"{others} other processes computed on the GPUs" if others else None
     noise = "; ".join(filter(None, [telemetry.noise(), on_gpus]))
@@ -178,8 +182,20 @@ def _tags(
         Tag.PACKAGES: "" if pinned else textwrap.shorten(packages, _LONGEST_TAG, placeholder=" ..."),
         Tag.SWEEP: job.sweep,
         Tag.CELLS: config.sweep.cells or "",
+        Tag.SWEEP_OWNER: config.sweep.owner or "",
+        Tag.OWN_CPUS: _ranges(job.own.cpus or ()),
+        Tag.OWN_GPU: job.own.gpu or "",
         Tag.VARIANT: " ".join(job.variant),
         Tag.COMPETITOR: " · ".join(filter(None, [config.backend.name, " ".join(job.variant)])),
         Tag.LABEL: config.label or "",
     }
     return {name: value for name, value in tags.items() if value}
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return numbers as Linux writes a list of processors: 0-3,8."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        first = found.pop()[0] if found and found[-1][1] == number - 1 else number
+        found.append((first, number))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in found)

@@ -78,7 +78,7 @@ def _write_page(sweep: str, config: Config, folder: Path, console: Console) -> N
     """Write the report's page and store it in MLflow, in another process, because drawing takes memory."""
     tracking = config.tracking
     command = [sys.executable, "-m", "kerasbench", "report", "--sweep", sweep, "--output", str(folder.resolve())]
-    command += ["--experiment", tracking.experiment]
+    command += ["--experiment", tracking.experiment, *(["--run", summary] if (summary := config.sweep.summary) else [])]
     # The process runs in the user's folder, because the store's address may be relative to it.
     path = os.pathsep.join(filter(None, [str(IMPORTED_FROM), os.environ.get("PYTHONPATH")]))
     # The store's address may contain a password, and every user of the machine can read command lines.

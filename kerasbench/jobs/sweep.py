@@ -4,7 +4,6 @@ import copy
 import gc
 import json
 import math
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,20 +17,22 @@ from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import builds, checks, composition, effects, structure
-from kerasbench.config.schema import Config, DataSource, Task, TrackingConfig
+from kerasbench.config import builds, checks, composition, devices, effects, structure
+from kerasbench.config.schema import Config, DataSource, Task
 from kerasbench.environments import Specification
-from kerasbench.jobs import objective, place, resume
+from kerasbench.jobs import conclusion, launchers, objective, place, resume, stores
 from kerasbench.jobs.summary import summarise
-from kerasbench.paths import absolute, work_path
+from kerasbench.paths import absolute
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
 
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
 _FEW = 20  # choices whose composition is not worth a collection
-_SYNC_SECONDS = 10.0  # at least: a store that answers slowly gets some of what it lacks with each command
-_OF_THE_COMMAND = ("repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied")
+_OF_THE_COMMAND = (
+    "repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied", "sweep.summary",
+    "launcher.cores", "launcher.allow_contention", "launcher.locks",
+)  # fmt: skip
 
 
 class SweepCallback(Callback):
@@ -47,19 +48,20 @@ class SweepCallback(Callback):
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
             progress.begin(1, checked.quiet)
             _say_builds([checked])
-            _hand_on_earlier_runs([checked], config.hydra.run.dir)
+            stores.hand_on_earlier_runs([checked], config.hydra.run.dir)
             # Otherwise the run prepares the data while its worker imports Keras.
             if checked.data.source is DataSource.real or checked.data.path:
                 _prepare([checked])
             needed = _environments([checked])
             environments.check(needed)
             if not environments.ready(Specification.of(checked)):
-                _open_stores([checked])  # before an installation, which takes minutes; otherwise the run opens it
+                stores.open_all([checked])  # before an installation, which takes minutes; otherwise the run opens it
             _provision(needed)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check every choice of the sweep, and provision every backend, before any training starts."""
         with reporting(unexpected=True):
+            launchers.check(config)
             overrides = _overrides(config)
             jobs = _jobs(config, overrides)
             fixed, swept = _split(overrides)
@@ -69,19 +71,32 @@ class SweepCallback(Callback):
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
             effects.check(config.hydra.overrides.task, choices)
+            for one in devices.combined(choices):
+                devices.check(one)
+            share = launchers.share(config, choices, jobs)
             _say_builds(choices)
+            for line in launchers.warnings(config.hydra.launcher, choices):
+                progress.current().lasting(f"[yellow]{escape(line)}")
+            if share.contention:
+                progress.current().lasting(f"[yellow]{share.contention}: their times are noise, and are not judged")
             needed = _environments(choices)
             environments.check(needed)
             # Before runs that it may complete are found to be lost.
-            _hand_on_earlier_runs(choices, config.hydra.sweep.dir)
-            _open_stores(choices)  # imports MLflow, which would disturb the first worker
+            stores.hand_on_earlier_runs(choices, config.hydra.sweep.dir)
+            new = stores.are_new(choices)  # importing MLflow and creating a store takes most of ten seconds
+            if not new:
+                stores.open_all(choices)  # a store that cannot be used is told before anything is installed
             with ThreadPoolExecutor(1) as beside:  # other processes install the environments
-                data = beside.submit(_prepare, choices)
+                meanwhile = [beside.submit(stores.open_all, choices)] if new else []
+                meanwhile.append(beside.submit(_prepare, choices))
                 _provision(needed)
-                data.result()
+                for done in meanwhile:
+                    done.result()
             named = resume.cells(fixed, swept)
-            _continue(config, named, fixed, list(swept.values()))
-            place.hand_on(config, swept, named)
+            _continue(config, named, fixed, list(swept.values()), share)
+            uris = {one.tracking.uri for one in choices}
+            place.hand_on(config, swept, named, uris.pop() if len(uris) == 1 else "", share)
+            conclusion.begin(composition.unchecked(_without_hydra(config)))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""
@@ -100,14 +115,18 @@ def interrupted(config: DictConfig) -> None:
 def _sum_up(config: DictConfig) -> bool:
     """Print the tables and the comparison's address; return whether all jobs have finished."""
     progress.current().stop()
-    folder, sweep = config.hydra.sweep.dir, config.sweep.id
+    folder, sweep = absolute(config.hydra.sweep.dir), config.sweep.id
     whole = composition.unchecked(_without_hydra(config))
-    _hand_on([Path(folder)], whole.tracking, whole.tracking.patience_seconds)
+    stores.hand_on([Path(folder)], whole.tracking, whole.tracking.patience_seconds)
+    if not launchers.one_by_one(config.hydra.launcher):
+        stores.end_lost(whole.tracking, sweep)
     outcomes = [Outcome.load(file) for file in place.outcome_files(folder, sweep)]
-    return summarise(outcomes, sweep, whole, Path(folder) / "report")
+    finished = summarise(outcomes, sweep, whole, Path(folder) / "report")
+    conclusion.conclude(outcomes, whole)
+    return finished
 
 
-def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list[str]]) -> None:
+def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list[str]], share: launchers.Share) -> None:
     """Leave out the jobs that an interrupted sweep of the same cells has finished."""
     if not all(swept) or master.hydra.sweeper._target_ != _ROUNDS:
         return  # a sweeper that searches has no list of jobs
@@ -116,9 +135,11 @@ def _continue(master: DictConfig, cells: str, fixed: list[str], swept: list[list
     def compose(combination: Sequence[str]) -> tuple[Config, Sequence[str]]:
         overrides = [*fixed, *combination]
         keys = [override.partition("=")[0].lstrip("+") for override in combination]
-        return _typed(loader.load_sweep_config(master, overrides)), place.variant(overrides, keys)
+        config = _typed(loader.load_sweep_config(master, overrides))
+        return config, place.variant(overrides, keys, config.settings.devices)
 
-    found = resume.plan(composition.unchecked(_without_hydra(master)), cells, swept, compose)
+    here = share if launchers.on_this_machine(master.hydra.launcher) else None
+    found = resume.plan(composition.unchecked(_without_hydra(master)), cells, swept, compose, here)
     if found:
         left = found.jobs - len(found.finished)
         progress.begin(left, master.quiet)
@@ -197,59 +218,13 @@ def _check_swept(master: DictConfig, overrides: Mapping[str, Override], swept: M
         raise UserError(f"repeats={master.repeats} needs Hydra's sweeper `rounds`: leave out hydra/sweeper=")
 
 
-def _open_stores(configs: Sequence[Config]) -> None:
-    from kerasbench.store.sync import end_lost_runs
-    from kerasbench.store.tracking import open_store
-    from kerasbench.tasks import training  # noqa: F401 - what the first job would import
-
-    for tracking in _stores(configs):
-        end_lost_runs(open_store(tracking))
-
-
-def _hand_on_earlier_runs(configs: Sequence[Config], own: str) -> None:
-    """Upload the runs that earlier commands could not upload, or were killed before uploading.
-
-    Args:
-        configs: name the stores.
-        own: this command's output folder, which an earlier command may have used, too.
-    """
-    outputs, folder = Path(work_path("outputs")), Path(absolute(own))
-    for tracking in _stores(configs):
-        _hand_on([outputs] if folder.is_relative_to(outputs) else [outputs, folder], tracking, 0.0)
-
-
-def _stores(configs: Sequence[Config]) -> list[TrackingConfig]:
-    found = ((config.tracking.uri, config.tracking.experiment, config.tracking) for config in configs)
-    return list({(uri, experiment): tracking for uri, experiment, tracking in found}.values())
-
-
-def _hand_on(folders: Sequence[Path], tracking: TrackingConfig, patience_seconds: float) -> None:
-    """Upload the records in some folders to their store; on failure, retry for `patience_seconds`."""
-    from kerasbench.store.sync import sync
-
-    deadline = time.monotonic() + patience_seconds
-    while True:
-        problems: list[str] = []
-        synced, failed = sync(folders, tracking, problems.append, max(_SYNC_SECONDS, patience_seconds))
-        if synced:
-            progress.current().lasting(f"{synced} runs that were kept locally are uploaded")
-        if not failed or time.monotonic() >= deadline:
-            break
-        time.sleep(1)
-    if failed:
-        folder = " ".join(map(str, folders))
-        progress.current().lasting(
-            f"[yellow]{failed} runs are kept locally, not yet in the store ({escape(problems[0])}); "
-            f"`kerasbench sync {escape(folder)}` uploads them"
-        )
-
-
 def _prepare(configs: Sequence[Config]) -> None:
     from kerasbench.data import prepare  # imports NumPy: not before a single run's worker starts
 
-    for config in configs:
+    for config in devices.combined(configs):
         if not config.script:
-            prepare(config.data)
+            data = prepare(config.data)
+            devices.check_examples(config, data.train_examples, data.test_examples)
 
 
 def _environments(configs: Sequence[Config]) -> list[Specification]:

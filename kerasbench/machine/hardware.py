@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -27,10 +28,25 @@ def physical_cores() -> int:
 
     A container's CPU quota, which the affinity mask does not show, is a limit, too; it is rounded down to whole cores.
     """
+    return max(1, math.floor(min(len(cores()), share())))
+
+
+def cores() -> list[tuple[int, ...]]:
+    """Return the logical processors of each physical core that this process may use; of some systems, only numbers."""
     if not hasattr(os, "sched_getaffinity"):
-        return psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    cores = {_core(cpu) for cpu in os.sched_getaffinity(0)}
-    return max(1, math.floor(min(len(cores), share())))
+        return [(number,) for number in range(psutil.cpu_count(logical=False) or os.cpu_count() or 1)]
+    found: dict[str, list[int]] = {}
+    for cpu in sorted(os.sched_getaffinity(0)):
+        found.setdefault(_core(cpu), []).append(cpu)
+    return [tuple(cpus) for cpus in found.values()]
+
+
+def bound() -> frozenset[int] | None:
+    """Return the logical processors that this process is bound to; None if it may use all of the machine's."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    cpus = frozenset(os.sched_getaffinity(0))
+    return cpus if len(cpus) < (os.cpu_count() or 1) else None
 
 
 def _core(cpu: int) -> str:
@@ -90,11 +106,16 @@ def _told(*command: str) -> str:
     return done.stdout.strip()
 
 
-def tags(gpus: list[Gpu]) -> dict[str, str]:
-    """Return the hardware tags: names, sizes, and a fingerprint that is equal on equal machines."""
+def tags(gpus: Sequence[Gpu], cores: int | None = None) -> dict[str, str]:
+    """Return the hardware tags: names, sizes, and a fingerprint that is equal on equal machines.
+
+    Args:
+        gpus: those that the run may use.
+        cores: the number of physical cores that it may use; None: as many as this process.
+    """
     described = {
         Tag.CPU: cpu_name(),
-        Tag.CORES: str(physical_cores()),
+        Tag.CORES: str(cores or physical_cores()),
         Tag.HARDWARE + "memory_gib": str(round(psutil.virtual_memory().total / 1024**3)),
         Tag.GPU: ", ".join(gpu.name for gpu in gpus) or "none",
     }
@@ -106,7 +127,7 @@ def tags(gpus: list[Gpu]) -> dict[str, str]:
     return described | {Tag.FINGERPRINT: fingerprint, Tag.CPU + "_governor": _governor()} | _state(gpus)
 
 
-def _state(gpus: list[Gpu]) -> dict[str, str]:
+def _state(gpus: Sequence[Gpu]) -> dict[str, str]:
     """Return how the GPUs are set, by tag; no part of the fingerprint, because it is not what the machine is."""
     names = dict.fromkeys(name for gpu in gpus for name in gpu.state)
     return {f"{Tag.GPU}_{name}": ", ".join(gpu.state.get(name, "unknown") for gpu in gpus) for name in names}

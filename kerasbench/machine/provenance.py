@@ -25,12 +25,21 @@ _GIT_VARIABLES = {
 _GIT = ("git", "--git-dir=.git", "--work-tree=.", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 
 
+def tags(command: str | None = None) -> dict[str, str]:
+    """Return the command line and, in a git checkout, the commit and whether files differ from it.
+
+    Args:
+        command: of the sweep, if this process is only one of its jobs; None: this process's own.
+    """
+    return _own() | ({Tag.COMMAND: command} if command else {})
+
+
 @functools.cache
-def tags() -> dict[str, str]:
-    """Return the command line and, in a git checkout, the commit and whether files differ from it."""
+def _own() -> dict[str, str]:
     name = Path(sys.argv[0]).name
     program = ["python", name] if name.endswith(".py") else name.split()  # `kerasbench train`
-    command = shlex.join([*program, *sys.argv[1:]])
+    # Who repeats the command begins another sweep.
+    command = shlex.join([*program, *(one for one in sys.argv[1:] if not one.startswith("sweep."))])
     # Bytes of an argument that the locale cannot decode are surrogates, which no store accepts.
     command = command.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return {Tag.COMMAND: without_credentials(command)} | _git()

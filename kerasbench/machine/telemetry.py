@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 import psutil
 
+from kerasbench.machine import hardware
 from kerasbench.machine.nvml import HARDWARE, HEAT
 from kerasbench.worker.protocol import now
 
@@ -50,7 +51,8 @@ class Sensors(Protocol):
 class _Sample:
     at: float  # by the clock of the worker's events
     cpu_seconds: float  # used by the process tree so far
-    other_cpu_seconds: float  # used so far by all other processes except the driver, or stolen by another machine
+    # used so far on the run's processors by all other processes except the driver, or stolen by another machine
+    other_cpu_seconds: float
     rss_mib: float
     gpus: list[dict[str, float]]
     processes_on_gpus: list[int]
@@ -63,6 +65,7 @@ class Telemetry:
         self._process = psutil.Process(pid)
         self._driver = psutil.Process() if pid != os.getpid() else None  # None: it watches itself
         self._gpus = gpus
+        self._cpus = hardware.bound()
         self._interval = interval_seconds
         self._samples: list[_Sample] = []
         self._clock_offsets = [_clock_offset()]
@@ -98,7 +101,7 @@ class Telemetry:
                 of_child = _usage(child)
                 cpu_seconds += of_child[0]
                 rss += of_child[1]
-        other = _busy_seconds() - cpu_seconds
+        other = _busy_seconds(self._cpus) - cpu_seconds
         if self._driver:
             driver = self._driver.cpu_times()
             other -= driver.user + driver.system
@@ -139,7 +142,8 @@ class Telemetry:
         if len(self._samples) < 2:
             return None
         found = []
-        percent, limit = _percent(self._samples, lambda sample: sample.other_cpu_seconds), noise_limit()
+        percent = _percent(self._samples, lambda sample: sample.other_cpu_seconds)
+        limit = noise_limit(len(self._cpus or ()))
         if percent > limit:
             found.append(f"other processes used {percent:.0f}% of a core on average ({limit:.0f}% is allowed)")
         for number in range(len(self._samples[0].gpus)):
@@ -172,7 +176,7 @@ def noise_limit(processors: int | None = None) -> float:
     the machine, but is spread over all processors.
 
     Args:
-        processors: the number of logical processors; None: this machine's.
+        processors: the number of logical processors that the run may use; None or 0: all of this machine's.
     """
     count = processors or psutil.cpu_count() or 1
     return max(_NOISE_CORE_PERCENT, _NOISE_MACHINE_PERCENT * count)
@@ -188,11 +192,17 @@ def _usage(process: psutil.Process) -> tuple[float, float]:
         return sum(process.cpu_times()[:4]), process.memory_info().rss
 
 
-def _busy_seconds() -> float:
-    """Return the CPU seconds of all processes so far, including those stolen by other virtual machines."""
-    times = psutil.cpu_times()
+def _busy_seconds(cpus: frozenset[int] | None) -> float:
+    """Return the CPU seconds of all processes so far, including those stolen by other virtual machines.
+
+    Args:
+        cpus: counts only these processors; None: all.
+    """
+    times = [psutil.cpu_times()]
+    if cpus is not None:
+        times = [one for cpu, one in enumerate(psutil.cpu_times(percpu=True)) if cpu in cpus]
     names = ("user", "nice", "system", "irq", "softirq", "steal")  # user counts guests, too; Linux has them all
-    return sum(getattr(times, name, 0.0) for name in names)
+    return sum(getattr(one, name, 0.0) for one in times for name in names)
 
 
 def _percent(samples: Sequence[_Sample], counter: Callable[[_Sample], float]) -> float:

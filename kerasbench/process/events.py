@@ -6,13 +6,14 @@ from typing import Any
 from kerasbench.worker import protocol
 
 _VERSIONS = ("keras_version", "keras_backend", "backend_version", "python_version")
-_TEXTS = {protocol.READY: _VERSIONS, protocol.FAILED: ("reason",)}
+_TEXTS = {protocol.READY: _VERSIONS, protocol.FAILED: ("reason",), protocol.KERNELS: ("device",)}
 _NUMBERS = {
     protocol.READY: ("started_at", "import_seconds"),
     protocol.BUILT: ("load_seconds", "build_seconds", "parameters", "examples"),
     protocol.PROBED: ("parity_probe_loss", "probe_seconds"),
     protocol.EPOCH: ("epoch", "started_at", "ended_at", "epoch_seconds"),
     protocol.FINISHED: ("ended_at",),
+    protocol.KERNELS: ("seconds",),
 }
 _OF_A_SCRIPT = ("before_fit_seconds", "epochs")  # what its event BUILT carries instead
 # Numbers that an event may lack, or have as null.
@@ -49,6 +50,8 @@ def read(line: bytes) -> dict[str, Any]:
         _check(event, "includes_validation", isinstance(event.get("includes_validation"), bool))
         for name in ("logs", "memory"):
             _check(event, name, _maps(event.get(name), _is_number))
+    if kind == protocol.KERNELS:
+        _check(event, "deviations", _maps(event.get("deviations"), _is_number))
     if kind == protocol.LOSSES:
         losses = event.get("losses")
         _check(event, "losses", isinstance(losses, list) and all(map(_is_number, losses)))

@@ -8,7 +8,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,6 +30,48 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
         _pending = True
         return
     raise KeyboardInterrupt  # a second signal does not wait for a store that hangs
+
+
+@contextlib.contextmanager
+def of_a_job() -> Iterator[None]:
+    """In a launcher's other process: SIGTERM, by which launchers and Slurm end a job, raises KeyboardInterrupt, once.
+
+    Ctrl-C and a closed terminal reach every process, and the command alone reacts: it ends its jobs by SIGTERM.
+    """
+
+    def only_once(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # what it interrupts must be recorded; SIGKILL ends it in any case
+        _on_signal(number, frame)
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, only_once)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def after(end: Callable[[], None]) -> Iterator[None]:
+    """Have an interruption of the block call a function first, which ends what the block has started."""
+
+    def ending(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, _on_signal)  # a second signal does not wait
+        end()
+        _on_signal(number, frame)
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, ending)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

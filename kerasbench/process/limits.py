@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from kerasbench.worker import protocol
 
-# Default limits without an event: imports take seconds, an epoch of a large model may take hours.
-_IMPORT_SECONDS, _OTHER_SECONDS = 900.0, 6 * 3600.0
+# Default limits without an event: imports and first kernels take seconds, an epoch of a large model may take hours.
+_FIRST_SECONDS, _OTHER_SECONDS = 900.0, 6 * 3600.0
+_FIRST = (protocol.READY, protocol.KERNELS)
 _DOES = {
     protocol.READY: "while it imported Keras",
+    protocol.KERNELS: "while it computed its first kernels",
     protocol.BUILT: "while it loaded the data and built the model",
     protocol.PROBED: "while it evaluated the initial weights",
     protocol.EPOCH: "while it trained",
@@ -35,7 +37,7 @@ class Limits:
             asked: when the wait began.
             started: when the worker was started; all times are of the clock `protocol.now`.
         """
-        stall = self.stall_seconds or (_IMPORT_SECONDS if expected == protocol.READY else _OTHER_SECONDS)
+        stall = self.stall_seconds or (_FIRST_SECONDS if expected in _FIRST else _OTHER_SECONDS)
         stalled = asked + stall
         if self.timeout_seconds is not None and started + self.timeout_seconds < stalled:
             why = f"the run took longer than trainer.timeout_seconds={self.timeout_seconds:g}"

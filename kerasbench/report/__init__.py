@@ -6,5 +6,6 @@
 from kerasbench.report.grouping import collect
 from kerasbench.report.publishing import drawers, log, write
 from kerasbench.report.terminal import tables
+from kerasbench.report.verdicts import sentence
 
-__all__ = ["collect", "drawers", "log", "tables", "write"]
+__all__ = ["collect", "drawers", "log", "sentence", "tables", "write"]

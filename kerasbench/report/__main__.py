@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--format", choices=["html", *FORMATS], default="html", help="all but html are printed")
     parser.add_argument("--no-log", action="store_true", help="do not keep the page in MLflow")
+    parser.add_argument(
+        "--run", default="", metavar="ID", help="keep the page in this run of the store (default: in a run of its own)"
+    )
     options = parser.parse_args(arguments)
     from kerasbench.config.composition import store  # Hydra: the processes that draw import this module, too
 
@@ -45,8 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
             written = write(report, options.output.resolve(), pool)
         print(f"The report is {written.page} (its plots: {written.plots})")
         if not options.no_log:
-            log(report, written, tracking)
-            print(f"It is also kept in MLflow, as run `report · {report.subject}`")
+            print(f"It is also kept in MLflow, as run `{log(report, written, tracking, options.run)}`")
 
 
 def _accuracy(text: str) -> float:

@@ -121,6 +121,22 @@ def times(ratio: Estimate) -> Value:
     return Value(f"{text} \N{MULTIPLICATION SIGN}", ratio.value, ratio.low, ratio.high, between)
 
 
+def _speedup(ranking: Ranking, cell: Cell) -> Value | None:
+    found = ranking.speedups.get(cell.competitor)
+    if found is None:
+        return None
+    return times(found) if cell.devices > 1 else Value("1", 1.0)
+
+
+def _efficiency(ranking: Ranking, cell: Cell) -> Value | None:
+    found = ranking.speedups.get(cell.competitor)
+    if found is None:
+        return None
+    value, low, high = (None if one is None else one / cell.devices for one in (found.value, found.low, found.high))
+    assert value is not None
+    return Value(f"{100 * value:.0f}%", value, low, high)
+
+
 def _variation(ranking: Ranking, cell: Cell) -> Value | None:
     if cell.variation is None:
         return None
@@ -183,6 +199,11 @@ _EPOCH = (
     "Training seconds of a steady epoch, validation excluded: the median of a run's epochs after the first, the "
     "geometric mean of the runs, and its 95% interval."
 )
+_SPEEDUP = (
+    "How many times as fast as the same backend on one device, with its 95% interval: its examples per second over "
+    "those of one device."
+)
+_EFFICIENCY = "The speed-up per device: 100% means that no device waits for another."
 _RATIO = "How many times as long as the fastest, with its 95% interval."
 _VARIATION = "Coefficient of variation between runs: their standard deviation over their mean."
 _TO_ACCURACY = (
@@ -232,6 +253,8 @@ COLUMNS = (
     Column("ratio", "ratio", "", _ratio, 7, _RATIO, has_interval=True),
     Column("variation", "variation", "", _variation, 2, _VARIATION),
     Column(Metric.EXAMPLES_PER_SECOND, "examples", "1/s", _speed, 1, "Training examples per second of a steady epoch."),
+    Column("speedup", "speed-up", "", _speedup, 6, _SPEEDUP, has_interval=True),
+    Column("efficiency", "efficiency", "", _efficiency, 6, _EFFICIENCY, has_interval=True),
     Column(Tag.COMPILATION, "compiled", "", _tagged(Tag.COMPILATION), 4, _COMPILED, numeric=False),
     Column(FIRST, "first epoch", "s", _first_epoch, 0, "It includes what is compiled on first use."),
     Column(Metric.COMPILE_SECONDS, "compile", "s", _compilation, 0, "The first epoch minus a steady one."),

@@ -17,6 +17,7 @@ from kerasbench.vocabulary import Kind, Tag
 
 if TYPE_CHECKING:
     from kerasbench.config.schema import TrackingConfig
+    from kerasbench.store.tracking import TrackedRun
 
 PAGE, PLOTS = "report.html", "plots"
 _LONGEST_NOTE = 4000  # characters
@@ -74,17 +75,34 @@ def write(report: Report, folder: Path, pool: Executor | None = None) -> Written
     return written
 
 
-def log(report: Report, written: Written, tracking: "TrackingConfig") -> str:
-    """Keep the page and its plots as artifacts of a run, where MLflow's UI shows them; return the run's id."""
+def log(report: Report, written: Written, tracking: "TrackingConfig", run_id: str = "") -> str:
+    """Keep the page and its plots as artifacts of a run, where MLflow's UI shows them; return the run's name.
+
+    Args:
+        report: what the page shows.
+        written: its files.
+        tracking: the store.
+        run_id: of an existing run to keep them in, which goes on; empty: a run of their own.
+    """
     from kerasbench.store.tracking import TrackedRun, open_store
 
     tags = {Tag.KIND: Kind.REPORT, NOTE: _note(report)}
     if len(report.sweeps) == 1:
         tags[Tag.SWEEP] = report.sweeps[0]
-    with TrackedRun(open_store(tracking), f"report · {report.subject}", tags) as tracked:
-        tracked.artifact(written.page)
-        tracked.artifact(written.plots)
-    return tracked.run_id
+    name = f"report · {report.subject}"
+    if run_id:
+        tracked = TrackedRun(open_store(tracking), "", {}, run_id=run_id)
+        tracked.tags(tags)
+        _keep(written, tracked)
+        return run_id
+    with TrackedRun(open_store(tracking), name, tags) as tracked:
+        _keep(written, tracked)
+    return name
+
+
+def _keep(written: Written, tracked: "TrackedRun") -> None:
+    tracked.artifact(written.page)
+    tracked.artifact(written.plots)
 
 
 def _note(report: Report) -> str:

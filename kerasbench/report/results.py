@@ -10,7 +10,7 @@ from kerasbench import stats
 from kerasbench.stats import Estimate
 from kerasbench.store.quality import ACCURACY, Quality, quality_of
 from kerasbench.store.runs import Run
-from kerasbench.vocabulary import Metric, Tag
+from kerasbench.vocabulary import DEVICES, Metric, Tag
 
 STEADY, FIRST = Metric.STEADY_EPOCH_SECONDS, Metric.FIRST_EPOCH_SECONDS
 _ONCE = {
@@ -55,6 +55,17 @@ class Cell:
     def competitor(self) -> str:
         """The name under which it is ranked: its backend and its variant."""
         return " · ".join(filter(None, [self.backend, self.variant]))
+
+    @property
+    def devices(self) -> int:
+        """How many devices shared the batches of its runs."""
+        return self.runs[0].devices
+
+    @property
+    def on_one_device(self) -> str:
+        """The competitor that differs from it only in that it computes on one device; itself, if it does."""
+        others = " ".join(self.variant.replace(f"{DEVICES}={self.devices}", "").split())
+        return " · ".join(filter(None, [self.backend, others]))
 
     @cached_property
     def measured(self) -> list[Run]:
@@ -196,6 +207,16 @@ class Ranking:
         fastest, *others = self.measured
         own = Estimate(1.0, None, None, len(fastest.samples))
         return {fastest.competitor: own} | {cell.competitor: ratio(cell, fastest) for cell in others}
+
+    @cached_property
+    def speedups(self) -> dict[str, Estimate]:
+        """How many times as fast as on one device each cell is, of those that were measured on one and on several."""
+        single = {cell.competitor: cell for cell in self.measured if cell.devices == 1}
+        several = [cell for cell in self.measured if cell.devices > 1 and cell.on_one_device in single]
+        found = {cell.competitor: ratio(single[cell.on_one_device], cell) for cell in several}
+        for name in {cell.on_one_device for cell in several}:
+            found[name] = Estimate(1.0, None, None, len(single[name].samples))
+        return found
 
     @cached_property
     def quality(self) -> Quality | None:

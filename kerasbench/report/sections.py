@@ -65,6 +65,8 @@ def _of_cell(cell: Cell) -> Iterator[str]:
         )
     if cell.tagged(Tag.VALIDATION):
         yield "its epochs include their validation, which this Keras does not tell apart; compare it without validation"
+    if cell.devices > 1 and any(run.device == "cpu" for run in cell.measured):
+        yield f"its {cell.devices} devices are simulated on the CPU; its times say nothing of {cell.devices} GPUs"
     if cell.unsteady:
         yield (
             f"the runs differ by {cell.variation or 0:.1%} (coefficient of variation), more than {stats.UNSTEADY:.0%}; "

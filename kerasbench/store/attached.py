@@ -180,13 +180,14 @@ class _Applying:
         self._run = run
         self.progress = SimpleNamespace(run_id=run.run_id)
 
-    def apply(self, operation: Operation) -> None:
-        """Apply one: a method of `TrackedRun` and its arguments."""
-        arguments = {name: value for name, value in operation.items() if name != "op"}
-        if operation["op"] == "settle":
-            arguments["event"].set()
-        else:
-            getattr(self._run, operation["op"])(**arguments)
+    def apply(self, batch: list[Operation]) -> None:
+        """Apply operations: each a method of `TrackedRun` and its arguments."""
+        for operation in batch:
+            arguments = {name: value for name, value in operation.items() if name != "op"}
+            if operation["op"] == "settle":
+                arguments["event"].set()
+            else:
+                getattr(self._run, operation["op"])(**arguments)
 
     def finish(self) -> None:
         """Do nothing: no operation waits for another attempt."""

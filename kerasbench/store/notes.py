@@ -60,7 +60,7 @@ def of_run(config: Config, environment: "Environment", data: "PreparedData | Non
     backend, proof, trainer = config.backend, environment.proof, config.trainer
     versions = escaped(f"{backend.framework} {proof['backend_version']} under Keras {proof['keras_version']}")
     what = "is compared with the reference" if config.task.value == "parity" else "trains"
-    source = provenance.tags()
+    source = provenance.tags(config.sweep.command)
     commit = source.get(Tag.GIT_COMMIT, "")[:9]
     dirty = ", with uncommitted changes" if source.get(Tag.GIT_DIRTY) == "true" else ""
     how = f"{trainer.epochs} epochs, batch size {trainer.batch_size}, seed {config.seed}"

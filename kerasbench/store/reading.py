@@ -113,22 +113,22 @@ def _with_histories(client: MlflowClient, runs: list[Run]) -> list[Run]:
     histories: dict[str, dict[str, dict[int, float]]] = defaultdict(dict)
     for metric in [*_BY_EPOCH, *sorted(gpu)]:
         having = [run.id for run in measured if metric in run.metrics]
-        for run_id, _, epoch, value in sorted(_values(client, having, metric)):  # keeps an epoch's newest value
+        for run_id, _, epoch, value in sorted(metric_values(client, having, metric)):  # keeps an epoch's newest value
             if not math.isnan(value):
                 histories[run_id].setdefault(metric, {})[epoch] = value
     return [replace(run, histories=histories.get(run.id, {})) for run in runs]
 
 
-def _values(client: MlflowClient, run_ids: list[str], metric: str) -> Iterator[Value]:
+def metric_values(client: MlflowClient, run_ids: list[str], metric: str) -> Iterator[Value]:
     """Yield all values of a metric in many runs, with the fastest call that the store offers."""
     store = client._tracking_client.store
     if hasattr(store, "get_metric_history_bulk"):  # a database; MLflow's server makes the same call
         for some in _in_parts(run_ids, _RUNS_PER_QUERY):
             yield from _from_database(store, some, metric)
     else:
+        found_by = _from_server if isinstance(store, RestStore) else _one_by_one
         for some in _in_parts(run_ids, _RUNS_PER_REQUEST):
-            values = _from_server(store, some, metric) if isinstance(store, RestStore) else None
-            yield from _one_by_one(client, some, metric) if values is None else values
+            yield from found_by(client, some, metric)
 
 
 def _in_parts(run_ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
@@ -140,17 +140,26 @@ def _from_database(store: Any, run_ids: Sequence[str], metric: str) -> Iterator[
         yield found.run_id, found.timestamp, found.step, found.value
 
 
-def _from_server(store: RestStore, run_ids: Sequence[str], metric: str) -> list[Value] | None:
-    """Return a server's answer; None if the server lacks this call or truncated its answer."""
-    query = [("run_id", run_id) for run_id in run_ids] + [("metric_key", metric)]
+def _from_server(client: MlflowClient, run_ids: Sequence[str], metric: str) -> Iterator[Value]:
+    """Yield values with the call that answers for many runs; for fewer runs, where the server has cut its answer."""
     try:
         answer = http_request_safe(  # type: ignore[no-untyped-call]
-            store.get_host_creds(), _BULK_ROUTE, "GET", params=query
+            client._tracking_client.store.get_host_creds(),
+            _BULK_ROUTE,
+            "GET",
+            params=[("run_id", run_id) for run_id in run_ids] + [("metric_key", metric)],
         ).json()
-    except MlflowException:
-        return None
-    values = [(one["run_id"], int(one["timestamp"]), int(one["step"]), one["value"]) for one in answer["metrics"]]
-    return values if len(values) < _VALUES_PER_REQUEST else None
+    except MlflowException:  # a server without this call
+        yield from _one_by_one(client, run_ids, metric)
+        return
+    if len(answer["metrics"]) < _VALUES_PER_REQUEST:
+        for one in answer["metrics"]:
+            yield one["run_id"], int(one["timestamp"]), int(one["step"]), one["value"]
+    elif len(run_ids) == 1:
+        yield from _one_by_one(client, run_ids, metric)
+    else:
+        for half in _in_parts(run_ids, (len(run_ids) + 1) // 2):
+            yield from _from_server(client, half, metric)
 
 
 def _one_by_one(client: MlflowClient, run_ids: Iterable[str], metric: str) -> Iterator[Value]:

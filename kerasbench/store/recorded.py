@@ -57,7 +57,7 @@ class RecordedRun:
             self._record.set_aside()
         tags = {key: without_credentials(value) for key, value in tags.items()}
         tags |= {Tag.RECORD: uuid.uuid4().hex, Tag.OWNER: owner()}
-        self._writer = Writer(lambda: Applying(store or open_store(tracking), self._record))
+        self._writer = Writer(lambda: Applying(store or open_store(tracking), self._record), tracking.batch_seconds)
         kept = asdict(tracking) | {"uri": without_credentials(tracking.uri)}
         self._do("run", name=without_credentials(name), tags=tags, at=milliseconds(), store=kept)
 

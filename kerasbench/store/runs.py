@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kerasbench.config.schema import Task
-from kerasbench.vocabulary import Metric, Tag
+from kerasbench.vocabulary import DEVICES, Metric, Tag
 
 _ENDLESS = 1e300  # MLflow's databases store infinity as the largest finite float
 
@@ -55,6 +55,11 @@ class Run:
     def seed(self) -> str:
         """The seed, as text."""
         return self.params.get("seed", "")
+
+    @property
+    def devices(self) -> int:
+        """How many devices shared its batches."""
+        return int(self.params.get(DEVICES, "1"))
 
     @property
     def starts_as_others(self) -> bool:

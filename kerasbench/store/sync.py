@@ -73,16 +73,28 @@ def sync(
     return synced, failed
 
 
-def end_lost_runs(store: "Store") -> int:
-    """End the runs of this machine that are RUNNING in a store although their process is gone, as FAILED.
+def end_lost_runs(store: "Store", ended_sweep: str = "") -> int:
+    """End the runs that are RUNNING in a store although their process is gone, as FAILED.
 
-    A record, if there is one, is not needed for it. Returns how many there were.
+    A record, if there is one, is not needed for it.
+
+    Args:
+        store: the open store.
+        ended_sweep: the id of a sweep whose jobs have all ended, on this or another machine.
+
+    Returns:
+        how many there were.
     """
     from kerasbench.store.tracking import TrackedRun
 
     client, experiment_id = store
     running = client.search_runs([experiment_id], f"attributes.status = 'RUNNING' and tags.{Tag.OWNER} != ''")
-    lost = [run.info.run_id for run in running if is_gone(run.data.tags[Tag.OWNER])]
+    tagged = [(run.info.run_id, run.data.tags) for run in running]
+    lost = [
+        run_id
+        for run_id, tags in tagged
+        if is_gone(tags[Tag.OWNER]) or (ended_sweep and tags.get(Tag.SWEEP) == ended_sweep)
+    ]
     for run_id in lost:
         TrackedRun(store, "", {}, run_id=run_id).fail(_LOST)
     return len(lost)
@@ -107,16 +119,16 @@ def _hand_on(record: Record, configured: TrackingConfig, deadline: float) -> boo
             return False
         operations += _complete(record)
     from kerasbench.store.tracking import open_store
-    from kerasbench.store.writer import Applying
+    from kerasbench.store.writer import Applying, batches
 
     kept = TrackingConfig(**begin["store"])
     same = without_credentials(configured.uri) == kept.uri
     store = open_store(replace(kept, uri=configured.uri) if same else kept)
     applying = Applying(store, record)
-    for operation in operations[applying.progress.applied :]:
+    for batch in batches(operations[applying.progress.applied :]):
         if time.monotonic() > deadline:
             raise UserError(f"the store is slow: it has {applying.progress.applied} of {len(operations)} events")
-        applying.apply(operation)
+        applying.apply(batch)
     if operations[-1].get("status") == "FINISHED":
         _revoke_failure(store, applying.progress.run_id)
     applying.finish()

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self
@@ -24,7 +24,7 @@ from mlflow import MlflowClient  # isort: skip - after access, which keeps MLflo
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, RunTag  # isort: skip
 from mlflow.exceptions import MlflowException  # isort: skip
 
-_PARAMS_PER_CALL = 100  # the largest number that MLflow accepts
+_PARAMS_PER_CALL, _METRICS_PER_CALL = 100, 1000  # the largest numbers that MLflow accepts
 _DIGEST_LENGTH = 36  # in characters; likewise
 _CREATION_SECONDS = 120.0  # how long to wait while other processes create the store
 
@@ -181,7 +181,6 @@ class TrackedRun:
         """Set tags."""
         self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in _cleaned(tags).items()])
 
-    @_writes
     def metrics(self, metrics: dict[str, float], step: int = 0, at: int | None = None) -> None:
         """Log metrics, NaN included; a database stores an infinite value as the largest finite one.
 
@@ -190,8 +189,16 @@ class TrackedRun:
             step: the epoch, counted from 1; 0 for the metrics of the whole run.
             at: when they were measured, in milliseconds since the Unix epoch (default: now).
         """
-        at = milliseconds() if at is None else at
-        self._client.log_batch(self.run_id, [Metric(key, float(value), at, step) for key, value in metrics.items()])
+        self.measured([(metrics, step, milliseconds() if at is None else at)])
+
+    @_writes
+    def measured(self, several: Sequence[tuple[dict[str, float], int, int]]) -> None:
+        """Log the metrics of several epochs in as few calls as MLflow accepts; each with its step and time."""
+        entities = [
+            Metric(key, float(value), at, step) for metrics, step, at in several for key, value in metrics.items()
+        ]
+        for start in range(0, len(entities), _METRICS_PER_CALL):
+            self._client.log_batch(self.run_id, entities[start : start + _METRICS_PER_CALL])
 
     @_writes
     def dataset(self, data: PreparedData) -> None:

@@ -1,9 +1,12 @@
 """Hands a run's record on to its store, in order: in a thread beside the training, or afterwards."""
 
+import contextlib
+import itertools
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from mlflow import MlflowClient
@@ -19,8 +22,20 @@ _OPERATIONS = ("run", "params", "tags", "metrics", "dataset", "artifact", "text"
 _FILES = ("artifact", "text")
 _UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # a run that is not there; an id that can be none
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts
+_TOGETHER = 100  # operations of metrics that are applied, and kept as applied, at once
 
 Store = tuple[MlflowClient, str]  # what `open_store` returns
+
+
+def batches(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
+    """Yield operations in order: adjacent ones of metrics together, which take one call, and every other one alone."""
+    for joined, some in itertools.groupby(operations, _is_of_metrics):
+        while batch := list(itertools.islice(some, _TOGETHER if joined else 1)):
+            yield batch
+
+
+def _is_of_metrics(operation: Operation) -> bool:
+    return bool(operation["op"] == "metrics")
 
 
 class Applying:
@@ -46,21 +61,25 @@ class Applying:
         operations = record.operations() if self.progress.waiting else []
         self._waiting = {number: operations[number] for number in self.progress.waiting if number < len(operations)}
 
-    def apply(self, operation: Operation) -> None:
-        """Apply the next operation, and keep that it has been applied.
+    def apply(self, batch: list[Operation]) -> None:
+        """Apply the next operations, one or several of metrics, and keep that they have been applied.
 
         Raises:
             UserError: the store cannot be written, or the record is damaged.
         """
+        operation = batch[0]
         if operation["op"] not in _OPERATIONS or (self._run is None) != (operation["op"] == "run"):
             raise UserError(f"{self._record.folder} holds no record of a run: {operation['op']!r:.50} has no place")
         try:
-            self._call(operation)
+            if self._run and _is_of_metrics(operation):
+                self._run.measured([(one["metrics"], one["step"], one["at"]) for one in batch])
+            else:
+                self._call(operation)
         except UserError:
             if operation["op"] not in _FILES:
                 raise
             self._waiting[self.progress.applied] = operation
-        self.progress.applied += 1
+        self.progress.applied += len(batch)
         self._keep(complete=operation["op"] == "end" and not self._waiting)
 
     def finish(self) -> None:
@@ -111,15 +130,19 @@ def _has(client: MlflowClient, run_id: str) -> bool:
 
 
 class Writer:
-    """Applies operations in a thread, so that a store that is slow, restarting or gone never holds up a training."""
+    """Applies operations in a thread, so that a store that is slow, restarting or gone never holds up a training.
 
-    def __init__(self, connect: Callable[[], Applying]) -> None:
+    Metrics that wait are applied together: the slower the store, the fewer calls it gets.
+    """
+
+    def __init__(self, connect: Callable[[], Applying], pause_seconds: float = 0.0) -> None:
         """Start the thread.
 
         Args:
             connect: opens the store; it is called again until it succeeds.
+            pause_seconds: metrics are applied at most so often, unless something else follows them.
         """
-        self._connect = connect
+        self._connect, self._pause = connect, pause_seconds
         self._queue: SimpleQueue[Operation | None] = SimpleQueue()
         self._abandoned = threading.Event()
         self._finished = threading.Event()
@@ -140,15 +163,35 @@ class Writer:
 
     def _run(self) -> None:
         applying = self._insist(self._connect)
-        while applying is not None and not self._abandoned.is_set():
-            operation = self._queue.get()
-            if operation is None:
-                self._insist(applying.finish)
-                if not self._abandoned.is_set():
-                    self._finished.set()
+        if applying is None:
+            return
+        for batch in self._batches():
+            self._insist(lambda some=batch: applying.apply(some))  # type: ignore[misc]
+            if self._abandoned.is_set():
                 return
-            self._insist(lambda one=operation: applying.apply(one))  # type: ignore[misc]
             self.run_id = applying.progress.run_id
+        self._insist(applying.finish)
+        if not self._abandoned.is_set():
+            self._finished.set()
+
+    def _batches(self) -> Iterator[list[Operation]]:
+        """Yield what is put, in order, until the end; metrics that wait for their turn, together."""
+        waiting: list[Operation] = []
+        due = 0.0
+        while True:
+            operation: Operation | None = {}  # none, but `waiting` is due
+            with contextlib.suppress(Empty):
+                operation = self._queue.get(timeout=max(0.0, due - time.monotonic()) if waiting else None)
+            if operation and _is_of_metrics(operation):
+                waiting.append(operation)
+                continue
+            if waiting:
+                yield waiting
+                waiting, due = [], time.monotonic() + self._pause
+            if operation is None:
+                return
+            if operation:
+                yield [operation]
 
     def _insist(self, attempt: Callable[[], Any]) -> Any:
         """Call until it succeeds, with ever longer pauses, or until nobody waits any more."""

@@ -39,7 +39,9 @@ class Outcome:
     def save(self, file: Path) -> None:
         """Write it to a file."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        part = file.with_suffix(".part")  # a reader, on another machine too, never sees half of it
+        part.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        part.replace(file)
 
     @classmethod
     def load(cls, file: Path) -> Self:

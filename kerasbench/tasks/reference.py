@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from kerasbench import environments
+from kerasbench import environments, lease
 from kerasbench.config import settings
 from kerasbench.config.composition import backend_named
 from kerasbench.config.schema import BackendConfig, Config, SettingsConfig
@@ -90,7 +88,7 @@ class Reference:
     def _once(self, name: str, make: Callable[[Path], None]) -> Path:
         """Return a file that the jobs of the sweep share, and make it if it is not there."""
         file = self.folder.parent / f"{self.sweep}-reference-{name}"
-        with FileLock(f"{file}.lock"):
+        with lease.held(file.parent, file.name):
             if not file.exists():
                 part = file.with_name(f".{file.name}")  # np.savez appends .npz to any other suffix
                 make(part)

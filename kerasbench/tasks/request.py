@@ -1,11 +1,10 @@
 """The requests to a worker: plain JSON with everything that it needs."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from kerasbench.config import identity
-from kerasbench.config.schema import BackendConfig, ChosenSettings, Config, ImageLayout, Init, ParityOptimizer, Task
+from kerasbench.config import devices, identity, settings
+from kerasbench.config.schema import BackendConfig, Config, ImageLayout, Init, ParityOptimizer, Task
 from kerasbench.config.settings import Resolved
 from kerasbench.data import PreparedData
 from kerasbench.paths import STARTED_IN
@@ -45,7 +44,12 @@ def to_draw(config: Config, backend: BackendConfig, resolved: Resolved, data: Pr
 
 
 def to_train(config: Config, resolved: Resolved, data: PreparedData, weights: Path | None) -> dict[str, Any]:
-    """Return the request to train as the configuration says."""
+    """Return the request to train as the configuration says.
+
+    Raises:
+        UserError: the devices cannot share the last batch of an epoch.
+    """
+    devices.check_examples(config, data.train_examples, data.test_examples)
     return _common(config, config.backend, resolved, data) | {
         "weights": weights and str(weights),
         "init": config.trainer.init.value,
@@ -116,10 +120,4 @@ def _common(config: Config, backend: BackendConfig, resolved: Resolved, data: Pr
 
 
 def _of_backend(config: Config, backend: BackendConfig, resolved: Resolved) -> dict[str, Any]:
-    return {
-        "seed": config.seed,
-        "seed_function": backend.seed_function,
-        "fixes": backend.fixes,
-        "framework": backend.adapter,
-        "settings": {name.name: resolved.values.get(name.name) for name in fields(ChosenSettings)},
-    }
+    return {"seed": config.seed} | settings.requested(backend, resolved)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from kerasbench import environments
 from kerasbench.config.schema import Config
 from kerasbench.process.worker_process import WorkerProcess
 from kerasbench.store.recorded import RecordedRun
 from kerasbench.tasks.outcome import Outcome
+from kerasbench.terminal.errors import RunFailed
 from kerasbench.terminal.progress import Teller
 from kerasbench.vocabulary import Metric, Tag
 from kerasbench.worker import protocol
@@ -27,7 +29,11 @@ class Session:
         Raises:
             RunFailed: the import fails.
         """
-        ready = self.worker.expect(protocol.READY)
+        try:
+            ready = self.worker.expect(protocol.READY)
+        except RunFailed:
+            environments.doubt(environments.Specification.of(self.config))
+            raise
         versions = {"keras": Tag.KERAS_VERSION, "backend": Tag.BACKEND_VERSION, "python": Tag.PYTHON_VERSION}
         self.tracked.tags({tag: ready[f"{what}_version"] for what, tag in versions.items()})
         start_seconds = max(0.0, ready["started_at"] - self.worker.started_at)

@@ -111,6 +111,11 @@ class Progress:
             self._bars.update(teller.task, note=what, completed=done, total=total)
             self._show_place()
 
+    def ended(self, subject: str, what: str, lasting: bool = False) -> None:
+        """Print how a job ended that another process has run; if quiet, only what is `lasting`. Both are markup."""
+        if lasting or not self._quiet:
+            self.lasting(f"[dim]{self._done}/{self._jobs}[/] [bold]{subject}[/]  {what}")
+
     def stop(self) -> None:
         """Stop the live display."""
         if self._bars:

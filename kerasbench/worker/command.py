@@ -43,13 +43,14 @@ def listen(driver: BinaryIO, go: threading.Event) -> None:
 
 def do(request: Dict[str, Any], channel: protocol.Channel) -> None:
     """Perform the requested task. The tasks are imported here because they import Keras."""
-    from kerasbench.worker import parity, script, training
+    from kerasbench.worker import kernels, parity, script, training
 
     tasks = {
         protocol.TRAIN: training.train,
         protocol.PARITY: parity.losses,
         protocol.OUTPUTS: parity.outputs,
         protocol.WEIGHTS: parity.initial_weights,
+        protocol.KERNELS: kernels.prove,
     }
     of_a_script = {protocol.TRAIN: script.train, protocol.WEIGHTS: script.initial_weights}
     (of_a_script if "script" in request else tasks)[request["kind"]](request, channel)

@@ -19,6 +19,9 @@ PARITY = "parity"  # request: the losses of a few steps of plain SGD without dro
 WEIGHTS = "weights"  # request: the weights that Keras draws for a model; event: they are in the requested file
 GO = "go"  # after the request to train: begin
 OUTPUTS = "outputs"  # request: every layer's output for the first batch; event: they are in the requested file
+# request: a matrix product, a convolution, an LSTM's steps; event: carries deviations (from NumPy's, relative to the
+# largest value), device, seconds
+KERNELS = "kernels"
 
 READY = "ready"  # Keras and its backend are imported; carries what `description` in command.py returns
 # the model is compiled; carries load_ and build_seconds, parameters, examples (of an epoch); of a script, its first

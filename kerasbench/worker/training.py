@@ -34,7 +34,7 @@ def train(request: Dict[str, Any], channel: protocol.Channel) -> None:
         examples=len(training),
     )
     watch.lap()
-    loss = probe_loss(model, training, request["batch_size"])
+    loss = probe_loss(model, training, request["batch_size"], whole=request["settings"]["devices"] is not None)
     in_force = framework.in_force(model)
     channel.send(protocol.PROBED, parity_probe_loss=loss, probe_seconds=watch.lap(), in_force=in_force)
     channel.await_go()
@@ -71,15 +71,16 @@ def spans(epochs: int, augment: bool) -> List[Tuple[int, int]]:
     return [(epoch, epoch + 1) for epoch in range(epochs)] if augment else [(0, epochs)]
 
 
-def probe_loss(model: Any, training: dataset.Split, batch_size: int) -> float:
+def probe_loss(model: Any, training: dataset.Split, batch_size: int, whole: bool = False) -> float:
     """Return the mean loss of the first examples before any training, in batches of the training's size.
 
     The examples are repeated until they fill whole batches, which does not change their mean: a partial batch would be
-    compiled for the probe alone. If that takes too many batches, the last one stays partial.
+    compiled for the probe alone. If that takes too many batches, the last one stays partial, unless `whole` is set:
+    several devices could not share it equally.
     """
     probe = training.part(0, PROBE_EXAMPLES)
     times = batch_size // math.gcd(batch_size, len(probe))
-    if times * len(probe) <= _MOST_PROBE_BATCHES * batch_size:
+    if whole or times * len(probe) <= _MOST_PROBE_BATCHES * batch_size:
         probe = probe.repeated(times)
     found = model.evaluate(probe.x, probe.y, batch_size=batch_size, verbose=0)
     return float(found[0] if isinstance(found, list) else found)

@@ -24,7 +24,7 @@ def share(model: Any, seed: int) -> None:
     """Draw all initial weights from the seed, by layer name."""
     for layer in layers_with_weights(model):
         shapes = [array.shape for array in _common(layer)]
-        _set(layer, initializers.draw(seed, layer.name, _kind(layer), shapes))
+        assign(layer, initializers.draw(seed, layer.name, _kind(layer), shapes))
 
 
 def save(model: Any, path: str) -> None:
@@ -58,7 +58,14 @@ def load(model: Any, path: str) -> None:
                 )
             )
         for place, (there, layer) in enumerate(zip(described, layers)):
-            _set(layer, [saved["{}_{}".format(place, number)] for number in range(len(there["shapes"]))])
+            assign(layer, [saved["{}_{}".format(place, number)] for number in range(len(there["shapes"]))])
+
+
+def assign(layer: Any, arrays: List[Array]) -> None:
+    """Set a layer's weights, given in the common layout."""
+    for _, own in conversions:
+        arrays = own(_kind(layer), arrays)
+    layer.set_weights(arrays)
 
 
 def layers_with_weights(model: Any) -> Iterator[Any]:
@@ -82,13 +89,6 @@ def _common(layer: Any) -> List[Array]:
     for common, _ in conversions:
         arrays = common(_kind(layer), arrays)
     return arrays
-
-
-def _set(layer: Any, arrays: List[Array]) -> None:
-    """Set a layer's weights, given in the common layout."""
-    for _, own in conversions:
-        arrays = own(_kind(layer), arrays)
-    layer.set_weights(arrays)
 
 
 def _difference(place: int, there: Dict[str, Any], layer: Any, shapes: List[List[int]]) -> str:

@@ -13,7 +13,7 @@ from kerasbench.config import composition
 from kerasbench.environments import Specification
 from kerasbench.paths import PROJECT
 from kerasbench.terminal.errors import UserError
-from tests.conftest import Train, runs_in
+from tests.conftest import QUICK_THEANO, Train, runs_in, theano
 from tests.stub.driver import Stub
 
 Listing = dict[str, tuple[int, int, int]]
@@ -115,7 +115,7 @@ def test_on_a_gpu_it_is_used_as_it_is_and_never_compared_with_a_cpu_build(stub: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "theano"])
+@pytest.mark.parametrize("backend", ["jax", pytest.param("theano", marks=theano)])
 def test_training_leaves_it_as_it_is_and_its_changes_are_proven_again(
     train: Train, store: str, tmp_path: Path, backend: str
 ) -> None:
@@ -130,7 +130,7 @@ def test_training_leaves_it_as_it_is_and_its_changes_are_proven_again(
         f"backend={backend}", f"backend.interpreter={mine}/bin/python", "environments.use=true",
         f"environments.folder={tmp_path}/envs",
     ]  # fmt: skip
-    done = train(*own, "trainer.epochs=1")
+    done = train(*own, QUICK_THEANO, "trainer.epochs=1")
     assert done.returncode == 0, done.stderr
     assert _listing(mine) == before
     (run,) = runs_in(store)

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -20,6 +19,7 @@ from kerasbench.config import composition
 from kerasbench.environments import Specification, provisioning, specification
 from kerasbench.environments.__main__ import main
 from kerasbench.environments.installation import PACKAGES, Installation
+from kerasbench.environments.proof import Proof
 from kerasbench.paths import PROJECT
 from kerasbench.terminal.errors import UserError
 
@@ -28,6 +28,12 @@ OWN = f"backend.python='=={sys.version_info.major}.{sys.version_info.minor}.*'"
 
 def _wanted(cache: Path, *overrides: str) -> Specification:
     return Specification.of(composition.compose(["backend=theano", f"environments.folder={cache}", *overrides]))
+
+
+def _played() -> Proof:
+    """Return the proof of an environment that is none."""
+    kernels = {"machine": {}, "device": "cpu", "deviations": {}, "seconds": 0.1}
+    return Proof({"keras_version": "2.3.1", "backend_version": "1.0", "python_version": "3.6.15"}, [kernels], {})
 
 
 def _quiet(name: str) -> Callable[[str], None]:
@@ -45,12 +51,12 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make environments without packages, so that they always succeed."""
 
-    def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
+    def install(installation: Installation, place: Path, log: Path) -> Proof:
         (place / "bin").mkdir(parents=True)
         (place / "bin/python").write_text("")
         (place / PACKAGES).write_text("")
         log.write_text("")
-        return {"keras_version": "2.3.1", "backend_version": "1.0", "python_version": "3.6.15"}
+        return _played()
 
     monkeypatch.setattr(Installation, "_install", install)
 
@@ -98,7 +104,7 @@ def test_the_umask_decides_who_shares_an_environment(tmp_path: Path, umask: int)
 def test_what_is_ready_is_used_without_writing_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = environments.provision(_wanted(tmp_path, OWN), print)
     before = {path: path.lstat() for path in (tmp_path, *tmp_path.rglob("*"))}
-    monkeypatch.setattr(provisioning, "FileLock", None)  # a lock writes
+    monkeypatch.setattr(provisioning, "lease", None)  # a lease writes
     assert environments.provision(_wanted(tmp_path, OWN), print) == made
     after = {path: path.lstat() for path in (tmp_path, *tmp_path.rglob("*"))}
     assert {path: state.st_mtime_ns for path, state in after.items()} == {
@@ -107,14 +113,14 @@ def test_what_is_ready_is_used_without_writing_anything(tmp_path: Path, monkeypa
 
 
 @pytest.mark.usefixtures("without_packages")
-@pytest.mark.parametrize("what", ["the folder", "the lock"])
+@pytest.mark.parametrize("what", ["the folder", "the lease"])
 def test_a_folder_that_cannot_be_written_is_one_line_that_names_the_key(
     tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if what == "the folder":
         (tmp_path / "envs").write_text("")
     else:
-        (tmp_path / "envs/.theano.lock").mkdir(parents=True)
+        (tmp_path / "envs/.theano.lease").mkdir(parents=True)
     with pytest.raises(UserError) as caught:
         environments.provision(_wanted(tmp_path / "envs", OWN), print)
     message = str(caught.value)
@@ -142,7 +148,7 @@ def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_othe
     together = threading.Barrier(3, timeout=20)
     failed = threading.Event()
 
-    def install(installation: Installation, place: Path, log: Path) -> dict[str, Any]:
+    def install(installation: Installation, place: Path, log: Path) -> Proof:
         together.wait()
         if installation.wanted.backend.name == "theano":
             failed.set()
@@ -151,7 +157,7 @@ def test_several_are_made_at_once_and_the_first_failure_is_raised_after_the_othe
         (place / "bin").mkdir(parents=True)
         (place / "bin/python").write_text("")
         (place / PACKAGES).write_text("")
-        return {"keras_version": "3.15.1", "backend_version": "1.0", "python_version": "3.11.7"}
+        return _played()
 
     monkeypatch.setattr(Installation, "_install", install)
     wanted = [_wanted(tmp_path, f"backend={name}", OWN) for name in ("tensorflow", "theano", "jax")]

@@ -17,6 +17,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from kerasbench import lease
 from kerasbench.process import guardian
 from kerasbench.store import sync
 from kerasbench.store.access import sqlite_file
@@ -30,6 +31,16 @@ _EPOCH = re.compile(rb"^\[double\] epoch (\d+) is over$", re.MULTILINE)
 _SECONDS_TO_END = 10.0
 EPOCHS = 40
 KEPT_LOCALLY = "kept locally, not yet in the store"
+
+
+def _is_held(file: Path) -> bool:
+    """Return whether a lease keeps others waiting, as that of a process that was killed must not."""
+    until = time.monotonic() + 5
+    try:
+        with lease.held(file.parent, file.stem.removeprefix("."), cancelled=lambda: time.monotonic() > until):
+            return False
+    except OSError:
+        return True
 
 
 @dataclass
@@ -120,6 +131,7 @@ class Aftermath:
                     FileLock(path).acquire(timeout=0).lock.release()
                 except OSError:
                     held += 1
+            held += sum(map(_is_held, folder.rglob("*.lease")))
         database = sqlite_file(self.uri) if self.uri else None
         if database and database.exists():
             with contextlib.closing(sqlite3.connect(database, timeout=2, isolation_level=None)) as connection:

@@ -3,10 +3,14 @@
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import Train, runs_in, theano
+from tests.conftest import THE_SAME_GRAPH, Train, runs_in, theano
 from tests.integration.known_costs import assert_epochs_are_their_batches, assert_unfinished_work_is_waited_for
 
 pytestmark = pytest.mark.slow
+
+# An optimizer with few operations to compile.
+SGD = ("model.optimizer.class_name=SGD", "model.optimizer.rho=null", "model.optimizer.epsilon=null",
+       "model.optimizer.learning_rate=0.05")  # fmt: skip
 
 
 @pytest.mark.quiet
@@ -59,7 +63,7 @@ def test_the_phases_of_a_run_add_up_to_its_whole_time(train: Train, store: str) 
 def test_every_backend_trains_under_its_frameworks_own_advice(train: Train, store: str) -> None:
     backends = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
     done = train("-m", f"backend={backends}", "model=mnist_cnn", "settings.variant=tuned", "data.train_samples=256",
-                 "data.test_samples=32", "trainer.batch_size=32", "trainer.epochs=1")  # fmt: skip
+                 "data.test_samples=32", "trainer.batch_size=32", "trainer.epochs=1", *SGD)  # fmt: skip
     assert done.returncode == 0, done.stdout
     in_force = {run.data.tags["backend"]: run.data.tags for run in runs_in(store)}
     assert in_force["tensorflow"]["in_force.steps_per_execution"] == "8"
@@ -79,7 +83,7 @@ def test_tensorflow_1_compiles_with_xla_where_it_is_asked_to(train: Train, store
 def test_images_with_their_channels_first_are_the_same_network(train: Train, store: str) -> None:
     done = train(
         "-m", "task=parity", "model=mnist_cnn", "backend=theano,cntk,torch,mxnet",
-        "settings.image_layout=channels_first", "parity.tolerance=1e-5",
+        "settings.image_layout=channels_first", "parity.tolerance=1e-5", THE_SAME_GRAPH,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("pass ") == 4

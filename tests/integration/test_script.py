@@ -9,19 +9,21 @@ import pytest
 from mlflow import MlflowClient
 
 from kerasbench.paths import PROJECT
-from tests.conftest import runs_in
+from tests.conftest import QUICK_THEANO, runs_in, theano
 
 pytestmark = pytest.mark.slow
 
 BACKENDS = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
 
 
+@theano
 def test_the_example_trains_unchanged_on_all_seven_backends(tmp_path: Path, store: str) -> None:
     script = PROJECT / "examples" / "train_script.py"
     command = [
         sys.executable, str(PROJECT / "train.py"), "-m", f"backend={BACKENDS}", f"script={script}",
         "args='--epochs 12 --examples 400'", f"tracking.uri={store}", f"tracking.artifacts={tmp_path}/artifacts",
         f"hydra.sweep.dir={tmp_path}/outputs", "noise=keep", "report=false", "trainer.init=shared",
+        QUICK_THEANO,
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -43,9 +43,9 @@ def commit(git: Git, tmp_path: Path) -> str:
 
 
 def _told() -> dict[str, str]:
-    provenance.tags.cache_clear()
+    provenance._own.cache_clear()
     told = provenance.tags()
-    provenance.tags.cache_clear()
+    provenance._own.cache_clear()
     return told
 
 

@@ -12,7 +12,7 @@ from tests.examples import examples
 
 _KINDS = (
     protocol.READY, protocol.BUILT, protocol.PROBED, protocol.EPOCH, protocol.LOSSES, protocol.FINISHED,
-    protocol.FAILED,
+    protocol.FAILED, protocol.KERNELS,
 )  # fmt: skip
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

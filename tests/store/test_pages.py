@@ -22,7 +22,7 @@ from kerasbench.paths import PROJECT
 from tests.conftest import Train, runs_in, theano
 from tests.report.conftest import Experiment
 
-BACKENDS = ("tensorflow", "theano")
+BACKENDS = ("cntk", "theano")
 EPOCHS = 2  # of the shrunk run
 _MODEL_TRAINING = "workflowType=machine_learning"  # as MLflow's own links have it
 PATIENCE = 60_000  # milliseconds for a page on a busy machine

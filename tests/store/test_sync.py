@@ -33,7 +33,9 @@ _OPERATION = st.fixed_dictionaries(
 
 @pytest.fixture
 def tracking(store: str, tmp_path: Path) -> TrackingConfig:
-    return TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends", patience_seconds=10.0)
+    return TrackingConfig(
+        store, str(tmp_path / "artifacts"), "keras-backends", patience_seconds=10.0, batch_seconds=0.0
+    )
 
 
 def _run(folder: Path, tracking: TrackingConfig) -> RecordedRun:

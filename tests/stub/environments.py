@@ -1,6 +1,5 @@
 """Writes the files that replace a backend's environment and a real data set in a stub run."""
 
-import json
 import os
 import shlex
 import sys
@@ -14,6 +13,7 @@ from kerasbench.config.schema import DataConfig, DataSource
 from kerasbench.data import mnist, prepare
 from kerasbench.data.arrays import Arrays
 from kerasbench.environments import Specification
+from kerasbench.environments.proof import Proof
 
 BACKENDS = ("tensorflow", "theano", "torch")  # the backends whose framework `doubles/` has, and what their fixes change
 TRAIN_EXAMPLES, TEST_EXAMPLES = 128, 64
@@ -28,19 +28,29 @@ def write_environments(folder: Path) -> None:
         write_environment(Specification(backend_named(backend), folder).folder)
 
 
-def write_environment(environment: Path) -> dict[str, str]:
-    """Write an environment that runs this interpreter, which imports the doubles; return its proof."""
+def write_gpu_environment(name: str, build: str, folder: Path) -> None:
+    """Write an environment for a GPU build of a backend, if it is not there."""
+    backend = backend_named(name)
+    backend.build = build
+    environment = Specification(backend, folder).folder
+    if not environment.exists():
+        write_environment(environment)
+
+
+def write_environment(environment: Path) -> Proof:
+    """Write an environment that runs this interpreter, which imports the doubles, with a proof; return the proof."""
     variables = {"PYTHONPATH": str(DOUBLES)}
     if _COVERAGE in os.environ:
         variables[_COVERAGE] = os.environ[_COVERAGE]
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-    proof = {"keras_version": "stub", "backend_version": "stub", "python_version": "stub"}
+    versions = {"keras_version": "stub", "backend_version": "stub", "python_version": "stub"}
+    proof = Proof(versions, [{"machine": {}, "device": "cpu", "deviations": {}, "seconds": 0.0}], {})
     python = environment / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     (environment / "packages.txt").write_text("keras==stub\n")
-    (environment / "kerasbench.json").write_text(json.dumps(proof))
+    proof.write(environment)
     return proof
 
 

@@ -26,19 +26,21 @@ def build(
     fault: str = "none",
     after: int = 0,
     on: str = "",
+    gate: str = "",
 ) -> Any:
     """Return the model.
 
     Args:
         input_shapes, classes, units, dropout: as for every MNIST model; there is no dropout.
-        fault: a key of `FAULTS`.
+        fault: a key of `FAULTS`, or `wait`.
         after: number of training batches before the fault.
         on: the only backend with the fault; by default, all backends.
+        gate: the file that the fault `wait` waits for.
     """
     kind = fault if on in ("", keras.backend.backend()) else "none"
     image = Input(shape=input_shapes[0], name="image")
     x = Dense(units, activation="relu", name="hidden")(Flatten(name="flatten")(image))
-    x = Fault(kind, after, name="fault")(x)
+    x = Fault(kind, after, Path(gate), name="fault")(x)
     return Model(inputs=image, outputs=Dense(classes, activation="softmax", name="probabilities")(x))
 
 
@@ -48,11 +50,15 @@ _kept: list[bytearray] = []  # what the fault "leak" leaves
 class Fault(Layer):
     """Returns its inputs, changed by the fault: in training, and in the outputs that parity compares."""
 
-    def __init__(self, kind: str, after: int, name: str) -> None:
+    def __init__(self, kind: str, after: int, gate: Path, name: str) -> None:
         super().__init__(name)
-        self._kind, self._left = kind, after
+        self._kind, self._left, self._gate = kind, after, gate
 
     def forward(self, x: Any, training: bool) -> Any:
+        if self._kind == "wait":
+            while training and not self._gate.exists():
+                time.sleep(0.02)
+            return x
         if self._left <= 0 and (training or self._kind == "deviate"):
             return FAULTS[self._kind](x)
         self._left -= training
@@ -96,6 +102,11 @@ def _print(x: Any) -> Any:
     print("printed " * 100_000)
     print('{"kind": "epoch"}', file=sys.stderr, flush=True)
     return x
+
+
+def _device(x: Any) -> Any:
+    print("sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+    return _slow(x)
 
 
 def _flood(x: Any) -> Any:
@@ -171,7 +182,7 @@ def _interrupt(x: Any) -> Any:
 
 FAULTS: dict[str, Callable[[Any], Any]] = {
     "none": _none, "raise": _raise, "exit": _exit, "stop": _stop, "sleep": _sleep, "slow": _slow,
-    "print": _print, "flood": _flood,
+    "print": _print, "flood": _flood, "device": _device,
     "kill": _kill, "segv": _signal(signal.SIGSEGV), "term": _signal(signal.SIGTERM),
     "memory": _memory, "leak": _leak, "all_memory": _all_memory,
     "garbage": _sending(b"no event\n"),

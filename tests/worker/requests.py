@@ -7,7 +7,16 @@ from kerasbench.worker import protocol
 
 RMSPROP = {"class_name": "RMSprop", "learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-7, "decay": 0.0}
 SETTINGS = dict.fromkeys(
-    ("jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "onednn", "data_on_device")
+    (
+        "devices",
+        "jit_compile",
+        "steps_per_execution",
+        "matmul_precision",
+        "precision",
+        "image_layout",
+        "onednn",
+        "data_on_device",
+    )
 )
 
 

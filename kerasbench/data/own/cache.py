@@ -16,8 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from kerasbench import lease
 from kerasbench.config.own_data import Kind, kind
 from kerasbench.config.schema import DataConfig
 from kerasbench.data.arrays import PreparedData
@@ -59,7 +58,7 @@ def _prepare(config: DataConfig, options: str) -> PreparedData:
     source = hashlib.sha256(f"{options}{code(_READERS)}".encode()).hexdigest()[:16]
     index = cache / f"{config.name}-{source}.json"
     # All preparations of this name: the same content may have several sources.
-    with FileLock(cache / f".{config.name}.lock"):
+    with lease.held(cache, config.name):
         known = described(index, {"folder": str, "states": dict})
         reader = _reader(config)
         if known and _states(reader.files(list(known["states"]))) == known["states"]:

@@ -8,7 +8,8 @@ if TYPE_CHECKING:  # the driver, which reads SETTINGS, must not wait for NumPy
     from kerasbench.worker.order import Order
 
 SETTINGS = (
-    "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "data_on_device",
+    "devices", "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout",
+    "data_on_device",
 )  # fmt: skip
 COMPILATION = {False: "eager", True: "XLA"}
 _WITHOUT_TF32 = ("highest", "float32")  # JAX's names of the precision that computes products in single precision
@@ -20,13 +21,31 @@ def variables(settings: Dict[str, Any]) -> Dict[str, str]:
 
 
 def configure(settings: Dict[str, Any]) -> None:
-    """Set the precision of float32 products on devices that offer several."""
+    """Set the precision of float32 products on devices that offer several, and share batches among devices.
+
+    Raises:
+        RuntimeError: there are fewer devices.
+    """
     import jax
 
+    if settings["devices"] is not None:
+        _distribute(settings["devices"])
     if settings["matmul_precision"] is not None:
         names = {"medium": "bfloat16"}  # PyTorch's name: JAX's name
         chosen = settings["matmul_precision"]
         jax.config.update("jax_default_matmul_precision", names.get(chosen, chosen))
+
+
+def _distribute(count: int) -> None:
+    """Let Keras replicate variables on so many devices, and split every batch among them (data parallelism)."""
+    import jax
+    import keras
+
+    jax.config.update("jax_num_cpu_devices", count)  # simulates them where the CPU is what JAX computes on
+    devices = keras.distribution.list_devices()
+    if len(devices) < count:
+        raise RuntimeError("settings.devices={}: JAX sees {}".format(count, ", ".join(devices)))
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices[:count]))
 
 
 def wait(model: Any) -> None:
@@ -80,10 +99,14 @@ def _names_of_threads() -> List[str]:
 def in_force() -> Dict[str, Any]:
     """Return what JAX reports about itself. It does not report its threads: they are counted by name."""
     import jax
+    import keras
 
     devices = jax.devices()
+    distribution = keras.distribution.distribution()
+    shared = {} if distribution is None else {"devices": distribution.device_mesh.devices.size}
     precision = jax.config.jax_default_matmul_precision
     found = {
+        **shared,
         "threads": _names_of_threads().count("tf_XLAEigen"),
         "matmul_precision": precision or "default",
         "device": "cpu" if devices[0].platform == "cpu" else ", ".join(device.device_kind for device in devices),

@@ -8,8 +8,8 @@ from kerasbench.worker.dataset import Split
 from kerasbench.worker.order import Order
 
 SETTINGS = (
-    "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout", "onednn",
-    "data_on_device",
+    "devices", "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout",
+    "onednn", "data_on_device",
 )  # fmt: skip
 COMPILATION = {False: "graph", True: "XLA"}  # graph: tf.function
 _MOST_COPIED = 1 << 28  # bytes of mapped data that are copied into TensorFlow, whose own gather is faster than NumPy's
@@ -22,13 +22,33 @@ def variables(settings: Dict[str, Any]) -> Dict[str, str]:
 
 
 def configure(settings: Dict[str, Any]) -> None:
-    """Set the threads within and between operators, and whether float32 products may use TF32."""
+    """Set the threads within and between operators, whether float32 products may use TF32, and the devices.
+
+    Raises:
+        RuntimeError: there are fewer devices.
+    """
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
     tf.config.threading.set_inter_op_parallelism_threads(settings["threads"])
     if settings["matmul_precision"] is not None:
         tf.config.experimental.enable_tensor_float_32_execution(settings["matmul_precision"] != "highest")
+    if settings["devices"] is not None:
+        _distribute(settings["devices"])
+
+
+def _distribute(count: int) -> None:
+    """Let TensorFlow mirror variables on so many devices, and split every batch among them (data parallelism)."""
+    import tensorflow as tf
+
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    if kind == "CPU":  # simulates them
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+    devices = [device.name for device in tf.config.list_logical_devices(kind)]
+    if len(devices) < count:
+        raise RuntimeError("settings.devices={}: TensorFlow sees {}".format(count, ", ".join(devices)))
+    tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy(devices[:count]))
 
 
 def examples(split: Split, order: Order, batch_size: int) -> Any:
@@ -143,6 +163,9 @@ def in_force() -> Dict[str, Any]:
         "onednn": _pywrap_util_port.IsMklEnabled(),
         "device": ", ".join(tf.config.experimental.get_device_details(gpu)["device_name"] for gpu in gpus) or "cpu",
     }
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:
+        found["devices"] = replicas
     if build.get("is_cuda_build"):
         found.update(cuda=build.get("cuda_version"), cudnn=build.get("cudnn_version"))
     return found

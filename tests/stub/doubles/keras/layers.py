@@ -1,7 +1,10 @@
+import os
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+
+from .backend import backend
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ class Dropout(Layer):
 
 
 class Dense(Layer):
-    def __init__(self, units: int, activation: str, name: str, dtype: str = "float32") -> None:
+    def __init__(
+        self, units: int, activation: str | None = None, *, name: str, dtype: str = "float32",
+        kernel_initializer: str = "glorot_uniform",
+    ) -> None:  # fmt: skip
         super().__init__(name)
         self._units, self._activation = units, activation
 
@@ -98,6 +104,8 @@ class Dense(Layer):
         if self._activation == "relu":
             self._active = z > 0
             return z * self._active
+        if self._activation is None:
+            return z
         exponentials = np.exp(z - z.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
@@ -107,3 +115,45 @@ class Dense(Layer):
             gradient = gradient * self._active
         self.gradients = [self._x.T @ gradient, gradient.sum(axis=0)]
         return gradient @ self.weights[0].T
+
+
+class Conv2D(Layer):
+    """Only what the proof of an environment computes. STUB_CONVOLUTION=zeros plays a build that does not fit."""
+
+    def __init__(
+        self, filters: int, kernel_size: tuple[int, int], data_format: str, name: str, kernel_initializer: str
+    ) -> None:
+        super().__init__(name)
+        self._filters, self._size = filters, kernel_size
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.weights = [np.zeros((*self._size, shape[-1], self._filters), np.float32), np.zeros(self._filters)]
+
+    def forward(self, x: Any, training: bool) -> Any:
+        kernel, bias = self.weights
+        if backend() == "theano":  # which computes a mathematical convolution: see the fix theano_kernels
+            kernel = kernel[::-1, ::-1]
+        windows = np.lib.stride_tricks.sliding_window_view(x, self._size, axis=(1, 2))
+        convolved = np.einsum("nhwcij,ijcf->nhwf", windows, kernel) + bias
+        return convolved * (os.environ.get("STUB_CONVOLUTION") != "zeros")
+
+
+class LSTM(Layer):
+    """Only what the proof of an environment computes."""
+
+    def __init__(self, units: int, name: str, recurrent_activation: str, unroll: bool, **initial: Any) -> None:
+        super().__init__(name)
+        self._units = units
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.weights = [np.zeros((size, 4 * self._units), np.float32) for size in (shape[-1], self._units)]
+        self.weights.append(np.zeros(4 * self._units, np.float32))
+
+    def forward(self, x: Any, training: bool) -> Any:
+        kernel, recurrent, bias = self.weights
+        output = cell = np.zeros((len(x), self._units), np.float32)
+        for step in np.moveaxis(x, 1, 0):
+            i, f, c, o = np.split(step @ kernel + output @ recurrent + bias, 4, axis=1)
+            cell = cell / (1 + np.exp(-f)) + np.tanh(c) / (1 + np.exp(-i))
+            output = np.tanh(cell) / (1 + np.exp(-o))
+        return output

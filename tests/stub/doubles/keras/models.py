@@ -10,7 +10,7 @@ _FLOOR = np.float32(1e-7)  # lower limit of a probability before its logarithm
 
 
 class Model:
-    """A chain of layers from one input to the last output."""
+    """A chain of layers from one input to the last output; the proof's has one chain for each output."""
 
     built = True
 
@@ -22,10 +22,11 @@ class Model:
         self.built, self.compiled = True, False
         self.output_shape = (None, *self.outputs[-1].shape)
         self.output_names = [self.outputs[-1].layer.name]
-        tensor: Tensor | None = self.outputs[-1]
-        while tensor:
-            self.layers.insert(0, tensor.layer)
-            tensor = tensor.source
+        for tensor in reversed(self.outputs):
+            chain: Tensor | None = tensor
+            while chain and chain.layer not in self.layers:
+                self.layers.insert(0, chain.layer)
+                chain = chain.source
 
     def compile(self, loss: str, optimizer: Any, metrics: list[str] | None = None, **settings: Any) -> None:
         self.optimizer, self.loss, self._metrics, self.compiled = optimizer, loss, metrics or [], True
@@ -87,8 +88,9 @@ class Model:
 
     def _forward(self, x: Any, training: bool) -> dict[Layer, Any]:
         found = {}
+        given = dict(zip((tensor.layer for tensor in self.inputs), x if isinstance(x, list) else [x], strict=True))
         for layer in self.layers:
-            x = found[layer] = layer.forward(x, training)
+            x = found[layer] = layer.forward(given.get(layer, x), training)
         return found
 
     def _train(self, x: Any, y: Any) -> Any:

@@ -39,5 +39,6 @@ config = SimpleNamespace(
     list_logical_devices=_no_gpus,
     experimental=SimpleNamespace(tensor_float_32_execution_enabled=lambda: True),
 )
+distribute = SimpleNamespace(get_strategy=lambda: SimpleNamespace(num_replicas_in_sync=1))
 test = SimpleNamespace(experimental=SimpleNamespace(sync_devices=lambda: None))
 sysconfig = SimpleNamespace(get_build_info=lambda: {})
