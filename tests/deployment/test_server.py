@@ -1,5 +1,6 @@
 """The shared server: sweeps, report, resume, sync and ui work with it, and nobody else gets in or sees a password."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -13,10 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
-from mlflow.server import get_app_client
 
 from kerasbench.paths import PROJECT
 from kerasbench.store.record import SYNCED
@@ -41,7 +42,7 @@ def _kerasbench(*arguments: str, **variables: str) -> str:
 def test_a_sweep_its_report_resume_and_sync_work_as_with_a_file(
     stub: Stub, postgres_server: str, tmp_path: Path
 ) -> None:
-    experiment = "a sweep"
+    experiment = tmp_path.name
     shared = (f"tracking.uri={postgres_server}", f"tracking.experiment={experiment}")
     first = stub.train(*_SWEEP, *shared)
     assert first.returncode == 0, first.stdout + first.stderr
@@ -49,15 +50,18 @@ def test_a_sweep_its_report_resume_and_sync_work_as_with_a_file(
     assert sorted(run.data.tags["backend"] for run in runs) == ["theano", "torch"]
     assert {run.info.status for run in runs} == {"FINISHED"}
 
-    again = stub.train(*_SWEEP, *shared)  # resumes: there is nothing left to do
+    sweep = runs[0].data.tags["sweep"]
+    again = stub.train(*_SWEEP, "repeats=2", f"resume={sweep}", *shared)  # adds a round
     assert again.returncode == 0, again.stdout + again.stderr
-    assert len(runs_in(postgres_server, experiment)) == 2
+    runs = runs_in(postgres_server, experiment)
+    assert len(runs) == 4
+    assert {run.data.tags["sweep"] for run in runs} == {sweep}
 
     told = json.loads(_kerasbench("report", "--uri", postgres_server, "--experiment", experiment, "--format", "json"))
     assert "theano" in json.dumps(told) and "torch" in json.dumps(told)
 
     kept = list(stub.folder.rglob(SYNCED))
-    assert len(kept) == 2
+    assert len(kept) == 4
     kept[0].unlink()
     told_by_sync = _kerasbench("sync", str(stub.folder), MLFLOW_TRACKING_URI=postgres_server)
     assert told_by_sync.startswith("1 runs handed on")
@@ -71,9 +75,9 @@ def test_a_sweep_its_report_resume_and_sync_work_as_with_a_file(
     assert f"{postgres_server}/#/experiments/{runs[0].info.experiment_id}/runs" in page
 
 
-def test_many_requests_at_once_do_not_wait_for_each_other(postgres_server: str) -> None:
+def test_many_requests_at_once_do_not_wait_for_each_other(postgres_server: str, tmp_path: Path) -> None:
     client = MlflowClient(postgres_server)
-    experiment = client.create_experiment("many at once")
+    experiment = client.create_experiment(tmp_path.name)
     runs = [client.create_run(experiment).info.run_id for _ in range(40)]
 
     def log(run_id: str) -> None:
@@ -86,9 +90,10 @@ def test_many_requests_at_once_do_not_wait_for_each_other(postgres_server: str) 
 
 def _status(address: str, method: str, path: str, **headers: str) -> int:
     place = urllib.parse.urlparse(address)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port)
-    connection.request(method, path, body=b"{}", headers={"Content-Type": "application/json", **headers})
-    return connection.getresponse().status
+    with contextlib.closing(http.client.HTTPConnection(place.hostname or "", place.port)) as connection:
+        connection.request(method, path, body=b"{}", headers={"Content-Type": "application/json", **headers})
+        with connection.getresponse() as answer:
+            return answer.status
 
 
 def test_other_host_names_and_pages_of_other_origins_are_refused(postgres_server: str) -> None:
@@ -119,7 +124,10 @@ def test_with_authentication_only_users_get_in_no_password_is_shown_and_a_restar
 
         administrator, password = (kept / "admin-password").read_text().strip(), "a password of twelve"
         _log_in(monkeypatch, "admin", administrator)
-        get_app_client("basic-auth", address).create_user("somebody", password)
+        new = {"username": "somebody", "password": password}
+        made = requests.post(f"{address}/api/2.0/mlflow/users/create", json=new, auth=("admin", administrator))
+        assert made.ok, made.text
+        assert requests.get(f"{address}/signup", auth=("admin", administrator)).ok
         first_user = stub.train("backend=torch", f"tracking.uri={address}")
         assert first_user.returncode == 0, first_user.stderr
         _log_in(monkeypatch, "somebody", password)
