@@ -159,7 +159,7 @@ def _started(stub: Stub, *arguments: str) -> "subprocess.Popen[str]":
 
 def _running(stub: Stub, *backends: str) -> Run:
     """Wait until runs of some backends are RUNNING, and return that of the first."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while True:
         assert time.monotonic() < deadline
         found = {run.data.tags[Tag.BACKEND]: run for run in stub.runs() if run.info.status == "RUNNING"}
