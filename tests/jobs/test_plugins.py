@@ -178,7 +178,8 @@ def test_twelve_jobs_share_four_gpus_never_two_on_one_and_rounds_stay_apart(
     write_gpu_environment("torch", "cuda13", stub.shared_folders[0])
     told = _told(
         stub, 0, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", _locks(stub),
-        "launcher.allow_contention=true", "repeats=3", "backend=torch", "label=a,b,c,d", "backend.device=gpu", *stub.failing("device"),
+        "launcher.allow_contention=true", "repeats=3", "backend=torch", "label=a,b,c,d", "backend.device=gpu",
+        *stub.failing("device"),
     )  # fmt: skip
     runs = stub.runs()
     assert [run.info.status for run in runs] == ["FINISHED"] * 12
