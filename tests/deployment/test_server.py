@@ -42,7 +42,7 @@ def _kerasbench(*arguments: str, **variables: str) -> str:
 def test_a_sweep_its_report_resume_and_sync_work_as_with_a_file(
     stub: Stub, postgres_server: str, tmp_path: Path
 ) -> None:
-    experiment = tmp_path.name
+    experiment = str(tmp_path)
     shared = (f"tracking.uri={postgres_server}", f"tracking.experiment={experiment}")
     first = stub.train(*_SWEEP, *shared)
     assert first.returncode == 0, first.stdout + first.stderr
@@ -77,7 +77,7 @@ def test_a_sweep_its_report_resume_and_sync_work_as_with_a_file(
 
 def test_many_requests_at_once_do_not_wait_for_each_other(postgres_server: str, tmp_path: Path) -> None:
     client = MlflowClient(postgres_server)
-    experiment = client.create_experiment(tmp_path.name)
+    experiment = client.create_experiment(str(tmp_path))
     runs = [client.create_run(experiment).info.run_id for _ in range(40)]
 
     def log(run_id: str) -> None:
