@@ -117,11 +117,11 @@ class Stub:
 def _untouched() -> Iterator[None]:
     """Undo the changes that train.py makes to its process, because it expects a process of its own."""
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    with mock.patch.dict(os.environ):
+    # What a command leaves behind is garbage here: another one follows.
+    with mock.patch.dict(os.environ), mock.patch.object(gc, "freeze"):
         try:
             yield
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            gc.unfreeze()
             gc.enable()
