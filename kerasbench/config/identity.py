@@ -13,7 +13,8 @@ from kerasbench.credentials import without_credentials
 from kerasbench.paths import PROJECT, cache_path
 
 # The version of the measurement, like asv's `benchmark.version`. Increase it by 1 with every change that affects a
-# figure or its meaning: the clock, the request's defaults, a fix, a framework's module, the stand-in data.
+# figure or its meaning: the clock, the request's defaults, a changed fix or framework's module, the stand-in data. (A
+# fix that is new in a backend's list changes that backend's `environment`, and leaves the others' runs comparable.)
 MEASUREMENT = 1
 
 # Settings and groups of settings that do not affect what is computed or measured.
