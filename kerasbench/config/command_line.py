@@ -23,6 +23,13 @@ _FREE = (
 )  # fmt: skip
 
 
+def overrides(hydra: Any) -> list[str]:
+    """Return the overrides of the command line as typed: `${...}` in them is resolved only where it is used."""
+    typed = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    assert isinstance(typed, list)
+    return typed
+
+
 def check(arguments: Sequence[str]) -> None:
     """Raise UserError for an override that Hydra would misread.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from kerasbench.config import extras
+from kerasbench.config import command_line, extras
 from kerasbench.config.schema import Config
 from kerasbench.machine import claims, hardware
 from kerasbench.terminal.errors import UserError
@@ -58,7 +58,7 @@ def check(master: DictConfig) -> None:
         extras.check(_EXTRAS[target], f"hydra/launcher={master.hydra.runtime.choices['hydra/launcher']}")
     if target == _SLURM and not shutil.which("sbatch"):
         raise UserError("hydra/launcher=slurm submits jobs by sbatch, which is not on the PATH of this machine")
-    given = [one for one in master.hydra.overrides.task if one.lstrip("+").startswith("launcher.")]
+    given = [one for one in command_line.overrides(master.hydra) if one.lstrip("+").startswith("launcher.")]
     if given and one_by_one(master.hydra.launcher):
         raise UserError(f"{given[0]} has no effect with jobs that run one by one: add hydra/launcher=joblib or another")
 

@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from kerasbench.config import scripts
+from kerasbench.config import command_line, scripts
 from kerasbench.config.schema import Config
 from kerasbench.credentials import without_credentials
 from kerasbench.jobs.launchers import Share, one_by_one
@@ -108,7 +108,7 @@ def check_store(config: Config) -> None:
 def this_job(composed: DictConfig) -> Job:
     """Return the place of the job that Hydra runs now."""
     hydra = HydraConfig.get()
-    varied = variant(hydra.overrides.task, composed.sweep.varied, composed.settings.devices)
+    varied = variant(command_line.overrides(hydra), composed.sweep.varied, composed.settings.devices)
     return Job(composed.sweep.id or new_sweep_id(), varied, hydra.mode is RunMode.MULTIRUN)
 
 

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import builds, checks, composition, devices, effects, structure
+from kerasbench.config import builds, checks, command_line, composition, devices, effects, structure
 from kerasbench.config.schema import Config, DataSource, Task
 from kerasbench.environments import Specification
 from kerasbench.jobs import conclusion, launchers, objective, place, resume, stores
@@ -42,7 +42,7 @@ class SweepCallback(Callback):
         """Check the choices of a single run, and provision its backend."""
         with reporting(unexpected=True):
             checked = _typed(config)
-            effects.check(config.hydra.overrides.task, [checked])
+            effects.check(command_line.overrides(config.hydra), [checked])
             checks.folder(f"hydra.run.dir={config.hydra.run.dir}", Path(absolute(config.hydra.run.dir)))
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
@@ -70,7 +70,7 @@ class SweepCallback(Callback):
             objective.choose_direction(config)
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
-            effects.check(config.hydra.overrides.task, choices)
+            effects.check(command_line.overrides(config.hydra), choices)
             for one in devices.combined(choices):
                 devices.check(one)
             share = launchers.share(config, choices, jobs)
@@ -156,7 +156,7 @@ def _overrides(master: DictConfig) -> dict[str, Override]:
     """Return the sweep's overrides by key; the command line overrides an experiment's `hydra.sweeper.params`."""
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     chosen = [f"{key}={value}" for key, value in (master.hydra.sweeper.get("params") or {}).items()]
-    parsed = parser.parse_overrides([*chosen, *master.hydra.overrides.task])
+    parsed = parser.parse_overrides([*chosen, *command_line.overrides(master.hydra)])
     return {str(override.get_key_element()).lstrip("+"): override for override in parsed}
 
 

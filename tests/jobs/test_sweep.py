@@ -225,3 +225,11 @@ def test_a_disturbed_job_is_run_again_at_the_end_of_its_round_at_most_twice(tmp_
     assert [job[0][-1] + job[1][8:] for job in begun] == [
         "1jax", "1torch", "1jax", "2torch", "2jax", "2jax", "2jax",
     ]  # fmt: skip
+
+
+def test_an_override_that_names_another_key_is_resolved_in_each_job(stub: Stub) -> None:
+    done = stub.train("-m", "backend=theano,torch", "label='of ${backend.name}'")
+    assert done.returncode == 0, done.stderr
+    assert {run.data.tags["backend"]: run.data.tags["label"] for run in stub.runs()} == {
+        "theano": "of theano", "torch": "of torch",
+    }  # fmt: skip
