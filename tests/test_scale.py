@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import scale
+from benchmarks import replaying, scale
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.paths import PROJECT
 from kerasbench.store.recorded import RecordedRun
@@ -15,29 +15,29 @@ from kerasbench.store.tracking import open_store
 
 
 def test_the_cells_are_all_different_and_cover_the_recordings() -> None:
-    cells = scale.cells(350)
+    cells = replaying.cells(350)
     assert len({(cell.recording, cell.model, cell.seed) for cell in cells}) == 350
-    assert {cell.recording for cell in cells} == set(range(len(scale.recordings()))) == set(range(7))
+    assert {cell.recording for cell in cells} == set(range(len(replaying.recordings()))) == set(range(7))
     assert (len({cell.model for cell in cells}), len({cell.seed for cell in cells})) == (10, 5)
 
 
-def _replayed(folder: Path, tracking: TrackingConfig, cell: scale.Cell, without: int | None) -> None:
+def _replayed(folder: Path, tracking: TrackingConfig, cell: replaying.Cell, without: int | None) -> None:
     """Report a cell's metrics, but not those of an epoch, and without the speed."""
     folder.mkdir()
     with RecordedRun(folder, cell.name, {}, tracking, open_store(tracking), print) as run:
-        for operation in scale.recordings()[cell.recording]:
+        for operation in replaying.recordings()[cell.recording]:
             if operation["op"] == "metrics" and operation["step"] != without:
                 run.metrics(operation["metrics"], operation["step"])
 
 
 def test_what_is_lost_or_kept_twice_is_counted(store: str, tmp_path: Path) -> None:
     tracking = TrackingConfig(store, str(tmp_path / "artifacts"), "scale", 60.0, 0.0)
-    whole, lacking, absent = scale.cells(3)
+    whole, lacking, absent = replaying.cells(3)
     _replayed(tmp_path / "whole", tracking, whole, None)
     assert scale.lost(tracking, [whole]) == (0, 0)
     _replayed(tmp_path / "lacking", tracking, lacking, 2)
     assert scale.lost(tracking, [whole, lacking]) == (0, 1)
-    steps = {step for values in scale.expected(absent).values() for step, _ in values}
+    steps = {step for values in replaying.expected(absent).values() for step, _ in values}
     assert scale.lost(tracking, [whole, lacking, absent]) == (1, 1 + len(steps))
     _replayed(tmp_path / "twice", tracking, whole, None)
     assert scale.lost(tracking, [whole])[0] == 1
