@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from docs import make_reference as reference
 from kerasbench import paths
@@ -204,7 +205,9 @@ def _compose(overrides: list[str]) -> None:
     for override in overrides:
         key, _, value = override.partition("=")
         if not key.startswith("hydra"):  # launchers and sweepers are extras that may not be installed
-            values = [value] if value.startswith("[") else value.split(",")
+            parsed = OverridesParser.create().parse_override(override)
+            searched = [str(parsed.value().start)] if parsed.is_interval_sweep() else []
+            values = searched or ([value] if value.startswith("[") else value.split(","))
             choices.append([f"{key}={one}" for one in values if not one.isupper()])  # NAME is a placeholder
     choices = [values for values in choices if values]
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -150,9 +150,10 @@ def test_without_repeats_a_sweep_is_hydras_own() -> None:
 
 def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pytest.MonkeyPatch) -> None:
     overrides = ["backend=theano", "label=after", "backend.fixes=[]", "settings.threads=1", "trainer.epochs=2"]
-    told = SimpleNamespace(mode=RunMode.MULTIRUN, overrides=SimpleNamespace(task=overrides))
+    told = SimpleNamespace(mode=RunMode.MULTIRUN, overrides=SimpleNamespace(task=OmegaConf.create(overrides)))
     monkeypatch.setattr(HydraConfig, "get", lambda: told)
-    composed = OmegaConf.create({"sweep": {"id": "s1", "varied": ["backend", "settings.threads"]}})
+    sweep = {"id": "s1", "varied": ["backend", "settings.threads"]}
+    composed = OmegaConf.create({"sweep": sweep, "settings": {"devices": 1}})
     expected = place.Job("s1", ("label=after", "backend.fixes=[]", "settings.threads=1"), in_sweep=True)
     assert place.this_job(composed) == expected
 
