@@ -66,8 +66,10 @@ class ChildProcesses:
         """Run a command, give each line of its messages (standard error) to `read`, and return its exit status."""
         how |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         with self.started(lambda: children.start(command, text=True, **how)) as process:
-            for line in process.stderr or ():
-                read(line)
+            assert process.stderr is not None
+            with process.stderr as messages:
+                for line in messages:
+                    read(line)
             code = process.wait()
             guardian.release(process.pid)
         return code

@@ -161,13 +161,14 @@ class Installation:
             try:
                 self._fetch(log, {**self.variables, "UV_INDEX": indexes}, *install)
             except UserError as failed:
-                if _CONFLICT in str(failed):
-                    raise
+                if _CONFLICT in str(failed) and str(failed) != str(lacking):
+                    raise  # the CPU build was found, and something else does not go together
+                why = "" if str(failed) == str(lacking) else f" ({failed})"
                 on_gpu = [f"backend.requirements={one.requirements}" for one in self.wanted.backend.builds[:1]]
                 way_out = "".join(
                     f"; {one} installs a build with CUDA, which computes on the CPU, too" for one in on_gpu
                 )
-                raise UserError(f"{lacking}; nor can it be had from {index}: {failed}{way_out}") from failed
+                raise UserError(f"{lacking}; nor can it be had from {index}{why}{way_out}") from failed
 
     def _link(self, log: Path, place: Path, install: Sequence[str | Path]) -> None:
         """Install a GPU build by hard links, because several contain the same gigabytes of CUDA; check what is linked.

@@ -54,7 +54,7 @@ def test_an_environment_whose_convolution_returns_zeros_is_refused(tmp_path: Pat
         "backend=torch", "environments.use=true", f"backend.interpreter={torch.python}",
         f"environments.folder={tmp_path}/envs", f"+backend.variables.PYTHONPATH={tmp_path}",
     ]  # fmt: skip
-    with pytest.raises(UserError, match=r"torch.*: its convolution deviates from NumPy's by 1 ") as caught:
+    with pytest.raises(UserError, match=r"torch.*: its convolution deviates from NumPy's by (1|0\.9\d) ") as caught:
         environments.provision(Specification.of(composition.compose(overrides)), print)
     assert "matrix product" not in str(caught.value)
 
