@@ -167,6 +167,7 @@ def test_a_label_and_a_changed_backend_make_another_competitor(monkeypatch: pyte
         (["-m", "repeats=2", "hydra/sweeper=basic"], "needs Hydra's sweeper `rounds`"),
         (["-m", "backend=tensorflow,cntk", "settings.jit_compile=true"], "cntk has no such setting"),
         (["-m", "backend=torch,theano", "backend.device=gpu", "backend.facts=none"], "backend.device=cpu runs it on"),
+        (["-m", "backend=jax,torch", "settings.devices=1,2", "backend.device=cpu"], "torch has no such setting"),
     ],
 )
 def test_what_cannot_be_repeated_or_set_is_one_line_before_anything_starts(
