@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from docs import make_reference as reference
 from kerasbench import paths
@@ -205,8 +204,7 @@ def _compose(overrides: list[str]) -> None:
     for override in overrides:
         key, _, value = override.partition("=")
         if not key.startswith("hydra"):  # launchers and sweepers are extras that may not be installed
-            parsed = OverridesParser.create().parse_override(override)
-            searched = [str(parsed.value().start)] if parsed.is_interval_sweep() else []
+            searched = re.findall(r"interval\((.*?),", value)
             values = searched or ([value] if value.startswith("[") else value.split(","))
             choices.append([f"{key}={one}" for one in values if not one.isupper()])  # NAME is a placeholder
     choices = [values for values in choices if values]
