@@ -14,7 +14,7 @@ from hydra import initialize_config_dir
 from docs import make_reference as reference
 from kerasbench import paths
 from kerasbench.__main__ import COMMANDS
-from kerasbench.config import composition, own_choices
+from kerasbench.config import command_line, composition, own_choices
 from kerasbench.machine.nvml import Nvml
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.paths import CONF, PROJECT
@@ -210,4 +210,4 @@ def _compose(overrides: list[str]) -> None:
     choices = [values for values in choices if values]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for turn in range(max(map(len, choices), default=0)):
-            compose("config", [values[turn % len(values)] for values in choices])
+            compose("config", command_line.adding([values[turn % len(values)] for values in choices]))
