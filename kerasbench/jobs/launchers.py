@@ -88,6 +88,12 @@ def share(master: DictConfig, choices: Sequence[Config], jobs: int) -> Share:
         return Share(asked.cores)
     cores = hardware.physical_cores()
     needs_gpu = any(one.backend.on_gpu for one in choices)
+    most_devices = max((one.settings.devices for one in choices if one.backend.on_gpu), default=1)
+    if most_devices > 1:
+        raise UserError(
+            f"settings.devices={most_devices}: with {launcher._target_.rpartition('.')[2]} each job has one GPU; leave "
+            "hydra/launcher= out"
+        )
     gpus = len(claims.gpus()) if needs_gpu else 0
     fitting = min(gpus, cores) if needs_gpu else cores
     at_once = max(1, min(_number(f"hydra.launcher.{key}", launcher[key], cores) or fitting, jobs // master.repeats))

@@ -15,11 +15,18 @@ from tests.stub.driver import Stub
 
 
 def _share(
-    monkeypatch: pytest.MonkeyPatch, has: int, asked: int | None, jobs: int, gpus: int = 0, **launcher: object
+    monkeypatch: pytest.MonkeyPatch,
+    has: int,
+    asked: int | None,
+    jobs: int,
+    gpus: int = 0,
+    devices: int = 1,
+    **launcher: object,
 ) -> tuple[Share, int]:
     monkeypatch.setattr(hardware, "physical_cores", lambda: has)
     monkeypatch.setattr(claims, "gpus", lambda: [str(number) for number in range(gpus)])
     choice = composition.compose(["backend=torch"])
+    choice.settings.devices = devices
     if gpus:
         choice.backend.build = "cuda13"
     master = OmegaConf.create({
@@ -58,6 +65,11 @@ def test_jobs_that_cannot_have_their_own_are_refused_unless_the_user_allows_it(
     allowed, at_once = _share(monkeypatch, cores, asked, 20, gpus, cores=own, allow_contention=True)
     assert allowed.contention
     assert at_once == 4
+
+
+def test_a_run_on_several_gpus_is_refused_where_each_job_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"settings\.devices=2"):
+        _share(monkeypatch, 8, 2, 20, gpus=4, devices=2)
 
 
 @pytest.mark.parametrize("extra", ["joblib", "slurm", "optuna"])
