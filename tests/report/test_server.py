@@ -55,6 +55,20 @@ def test_an_answer_that_the_server_had_to_cut_is_not_taken_for_the_whole(
     assert as_json(collect(server, filled.name)) == expected
 
 
+def test_an_answer_that_was_cut_is_asked_for_in_halves_and_not_run_by_run(
+    filled: Experiment, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = as_json(collect(filled.uri, filled.name))
+    epochs = max(len(run.by_epoch("epoch_seconds")) for run in read(server, filled.name, []))
+    monkeypatch.setattr("kerasbench.store.reading._VALUES_PER_REQUEST", 2 * epochs + 1)
+
+    def one_by_one(*arguments: object) -> None:
+        raise AssertionError("a call for each run")
+
+    monkeypatch.setattr(MlflowClient, "get_metric_history", one_by_one)
+    assert as_json(collect(server, filled.name)) == expected
+
+
 def test_a_server_is_opened_and_written(filled: Experiment, server: str) -> None:
     config = TrackingConfig(server, "unused", "through a server")
     for _ in range(2):  # the experiment is new, then known
