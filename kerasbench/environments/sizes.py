@@ -52,17 +52,24 @@ def of_packages(requirements: Path) -> Packages | None:
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
     try:
         sizes = [recorded[package] for package in pinned(requirements)]
-    except KeyError:
+    except (KeyError, ValueError):
         return None
     return Packages(sum(size["download"] for size in sizes), sum(size["installed"] for size in sizes))
 
 
 def pinned(requirements: Path) -> list[str]:
-    """Return a file's packages for this machine, each with its version."""
+    """Return a file's packages for this machine, each with its version.
+
+    Raises:
+        ValueError: it holds something else than pinned packages: an address, an option, a package of any version.
+    """
     lines = [line.partition("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
     wanted = [Requirement(line) for line in lines if line]
     here = [one for one in wanted if one.marker is None or one.marker.evaluate()]
-    return [f"{one.name}=={next(iter(one.specifier)).version}" for one in here]
+    versions = {one.name: [pin.version for pin in one.specifier if pin.operator in ("==", "===")] for one in here}
+    if not all(len(found) == 1 for found in versions.values()):
+        raise ValueError(f"{requirements} does not pin all its packages")
+    return [f"{name}=={version}" for name, (version,) in versions.items()]
 
 
 def on_disk(folder: Path) -> OnDisk:

@@ -72,3 +72,15 @@ def test_damage_is_found_in_files_that_are_shared(tmp_path: Path, shared: bool) 
     with (site / "nvidia_cudnn_cu13.so").open("r+b") as file:
         file.write(b"x")
     assert links.damaged(tmp_path / "environment") == (["nvidia_cudnn_cu13"] if shared else [])
+
+
+@pytest.mark.parametrize(
+    "line", ["six", "six>=1", "six @ file:///somewhere/six.whl", "--index-url https://host.example"]
+)
+def test_the_size_of_packages_that_are_not_pinned_is_not_known(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "this_platform", lambda: sizes.PLATFORM)
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"{line}\n")
+    assert sizes.of_packages(file) is None
