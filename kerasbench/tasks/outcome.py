@@ -37,11 +37,15 @@ class Outcome:
         return self.metrics.get(metric, math.nan) if self.status == "FINISHED" else math.nan
 
     def save(self, file: Path) -> None:
-        """Write it to a file."""
+        """Write it to a file; a reader, on another machine too, sees half of it only where the disk is full."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")  # a reader, on another machine too, never sees half of it
-        part.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        part.replace(file)
+        text, part = json.dumps(asdict(self)), file.with_suffix(".part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(file)
+        except OSError:  # a full disk still has the place that the file has taken
+            part.unlink(missing_ok=True)
+            file.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, file: Path) -> Self:
