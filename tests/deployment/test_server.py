@@ -114,6 +114,11 @@ def _processes() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
 
+def _databases(kept: Path) -> list[psutil.Process]:
+    """Return the PostgreSQL that runs on a server's folder."""
+    return [one for one in _processes() if one.name() == "postgres" and str(kept / "postgresql") in one.cmdline()]
+
+
 def test_with_authentication_only_users_get_in_no_password_is_shown_and_a_restart_keeps_all(
     stub: Stub, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,9 +145,9 @@ def test_with_authentication_only_users_get_in_no_password_is_shown_and_a_restar
         _assert_hidden(secrets, stub.folder, refused.stderr + first_user.stdout + second_user.stdout)
         for name in ("admin-password", "secret-key"):
             assert stat.S_IMODE((kept / name).stat().st_mode) == 0o600
-        database = [one for one in _processes() if one.name() == "postgres"]
-        assert database
-        assert not [one for process in database for one in process.net_connections("inet")]
+        (database,) = _databases(kept)
+        of_database = [database, *database.children(recursive=True)]
+        assert not [one for process in of_database for one in process.net_connections("inet")]
         _log_in(monkeypatch, "somebody", "not the password")
         with pytest.raises(MlflowException, match="401"):
             MlflowClient(address).search_experiments()
@@ -150,7 +155,7 @@ def test_with_authentication_only_users_get_in_no_password_is_shown_and_a_restar
     with postgres.running(kept, "--auth") as address:
         _log_in(monkeypatch, "somebody", password)
         assert len(runs_in(address)) == 3
-    assert not [one for one in _processes() if one.name() == "postgres"]
+    assert not _databases(kept)
 
 
 def _log_in(monkeypatch: pytest.MonkeyPatch, user: str, password: str) -> None:
