@@ -12,9 +12,9 @@ from mlflow.entities import Run
 
 from kerasbench.vocabulary import Tag
 from tests.cluster.slurm import Slurm
-from tests.conftest import runs_in, theano
+from tests.conftest import runs_in
 
-pytestmark = [pytest.mark.slow, theano]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
 
 Sweep = Callable[..., "subprocess.Popen[str]"]
 _SMALL = ("data.source=embedded", "data.train_samples=640", "data.test_samples=128", "trainer.epochs=2", "noise=keep")
