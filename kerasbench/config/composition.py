@@ -1,8 +1,10 @@
 """Composes and checks the configuration, and makes its paths absolute."""
 
+import copy
 import functools
 import shlex
 from dataclasses import replace
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -26,7 +28,18 @@ def register() -> None:
     OmegaConf.register_new_resolver("shell_quote", shlex.quote, replace=True)
     ConfigStore.instance().store(name="schema", node=Config)
     # Hydra 1.3 copies this singleton, with all schemas, for each composition, and 77 times for --help: half the time.
-    ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
+    ConfigStore.__deepcopy__ = _copied  # type: ignore[attr-defined]
+
+
+def _copied(store: ConfigStore, memo: object) -> ConfigStore:
+    """Copy the groups, but not the schemas in them, which `ConfigStore.load` copies when it hands them out."""
+    copied = copy.copy(store)
+    copied.repo = _groups_of(store.repo)
+    return copied
+
+
+def _groups_of(repo: dict[str, Any]) -> dict[str, Any]:
+    return {name: _groups_of(found) if isinstance(found, dict) else found for name, found in repo.items()}
 
 
 def _default_init(script: str | None) -> str:

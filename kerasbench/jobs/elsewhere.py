@@ -98,7 +98,8 @@ class Jobs:
 
     def _without_beginning(self, number: int) -> Outcome:
         composed = self._loader.load_sweep_config(self._master, self.overrides[number])
-        return killed(composed, variant(self.overrides[number], composed.sweep.varied))
+        varied = variant(self.overrides[number], composed.sweep.varied, composed.settings.devices)
+        return killed(composed, varied)
 
 
 def refresh(folder: Path) -> None:
