@@ -69,7 +69,7 @@ def test_every_backend_trains_under_its_frameworks_own_advice(train: Train, stor
     assert in_force["tensorflow"]["in_force.steps_per_execution"] == "8"
     assert in_force["mxnet"]["in_force.image_layout"] == "channels_first"
     assert in_force["theano"]["in_force.allow_gc"] == "False"
-    assert all(run.data.metrics["val_accuracy"] > 0 for run in runs_in(store))
+    assert all(0 < run.data.metrics["val_loss"] < 5 for run in runs_in(store))  # after eight steps of SGD
 
 
 def test_tensorflow_1_compiles_with_xla_where_it_is_asked_to(train: Train, store: str) -> None:
