@@ -33,6 +33,17 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
+def _restored() -> Iterator[None]:
+    """Give the signals their present handlers again after the block."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def of_a_job() -> Iterator[None]:
     """In a launcher's other process: SIGTERM, by which launchers and Slurm end a job, raises KeyboardInterrupt, once.
 
@@ -43,15 +54,11 @@ def of_a_job() -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)  # what it interrupts must be recorded; SIGKILL ends it in any case
         _on_signal(number, frame)
 
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, only_once)
-    try:
+    with _restored():
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, only_once)
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -63,15 +70,11 @@ def after(end: Callable[[], None]) -> Iterator[None]:
         end()
         _on_signal(number, frame)
 
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
-        if before[number] is not signal.SIG_IGN:
-            signal.signal(number, ending)
-    try:
+    with _restored():
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, ending)
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

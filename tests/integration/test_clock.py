@@ -8,10 +8,6 @@ from tests.integration.known_costs import assert_epochs_are_their_batches, asser
 
 pytestmark = pytest.mark.slow
 
-# An optimizer with few operations to compile.
-SGD = ("model.optimizer.class_name=SGD", "model.optimizer.rho=null", "model.optimizer.epsilon=null",
-       "model.optimizer.learning_rate=0.05")  # fmt: skip
-
 
 @pytest.mark.quiet
 @pytest.mark.parametrize("backend", ["torch", "tensorflow", "jax"])
@@ -63,13 +59,13 @@ def test_the_phases_of_a_run_add_up_to_its_whole_time(train: Train, store: str) 
 def test_every_backend_trains_under_its_frameworks_own_advice(train: Train, store: str) -> None:
     backends = "tensorflow,jax,torch,tensorflow1,cntk,theano,mxnet"
     done = train("-m", f"backend={backends}", "model=mnist_cnn", "settings.variant=tuned", "data.train_samples=256",
-                 "data.test_samples=32", "trainer.batch_size=32", "trainer.epochs=1", *SGD)  # fmt: skip
+                 "data.test_samples=32", "trainer.batch_size=32", "trainer.epochs=1")  # fmt: skip
     assert done.returncode == 0, done.stdout
     in_force = {run.data.tags["backend"]: run.data.tags for run in runs_in(store)}
     assert in_force["tensorflow"]["in_force.steps_per_execution"] == "8"
     assert in_force["mxnet"]["in_force.image_layout"] == "channels_first"
     assert in_force["theano"]["in_force.allow_gc"] == "False"
-    assert all(0 < run.data.metrics["val_loss"] < 5 for run in runs_in(store))  # after eight steps of SGD
+    assert all(run.data.metrics["val_accuracy"] > 0 for run in runs_in(store))
 
 
 def test_tensorflow_1_compiles_with_xla_where_it_is_asked_to(train: Train, store: str) -> None:

@@ -16,14 +16,9 @@ SWEEP = ("-m", "label=a,b", "backend=torch,theano")
 CELLS = [("theano", "a"), ("theano", "b"), ("torch", "a"), ("torch", "b")]
 
 
-def _waiting(stub: Stub) -> list[str]:
-    """Return overrides that make theano's jobs wait in their first epoch until the gate is open."""
-    return [*stub.failing("wait", on="theano"), f"+model.build.gate={stub.folder}/open"]
-
-
 def _stop_in_the_second_job(stub: Stub, number: int) -> str:
     """Start the sweep, send its driver a signal while the second job trains, and return what it printed."""
-    driver = stub.start(*SWEEP, *_waiting(stub))
+    driver = stub.start(*SWEEP, *stub.waiting(on="theano"))
     deadline = time.monotonic() + 120
     while [run.info.status for run in stub.runs()] != ["FINISHED", "RUNNING"]:
         assert time.monotonic() < deadline
@@ -60,13 +55,13 @@ def test_an_interrupted_sweep_is_continued_and_no_job_is_run_twice(stub: Stub, n
     assert number == signal.SIGKILL or "same command again" in printed
     (first, _) = stub.runs()
     (stub.folder / "open").touch()
-    again = _begin(stub, *_waiting(stub))
+    again = _begin(stub, *stub.waiting(on="theano"))
     assert "1 of 4 jobs have finished" in again
     assert _cells(_finished(stub)) == CELLS
     assert {run.data.tags[Tag.SWEEP] for run in stub.runs()} == {first.data.tags[Tag.SWEEP]}
     assert not [run for run in stub.runs() if run.info.status == "RUNNING"]
     assert all(len(stub.history(run, "epoch_seconds")) == 2 for run in _finished(stub))
-    _run_again(stub, *_waiting(stub))  # complete: it is measured anew
+    _run_again(stub, *stub.waiting(on="theano"))  # complete: it is measured anew
     assert len({run.data.tags[Tag.SWEEP] for run in _finished(stub)}) == 2
     assert _cells(_finished(stub)) == sorted(CELLS * 2)
 

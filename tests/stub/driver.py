@@ -96,6 +96,10 @@ class Stub:
             f"+model.build.fault={fault}", f"+model.build.after={after}", f"+model.build.on={on}",
         ]  # fmt: skip
 
+    def waiting(self, on: str = "") -> list[str]:
+        """Return overrides that make jobs wait in their first epoch until the file `open` is in the folder."""
+        return [*self.failing("wait", on=on), f"+model.build.gate={self.folder}/open"]
+
     def runs(self) -> list[Run]:
         """Return the store's runs, oldest first."""
         client = MlflowClient(self.store)
