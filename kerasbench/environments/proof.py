@@ -87,12 +87,15 @@ class Proof:
 
 
 def machine(backend: BackendConfig) -> dict[str, Any]:
-    """Return the driver and the cards that a backend's worker sees on this machine; empty for a CPU build."""
+    """Return the driver and the kinds of cards that a backend's worker sees on this machine; empty for a CPU build.
+
+    Kinds, because each job of a launcher sees one of several equal cards.
+    """
     if not backend.on_gpu:
         return {}
     with Nvml(os.environ | backend.variables) as nvml:
         gpus = nvml.gpus()
-    cards = [f"{gpu.name} (compute capability {gpu.capability or 'unknown'})" for gpu in gpus]
+    cards = sorted({f"{gpu.name} (compute capability {gpu.capability or 'unknown'})" for gpu in gpus})
     return {"driver": gpus[0].driver, "cards": cards} if gpus else {}
 
 

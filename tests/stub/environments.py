@@ -3,7 +3,10 @@
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,22 +32,22 @@ def write_environments(folder: Path) -> None:
 
 
 def write_gpu_environment(name: str, build: str, folder: Path) -> None:
-    """Write an environment for a GPU build of a backend, if it is not there."""
+    """Write an environment for a GPU build of a backend, proven on the played cards, if it is not there."""
     backend = backend_named(name)
     backend.build = build
     environment = Specification(backend, folder).folder
     if not environment.exists():
-        write_environment(environment)
+        write_environment(environment, {"driver": "580.65.06", "cards": ["NVIDIA Played (compute capability 9.0)"]})
 
 
-def write_environment(environment: Path) -> Proof:
+def write_environment(environment: Path, machine: Mapping[str, Any] = MappingProxyType({})) -> Proof:
     """Write an environment that runs this interpreter, which imports the doubles, with a proof; return the proof."""
     variables = {"PYTHONPATH": str(DOUBLES)}
     if _COVERAGE in os.environ:
         variables[_COVERAGE] = os.environ[_COVERAGE]
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
     versions = {"keras_version": "stub", "backend_version": "stub", "python_version": "stub"}
-    proof = Proof(versions, [{"machine": {}, "device": "cpu", "deviations": {}, "seconds": 0.0}], {})
+    proof = Proof(versions, [{"machine": dict(machine), "device": "cpu", "deviations": {}, "seconds": 0.0}], {})
     python = environment / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} "$@"\n')

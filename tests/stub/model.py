@@ -117,21 +117,26 @@ def _flood(x: Any) -> Any:
     return x
 
 
+def _send(line: bytes) -> None:
+    """Write to the event pipe, which only the worker's channel knows."""
+    (channel,) = (found for found in gc.get_objects() if isinstance(found, Channel))
+    channel._stream.write(line)
+    channel._stream.flush()
+
+
 def _sending(line: bytes) -> Callable[[Any], Any]:
-    """Return a fault that writes to the event pipe, which only the worker's channel knows."""
+    """Return a fault that writes to the event pipe and trains no further: the driver is to end the worker there."""
 
     def send(x: Any) -> Any:
-        (channel,) = (found for found in gc.get_objects() if isinstance(found, Channel))
-        channel._stream.write(line)
-        channel._stream.flush()
-        return x
+        _send(line)
+        return _sleep(x)
 
     return send
 
 
 def _truncated(x: Any) -> Any:
     """Die in the middle of an event."""
-    _sending(encode("epoch", epoch=2)[:20])(x)
+    _send(encode("epoch", epoch=2)[:20])
     os._exit(0)
 
 

@@ -7,6 +7,9 @@ from typing import Any
 nvmlMemory_v2 = 2
 NVML_TEMPERATURE_GPU = NVML_CLOCK_SM = 0
 NVML_CLOCK_MEM = 1
+nvmlClocksEventReasonSwPowerCap, nvmlClocksEventReasonHwSlowdown = 4, 8
+nvmlClocksEventReasonSwThermalSlowdown, nvmlClocksEventReasonHwThermalSlowdown = 32, 64
+nvmlClocksEventReasonHwPowerBrakeSlowdown = 128
 _MEMORY = SimpleNamespace(total=16 << 30, used=1 << 30)
 
 
@@ -65,4 +68,6 @@ def _unsupported(*arguments: Any) -> Any:
 
 
 nvmlDeviceGetPowerUsage = nvmlDeviceGetTemperature = nvmlDeviceGetClockInfo = _unsupported
-nvmlDeviceGetTotalEnergyConsumption = _unsupported
+nvmlDeviceGetTotalEnergyConsumption = nvmlDeviceGetMaxClockInfo = nvmlDeviceGetEnforcedPowerLimit = _unsupported
+nvmlDeviceGetEccMode = nvmlDeviceGetPersistenceMode = nvmlDeviceGetMigMode = _unsupported
+nvmlDeviceGetCurrentClocksEventReasons = nvmlDeviceGetCurrentClocksThrottleReasons = _unsupported
