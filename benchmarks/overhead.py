@@ -1,6 +1,6 @@
 """Measures kerasbench's own overhead against a bare Keras script and against MLflow's callback.
 
-python -m benchmarks.overhead [--quick] [--backend tensorflow,jax,torch] [--pairs N] [OVERRIDE...]
+python -m benchmarks.overhead [--quick] [--backend tensorflow,jax,torch] [--pairs N] [--part script] [OVERRIDE...]
 """
 
 import argparse
@@ -30,6 +30,13 @@ from kerasbench.terminal.progress import Announce, console
 
 _SWEPT = Job(epochs=2, samples=640)  # little training, so that the overhead shows
 _REPORT = Path(__file__).with_name("report_of_1000_runs.py")
+_PARTS = {
+    "training": ("bare", "train", "bare_steady", "bare_long", "long", "mlflow"),
+    "own": ("bare_own", "own"),
+    "script": ("bare_script", "script"),
+    "sweep": ("sweep", "bare_job", "sweep_of_1"),
+    "report": (),  # of finished runs, after all backends
+}
 
 Round = dict[str, float]  # "contestant.figure" -> its value in this round
 
@@ -46,6 +53,7 @@ class Plan:
         jobs: number of jobs in the sweep.
         bare_jobs: runs of the bare script on such a job per round; their median counts.
         script_epochs: epochs of the user's own script.
+        parts: what is measured, names of `_PARTS`.
     """
 
     pairs: int
@@ -55,6 +63,7 @@ class Plan:
     jobs: int
     bare_jobs: int = 3
     script_epochs: int = 8
+    parts: tuple[str, ...] = tuple(_PARTS)
 
 
 @dataclass(frozen=True)
@@ -120,31 +129,34 @@ def results(rounds: Sequence[Round], jobs: int) -> list[Result]:
     def largest(who: str) -> Estimate:
         return Estimate(max(_all(rounds, f"{who}.parent_rss_mib")), None, None, len(rounds))
 
-    found = [
-        Result("steady epoch as reported, train.py / bare", ratio("epoch_seconds"), 1.01, ""),
-        Result("steady epoch by the wall clock, train.py / bare", ratio("epoch_wall_seconds"), 1.01, ""),
-        Result(
-            "an epoch of a user's script, train.py script= / bare",
-            ratio("epoch_seconds", "script", "bare_script"),
-            1.02,
-            "",
-        ),
-        Result("whole process, train.py - bare", longer("train", "bare"), 1.0, "s"),
-        Result("whole process, long run, train.py - bare", longer("long", "bare_long"), 1.0, "s"),
-        Result("peak memory, worker / bare", ratio("peak_rss_mib", "train", "bare"), 1.1, ""),
-        Result("peak memory on own data, worker / bare", ratio("peak_rss_mib", "own", "bare_own"), 1.1, ""),
-    ]
-    if "mlflow.process_seconds" in rounds[0]:
+    measured = {name.split(".")[0] for name in rounds[0]}
+    found = []
+    if "train" in measured:
+        found += [
+            Result("steady epoch as reported, train.py / bare", ratio("epoch_seconds"), 1.01, ""),
+            Result("steady epoch by the wall clock, train.py / bare", ratio("epoch_wall_seconds"), 1.01, ""),
+            Result("whole process, train.py - bare", longer("train", "bare"), 1.0, "s"),
+            Result("whole process, long run, train.py - bare", longer("long", "bare_long"), 1.0, "s"),
+            Result("peak memory, worker / bare", ratio("peak_rss_mib", "train", "bare"), 1.1, ""),
+            Result("memory of train.py's own process", largest("train"), 300.0, "MiB"),
+        ]
+    if "mlflow" in measured:
         found += [
             Result("whole process, MlflowCallback - bare", longer("mlflow", "bare"), None, "s"),
             Result("whole process, train.py - MlflowCallback", longer("train", "mlflow"), 0.0, "s"),
         ]
-    return [
-        *found,
-        Result(f"a job in a sweep of {jobs}, train.py - bare", per_job(rounds, jobs), 0.3, "s"),
-        Result("memory of train.py's own process", largest("train"), 300.0, "MiB"),
-        Result(f"memory of train.py's own process, sweep of {jobs}", largest("sweep"), 300.0, "MiB"),
-    ]
+    if "own" in measured:
+        own = ratio("peak_rss_mib", "own", "bare_own")
+        found.append(Result("peak memory on own data, worker / bare", own, 1.1, ""))
+    if "script" in measured:
+        epoch = ratio("epoch_seconds", "script", "bare_script")
+        found.append(Result("an epoch of a user's script, train.py script= / bare", epoch, 1.02, ""))
+    if "sweep" in measured:
+        found += [
+            Result(f"a job in a sweep of {jobs}, train.py - bare", per_job(rounds, jobs), 0.3, "s"),
+            Result(f"memory of train.py's own process, sweep of {jobs}", largest("sweep"), 300.0, "MiB"),
+        ]
+    return found
 
 
 def run_rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iterator[Round]:
@@ -170,12 +182,15 @@ def run_rounds(contestants: Contestants, plan: Plan, announce: Announce) -> Iter
         "bare_job": lambda: _median(contestants.bare, swept, plan.bare_jobs),
         "sweep_of_1": lambda: contestants.sweep(swept, 1),
     }
+    if contestants.has_mlflow:
+        alone["mlflow"] = lambda: contestants.mlflow(single)
+    chosen = [who for part in plan.parts for who in _PARTS[part]]
+    alone, in_sweeps = ({who: run for who, run in some.items() if who in chosen} for some in (alone, in_sweeps))
     announce("warming up")
     contestants.bare_steady(swept)
     contestants.train(swept)
-    if contestants.has_mlflow:
+    if "mlflow" in alone:
         contestants.mlflow(swept)
-        alone["mlflow"] = lambda: contestants.mlflow(single)
     for number in range(plan.pairs):
         over: Round = {}
         for who in [*in_turn(list(alone), number), *in_turn(list(in_sweeps), number)]:
@@ -205,16 +220,18 @@ def table(found: dict[str, list[Result]]) -> Table:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
+    parts = tuple(options.part.split(","))
     if options.quick:
         short = Job(3, options.samples or 640)
-        return Plan(options.pairs or 1, short, short, _SWEPT, jobs=2, bare_jobs=1, script_epochs=2)
-    return Plan(options.pairs or 5, Job(4, options.samples), Job(20, options.samples), _SWEPT, jobs=10)
+        return Plan(options.pairs or 1, short, short, _SWEPT, jobs=2, bare_jobs=1, script_epochs=2, parts=parts)
+    return Plan(options.pairs or 5, Job(4, options.samples), Job(20, options.samples), _SWEPT, jobs=10, parts=parts)
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__.splitlines()[0])
     parser.add_argument("--backend", default="tensorflow,jax,torch", help="default: %(default)s")
     parser.add_argument("--pairs", type=int, help="rounds; each runs every contestant once (default: 5)")
+    parser.add_argument("--part", default=",".join(_PARTS), help="what is measured (default: %(default)s)")
     parser.add_argument("--samples", type=int, help="training examples of a run (default: all)")
     parser.add_argument(
         "--quick", action="store_true", help="a functional check: 1 pair, 3 epochs, 640 examples, a sweep of 2"
@@ -222,6 +239,10 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="the raw samples' file (default: in outputs/)")
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="overrides of train.py, for all contestants")
     options = parser.parse_args(arguments)
+    if unknown := set(options.part.split(",")) - set(_PARTS):
+        parser.error(
+            f"--part {options.part}: no such part: {', '.join(sorted(unknown))}; choose from {', '.join(_PARTS)}"
+        )
     if options.output and options.output.with_suffix("").exists():
         parser.error(f"--output {options.output}: an earlier run's stores are beside it; name another file")
     return options
@@ -240,7 +261,8 @@ def main(arguments: list[str] | None = None) -> None:
             found = _compare(options.backend.split(","), options.overrides, plan, file)
             console().print(table(found))
             console().print(f"raw samples: {file}", soft_wrap=True)
-            _report_of_finished_runs(20 if options.quick else 1000, file.with_suffix(".report.log"))
+            if "report" in plan.parts:
+                _report_of_finished_runs(20 if options.quick else 1000, file.with_suffix(".report.log"))
     except KeyboardInterrupt:
         kept = f"the completed rounds are in {file}" if file.exists() else "no round was completed"
         print(f"interrupted: no process is left running; {kept}", file=sys.stderr)
