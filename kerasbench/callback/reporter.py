@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerasbench import stats, store
 from kerasbench.callback import description
@@ -17,7 +16,9 @@ from kerasbench.machine.gpus import Gpus
 from kerasbench.machine.owner import owner
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.store import notes
+from kerasbench.tasks.metrics import of_epoch
 from kerasbench.vocabulary import Metric, Tag
+from kerasbench.worker.callbacks import EpochClock
 from kerasbench.worker.framework import Framework
 from kerasbench.worker.memory import peak_rss_mib
 from kerasbench.worker.protocol import now
@@ -42,11 +43,8 @@ class Asked:
     label: str | None
 
 
-class Reporter(keras.callbacks.Callback):
-    """Times each epoch's training and validation apart, and logs both with the epoch's results.
-
-    It overrides no batch hook: such a hook would make Keras wait for the device after every batch. An epoch's training
-    ends when validation begins and the device has finished its work.
+class Reporter(EpochClock):
+    """Logs each epoch's times and results to MLflow.
 
     Attributes:
         run_id: of the run that the last `fit` was logged to; empty before the first.
@@ -54,7 +52,7 @@ class Reporter(keras.callbacks.Callback):
 
     def __init__(self, asked: Asked) -> None:
         """Log as `MlflowCallback` was asked to."""
-        super().__init__()
+        super().__init__(Framework(keras.backend.backend(), {}))
         self.run_id = ""
         self._asked = asked
         self._attached: Any = None  # while `fit` runs
@@ -67,7 +65,6 @@ class Reporter(keras.callbacks.Callback):
         from kerasbench.store.attached import Attached, tracking  # imports MLflow
 
         asked, model = self._asked, self.model
-        self._framework = Framework(keras.backend.backend(), {})
         with ExitStack() as context:
             gpus = context.enter_context(Gpus())
             self._params = description.params(model, self.params)
@@ -85,7 +82,7 @@ class Reporter(keras.callbacks.Callback):
             context.callback(self._watch.stop)
             self._telemetry = context.enter_context(Telemetry(os.getpid(), gpus, _TELEMETRY_SECONDS))
             self._context = context.pop_all()
-        self._compared = False
+        self._compared = self._training = False
         self._compare()
         self._attached.settle()
         self._begun_at = now() - self._attached.elapsed_seconds
@@ -99,38 +96,20 @@ class Reporter(keras.callbacks.Callback):
             self._attached.params({"model.parameters": str(self.model.count_params())})
             self._attached.metrics({"parameters": float(self.model.count_params())})
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the epoch's clock."""
-        self._first = epoch if self._first is None else self._first
-        self._trained_at = self._validated_at = 0.0
-        self._started_at = now()
-
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Stop the training clock: validation begins."""
-        if self._attached:  # else `evaluate` was called with this callback
-            self._framework.wait(self.model)
-            self._trained_at = now()
+        """Stop the training clock, unless `evaluate` was called with this callback."""
+        if self._attached:
+            super().on_test_begin(logs)
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Stop the validation clock."""
-        self._validated_at = now()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Log the epoch's results; `epoch` counts from 0."""
-        if not self._trained_at:  # without validation
-            self._framework.wait(self.model)
-            self._trained_at = now()
-        ended_at = now()
-        metrics = {name: float(value) for name, value in (logs or {}).items() if np.size(value) == 1}
-        metrics[Metric.EPOCH_SECONDS] = seconds = self._trained_at - self._started_at
-        if self._validated_at:
-            metrics[Metric.VALIDATION_SECONDS] = self._validated_at - self._trained_at
+    def report(self, epoch: int, measured: dict[str, Any]) -> None:
+        """Log an epoch."""
+        self._first = epoch if self._first is None else self._first
+        ended_at = now()  # with its validation
+        metrics = of_epoch(measured | {"examples": self._asked.examples or None})
         metrics[Metric.ELAPSED_SECONDS] = ended_at - self._begun_at
-        if self._asked.examples:
-            metrics[Metric.EXAMPLES_PER_SECOND] = self._asked.examples / seconds
-        metrics |= self._telemetry.between(self._started_at, self._trained_at)
+        metrics |= self._telemetry.between(measured["started_at"], measured["ended_at"])
         self._compare()
-        self._attached.epoch(epoch, epoch - (self._first or 0), metrics)
+        self._attached.epoch(epoch, epoch - self._first, metrics)
         self._attached.settle()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -49,9 +49,9 @@ _TAGGED = ("sweep.owner", "sweep.command", "sweep.store")
 # What a user's script decides itself.
 _NOT_OF_A_SCRIPT = ("data", "trainer.epochs", "trainer.batch_size", "trainer.augment", "trainer.callbacks")
 _NOT_OF_ENVIRONMENT = ("colour", "marker", "device", "builds", "facts", "index", "proof_variables")  # of a backend
-# Settings that were added when there were stores already: at their default, they are left out of all hashes, so that
-# these stay what they were.
-_ADDED = {"data_on_device": None}
+# Settings that were added when there were stores already, with their defaults: at these, they are left out, so that
+# params and hashes stay what they were.
+_ADDED = {"settings.devices": 1, "settings.data_on_device": None, "backend.tuned.settings.data_on_device": None}
 # Settings that may differ within one ranking: backend and seed distinguish competitors and rounds, and the digest
 # identifies the data, whatever their source and place.
 NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data.path")
@@ -59,9 +59,7 @@ NOT_COMPARED = (*_INDIFFERENT, "parity", "backend", "seed", "data.source", "data
 
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as dicts, lists, strings and numbers, without credentials and what has no effect."""
-    content = {key: _simple(value) for key, value in asdict(config).items()}
-    if config.settings.devices == 1:  # as in runs of stores that are older than this setting
-        del content["settings"]["devices"]
+    content = _as_before({key: _simple(value) for key, value in asdict(config).items()})
     return _without(content, _NOT_OF_A_SCRIPT) if config.script else content
 
 
@@ -123,7 +121,7 @@ def environment(backend: BackendConfig, proof: Mapping[str, Any], packages: str)
     without = [*_NOT_OF_ENVIRONMENT, *([] if backend.on_gpu else ["build"])]
     settings = {name: value for name, value in asdict(backend).items() if name not in without}
     content = {"backend": _simple(settings), "proof": dict(proof), "packages": sorted(packages.split("\n"))}
-    return _hash(content, [])
+    return _hash(_as_before(content), [])
 
 
 def _without(settings: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
@@ -137,14 +135,19 @@ def _without(settings: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return kept
 
 
-def _as_before(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {key: _as_before(item) for key, item in value.items() if key not in _ADDED or item != _ADDED[key]}
+def _as_before(settings: dict[str, Any]) -> dict[str, Any]:
+    return _without(settings, [key for key, default in _ADDED.items() if _at(settings, key) == default])
+
+
+def _at(settings: dict[str, Any], key: str) -> Any:
+    node: Any = settings
+    for name in key.split("."):
+        node = node.get(name, {})
+    return node
 
 
 def _hash(settings: dict[str, Any], without: Sequence[str]) -> str:
-    text = json.dumps(_as_before(_without(settings, without)), sort_keys=True)
+    text = json.dumps(_without(settings, without), sort_keys=True)
     for folder in (cache_path(""), str(PROJECT)):  # locations do not matter
         text = text.replace(folder, "")
     return hashlib.sha256(text.encode()).hexdigest()[:16]

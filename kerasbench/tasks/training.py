@@ -1,12 +1,12 @@
 """The task `train`: logs the events of a training worker as metrics of its run."""
 
 import math
-import re
 from collections import defaultdict
 from typing import Any
 
 from kerasbench import stats
 from kerasbench.machine.telemetry import Telemetry
+from kerasbench.tasks.metrics import of_epoch
 from kerasbench.tasks.session import Session
 from kerasbench.terminal.errors import RunFailed
 from kerasbench.vocabulary import Metric, Tag
@@ -15,7 +15,6 @@ from kerasbench.worker import protocol
 _BUILD_METRICS = (Metric.LOAD_SECONDS, Metric.BUILD_SECONDS, "parameters")
 _PROBE_METRICS = (Metric.PARITY_PROBE_LOSS, "probe_seconds")
 _AT_THE_END = (Metric.PEAK_RSS_MIB, "idle_seconds", "parameters")
-_MEASURED = (Metric.EPOCH_SECONDS, Metric.VALIDATION_SECONDS, "augmentation_seconds")  # by the worker, of an epoch
 _RESULTS = (Metric.VAL_ACCURACY, Metric.VAL_LOSS, Metric.ACCURACY, Metric.LOSS)  # the most telling first
 _LEAST_GROWTH_MIB = 1.0  # an epoch: below, a training of thousands of epochs still ends
 # The metric of an epoch that may grow, the metric of the run that says so, and what it is in words.
@@ -23,7 +22,6 @@ _GROWING = (
     (Metric.EPOCH_END_RSS_MIB, Metric.RSS_GROWTH_MIB, "the worker's memory"),
     (Metric.EPOCH_END_DEVICE_MIB, Metric.DEVICE_GROWTH_MIB, "the GPU memory of its arrays"),
 )
-_NO_METRICS_NAME = re.compile(r"[^\w.\- :/]", re.ASCII)  # characters that MLflow refuses
 
 
 def train(session: Session, telemetry: Telemetry) -> None:
@@ -65,7 +63,7 @@ def follow(session: Session, telemetry: Telemetry, known: dict[str, Any]) -> Non
     while (event := worker.expect(protocol.EPOCH, protocol.FINISHED))["kind"] == protocol.EPOCH:
         epoch = known | event
         elapsed.append(epoch["ended_at"] - worker.started_at)
-        metrics = _of_epoch(epoch) | {Metric.ELAPSED_SECONDS: elapsed[-1]}
+        metrics = of_epoch(epoch) | {Metric.ELAPSED_SECONDS: elapsed[-1]}
         metrics |= telemetry.between(epoch["started_at"], epoch["ended_at"])
         tracked.metrics(metrics, step=epoch["epoch"])
         for name, mib in epoch["memory"].items():
@@ -97,24 +95,13 @@ def follow(session: Session, telemetry: Telemetry, known: dict[str, Any]) -> Non
     session.announce.done(_summary(outcome.epoch_seconds, outcome.metrics))
 
 
-def _of_epoch(epoch: dict[str, Any]) -> dict[str, float]:
-    """Return an epoch's metrics; a log does not replace a figure that is measured."""
-    metrics = {_NO_METRICS_NAME.sub("_", name): value for name, value in epoch["logs"].items()}
-    metrics |= {name: epoch[name] for name in _MEASURED if name in epoch} | epoch["memory"]
-    if epoch.get(Metric.FIT):
-        metrics[Metric.FIT] = float(epoch[Metric.FIT])
-    if epoch.get("examples") is not None:
-        metrics[Metric.EXAMPLES_PER_SECOND] = epoch["examples"] / epoch["epoch_seconds"]
-    return metrics
-
-
 def _of_memory(session: Session, by_epoch: dict[str, list[float]]) -> dict[str, float]:
     """Return the run's metrics of memory, and warn of one that grows from epoch to epoch."""
     found: dict[str, float] = {}
     if peaks := by_epoch.get(Metric.EPOCH_PEAK_DEVICE_MIB):
         found[Metric.PEAK_DEVICE_MIB] = max(peaks)
-    for of_epoch, of_run, what in _GROWING:
-        grows = stats.growth(by_epoch.get(of_epoch, [])[1:])  # the first epoch fills caches
+    for each, of_run, what in _GROWING:
+        grows = stats.growth(by_epoch.get(each, [])[1:])  # the first epoch fills caches
         if grows is not None and grows >= _LEAST_GROWTH_MIB:
             found[of_run] = grows
             session.announce.warn(f"{what} grows by {grows:.1f} MiB an epoch: something keeps what each epoch makes")

@@ -1,6 +1,7 @@
 """Sweeps on a real Slurm, with real backends, from a folder that is not the checkout, to a real MLflow server."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -79,18 +80,13 @@ def test_a_cancelled_job_is_killed_and_the_same_command_again_completes_the_swee
     start: Sweep, cluster: Slurm, postgres_server: str, experiment: str
 ) -> None:
     sweep = start("backend=jax,torch", "report=false")
-    deadline = time.monotonic() + 600
-    running: list[Run] = []
-    while not running:
-        assert time.monotonic() < deadline, cluster.logs()
-        time.sleep(0.2)
-        running = _running(postgres_server, experiment)
-    number = int(running[0].data.tags[Tag.BACKEND] == "torch")
+    running = _first_running(postgres_server, experiment, cluster)
+    number = int(running.data.tags[Tag.BACKEND] == "torch")
     (array,) = {line.partition("_")[0] for line in cluster("squeue", "--noheader", "--format=%i").split()}
     cluster("scancel", f"{array}_{number}")
     _ended(sweep, 1, cluster)
     runs = runs_in(postgres_server, experiment)
-    assert {run.data.tags[Tag.BACKEND]: run.info.status for run in runs}[running[0].data.tags[Tag.BACKEND]] == "KILLED"
+    assert {run.data.tags[Tag.BACKEND]: run.info.status for run in runs}[running.data.tags[Tag.BACKEND]] == "KILLED"
     assert _statuses(runs) == ["FINISHED", "KILLED"]
     output = _ended(start("backend=jax,torch", "report=false"), 0, cluster)
     assert "1 of 2 jobs have finished" in output
@@ -98,6 +94,28 @@ def test_a_cancelled_job_is_killed_and_the_same_command_again_completes_the_swee
     assert _statuses(runs) == ["FINISHED", "FINISHED", "KILLED"]
     assert len({run.data.tags[Tag.SWEEP] for run in runs}) == 1
     assert {run.data.tags[Tag.BACKEND] for run in runs if run.info.status == "FINISHED"} == {"jax", "torch"}
+
+
+def test_ctrl_c_cancels_all_jobs_and_says_how_to_continue(
+    start: Sweep, cluster: Slurm, postgres_server: str, experiment: str
+) -> None:
+    sweep = start("backend=jax,torch", "seed=1,2", "report=false")
+    _first_running(postgres_server, experiment, cluster)
+    sweep.send_signal(signal.SIGINT)
+    output = _ended(sweep, 130, cluster)
+    assert "run the same command again" in output
+    assert not cluster("squeue", "--noheader")
+    statuses = _statuses(runs_in(postgres_server, experiment))
+    assert "KILLED" in statuses
+    assert set(statuses) <= {"FINISHED", "KILLED"}
+
+
+def _first_running(uri: str, experiment: str, cluster: Slurm) -> Run:
+    deadline = time.monotonic() + 600
+    while not (running := _running(uri, experiment)):
+        assert time.monotonic() < deadline, cluster.logs()
+        time.sleep(0.2)
+    return running[0]
 
 
 def _running(uri: str, experiment: str) -> list[Run]:

@@ -82,8 +82,18 @@ def test_a_password_in_any_text_stays_out_of_the_params() -> None:
     assert "secret" not in str(identity.plain(composition.compose(["sweep.varied=['a://b:secret@c']"])))
 
 
-def test_a_setting_that_was_added_later_leaves_all_hashes_as_they_were_until_it_is_used() -> None:
-    with_it = {"settings": {"threads": 1, "data_on_device": None}, "backend": {"tuned": {"data_on_device": None}}}
-    without = {"settings": {"threads": 1}, "backend": {"tuned": {}}}
-    assert identity._hash(with_it, []) == identity._hash(without, [])
-    assert identity._hash({"settings": {"threads": 1, "data_on_device": True}}, []) != identity._hash(without, [])
+def test_a_setting_that_was_added_later_is_left_out_until_it_is_used() -> None:
+    added = [("settings", "devices"), ("settings", "data_on_device")]
+    default = identity.plain(composition.compose(["backend=jax"]))
+    assert all(name not in default[group] for group, name in added)
+    assert "data_on_device" not in default["backend"]["tuned"]["settings"]
+    used = composition.compose(["backend=jax", "backend.device=cpu", "settings.devices=2"])
+    assert identity.plain(used)["settings"]["devices"] == 2
+    assert identity.digest(used) != identity.digest(composition.compose(["backend=jax"]))
+
+
+def test_a_models_own_argument_of_such_a_name_counts() -> None:
+    config = composition.compose(["backend=jax"])
+    before = identity.digest(config)
+    config.model.build = {**config.model.build, "devices": 1}
+    assert identity.digest(config) != before
