@@ -73,7 +73,7 @@ class Failing(keras.callbacks.Callback):
 
 def fit(*callbacks, **asked):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", metrics=[keras.metrics.MeanAbsoluteError(name="mae@1")])
     model.fit(x, y, epochs=2, batch_size=16, verbose=0, callbacks=[*callbacks], **asked)
     return callbacks[0]
 
@@ -110,6 +110,7 @@ except ValueError:
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
     validated, alone, *_ = runs
     assert {"val_loss", "validation_seconds"} <= set(validated.data.metrics)
+    assert {"mae_1", "val_mae_1"} <= set(validated.data.metrics)  # MLflow refuses @
     assert not {"val_loss", "validation_seconds", "fit"} & set(alone.data.metrics)
     assert validated.data.tags["competitor"] == "jax · label=a"
     (shared,) = runs_in(store, "mine")
