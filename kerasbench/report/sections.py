@@ -51,7 +51,7 @@ def warnings(report: Report) -> list[str]:
 
 def warnings_of(ranking: Ranking) -> list[str]:
     """Return why the figures of a ranking deserve less trust, each with its figure and what to do about it."""
-    lines = [*_devices(ranking), *_weights(ranking)]
+    lines = [*_devices(ranking), *_weights(ranking), *_unsteady(ranking)]
     for cell in ranking.cells:
         lines += [f"{ranking.title}, {cell.competitor}: {line}." for line in _of_cell(cell)]
     return lines
@@ -67,11 +67,6 @@ def _of_cell(cell: Cell) -> Iterator[str]:
         yield "its epochs include their validation, which this Keras does not tell apart; compare it without validation"
     if cell.devices > 1 and any(run.device == "cpu" for run in cell.measured):
         yield f"its {cell.devices} devices are simulated on the CPU; its times say nothing of {cell.devices} GPUs"
-    if cell.unsteady:
-        yield (
-            f"the runs differ by {cell.variation or 0:.1%} (coefficient of variation), more than {stats.UNSTEADY:.0%}; "
-            "close other programs or raise repeats"
-        )
     for metric, what in _GROWTHS.items():
         growing = [run.metrics[metric] for run in cell.measured if metric in run.metrics]
         if growing:
@@ -114,6 +109,17 @@ def _weights(ranking: Ranking) -> list[str]:
             f"{power(shared.tolerance)}: the backends do not compute the same; task=parity shows which one deviates."
         )
     return lines
+
+
+def _unsteady(ranking: Ranking) -> list[str]:
+    """Return a warning of competitors whose runs differ among themselves."""
+    unsteady = [f"{cell.competitor} {cell.variation:.1%}" for cell in ranking.cells if cell.unsteady]
+    if not unsteady:
+        return []
+    return [
+        f"{ranking.title}: the runs of one competitor differ by more than {stats.UNSTEADY:.0%} (coefficient of "
+        f"variation): {', '.join(unsteady)}; close other programs or raise repeats."
+    ]
 
 
 def _devices(ranking: Ranking) -> list[str]:
