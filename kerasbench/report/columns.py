@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, geometric_mean, median, stdev
 
 from kerasbench.report.results import FIRST, STEADY, Cell, Ranking
-from kerasbench.report.rounding import interval, rounded
+from kerasbench.report.rounding import fixed, interval, rounded
 from kerasbench.stats import Estimate
 from kerasbench.store.quality import ACCURACY, QUALITIES, Quality
 from kerasbench.store.runs import finite
@@ -89,10 +89,21 @@ def columns(ranking: Ranking, brief: bool = False) -> list[Column]:
 
 def figure(samples: Sequence[float]) -> Value | None:
     """Return the median of some samples, rounded by the standard error of their mean where several tell it."""
-    if not samples:
-        return None
+    return _rounded(median(samples), samples) if samples else None
+
+
+def _rounded(value: float, samples: Sequence[float]) -> Value:
     noise = 2 * stdev(samples) / math.sqrt(len(samples)) if len(samples) > 1 else None
-    return Value(rounded(median(samples), noise), median(samples))
+    return Value(rounded(value, noise), value)
+
+
+def _rate(samples: Sequence[float]) -> Value | None:
+    """Return the mean of some rates that agrees with the mean of the times."""
+    return _rounded(geometric_mean(samples), samples) if samples else None
+
+
+def _mib(samples: Sequence[float]) -> Value | None:
+    return Value(fixed(median(samples), 0), median(samples)) if samples else None
 
 
 def _seconds(ranking: Ranking, cell: Cell) -> Value | None:
@@ -149,8 +160,8 @@ def _learned(samples: Sequence[float], decimals: int | None) -> Value | None:
     diverged = sum(not finite(value) for value in samples)
     if diverged:
         return Value("not finite", detail=f"{diverged} of {len(samples)} runs" if len(samples) > 1 else "")
-    if decimals is not None and len(set(samples)) == 1:
-        return Value(f"{samples[0]:.{decimals}f}", samples[0])
+    if decimals is not None and samples:
+        return Value(f"{median(samples):.{decimals}f}", median(samples))
     return figure(samples)
 
 
@@ -221,14 +232,14 @@ _COLD = (
 _NEEDED = "The most that the framework's arrays took on one GPU, without what it had only reserved."
 _PEAK = "The largest resident memory of the training process."
 
-_speed = _of(lambda cell: cell.examples_per_second)
+_speed = _of(lambda cell: cell.examples_per_second, _rate)
 _first_epoch = _of(lambda cell: cell.values(FIRST) if cell.metric == STEADY else [])
 _compilation = _of(lambda cell: cell.values(Metric.COMPILE_SECONDS))
 _cold = _of(lambda cell: cell.values(Metric.TIME_TO_FIRST_EPOCH_SECONDS))
-_memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB))
-_device_memory = _of(lambda cell: cell.values(Metric.PEAK_DEVICE_MIB))
+_memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB), _mib)
+_device_memory = _of(lambda cell: cell.values(Metric.PEAK_DEVICE_MIB), _mib)
 _gpu_load = _of(lambda cell: _busiest_gpu(cell, "_utilization_percent", fmean))
-_gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max))
+_gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max), _mib)
 
 
 def _of_quality(quality: Quality) -> list[Column]:

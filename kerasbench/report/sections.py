@@ -117,8 +117,8 @@ def _unsteady(ranking: Ranking) -> list[str]:
     if not unsteady:
         return []
     return [
-        f"{ranking.title}: the runs of one competitor differ by more than {stats.UNSTEADY:.0%} (coefficient of "
-        f"variation): {', '.join(unsteady)}; close other programs or raise repeats."
+        f"{ranking.title}: equal runs differ by more than {stats.UNSTEADY:.0%} (coefficient of variation): "
+        f"{', '.join(unsteady)}; close other programs or raise repeats."
     ]
 
 

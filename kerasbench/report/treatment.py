@@ -30,7 +30,7 @@ def compilation(ranking: Ranking) -> str:
     asked = any(run.params.get("settings.jit_compile", "None") != "None" for run in ranking.runs)
     if asked or len(jit) < 2 or ["False"] not in jit.values():
         return line
-    return f"{line}; `backend={','.join(sorted(jit))} settings.jit_compile=true` compiles each of these"
+    return f"{line}; to compile all that can be: `backend={','.join(sorted(jit))} settings.jit_compile=true`"
 
 
 def _differing(what: str, ranking: Ranking, of_run: Callable[[Run], str]) -> str:

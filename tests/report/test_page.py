@@ -76,7 +76,7 @@ def _expected(client: MlflowClient, runs: list[Run], fastest: list[Run]) -> Iter
     theirs = figures("steady_epoch_seconds", fastest)
     yield "ratio", 1.0 if runs is fastest else geometric_mean(a / b for a, b in zip(steady, theirs, strict=True))
     yield "variation", stdev(steady) / (sum(steady) / len(steady))
-    yield "examples_per_second", median(6000 / seconds for seconds in steady)
+    yield "examples_per_second", geometric_mean(6000 / seconds for seconds in steady)
     for metric in ("first_epoch_seconds", "compile_seconds", "time_to_first_epoch_seconds", "peak_rss_mib"):
         yield metric, median(figures(metric))
     accuracy = [_history(client, run, "val_accuracy") for run in runs]
