@@ -134,7 +134,10 @@ def composed_by_hydra() -> Iterator[None]:
         yield
 
 
-PATHS = ("data.root", "data.cache", "environments.folder", "environments.requirements", "tracking.artifacts", "script")
+PATHS = (
+    "data.root", "data.cache", "environments.folder", "environments.requirements", "launcher.locks", "tracking.artifacts",
+    "script",
+)  # fmt: skip
 
 
 @seed(int(os.environ.get("KERASBENCH_SEED", "1")))
