@@ -135,8 +135,8 @@ def composed_by_hydra() -> Iterator[None]:
 
 
 PATHS = (
-    "data.root", "data.cache", "environments.folder", "environments.requirements", "launcher.locks", "tracking.artifacts",
-    "script",
+    "data.root", "data.cache", "environments.folder", "environments.requirements", "launcher.locks",
+    "tracking.artifacts", "script",
 )  # fmt: skip
 
 
