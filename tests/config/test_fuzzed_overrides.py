@@ -8,7 +8,7 @@ import functools
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
@@ -56,8 +56,11 @@ def test_every_number_of_the_schema_has_a_range() -> None:
     assert {key for key, hint in LEAVES.items() if _number(hint)} == set(checks.RANGES)
 
 
-class _Raw(str):
+@dataclass(frozen=True)
+class _Raw:
     """A value in Hydra's grammar, which Hydra itself interprets."""
+
+    text: str
 
 
 _text = st.text(st.characters(exclude_categories=[], exclude_characters="'\\$"), max_size=20)
@@ -101,7 +104,7 @@ _overrides = st.tuples(
 
 def _written(value: Any) -> str:
     if isinstance(value, _Raw):
-        return str(value)
+        return value.text
     if isinstance(value, str):
         return f"'{value}'"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
