@@ -64,7 +64,9 @@ class Job:
 class Contestants:
     """The contestants on one backend. Each call runs a new process from start to end."""
 
-    def __init__(self, backend: str, overrides: list[str], folder: Path, announce: Announce) -> None:
+    def __init__(
+        self, backend: str, overrides: list[str], folder: Path, announce: Announce, mlflow: bool = True
+    ) -> None:
         """Prepare everything that is made once: the environments, the data, the stores.
 
         Args:
@@ -72,6 +74,7 @@ class Contestants:
             overrides: further overrides of train.py; they apply to all contestants.
             folder: a new folder for stores and logs.
             announce: receives a message before each slow step.
+            mlflow: whether MLflow's callback is among them, which needs an environment of its own.
         """
         folder.mkdir(parents=True)
         self._folder = folder
@@ -79,7 +82,7 @@ class Contestants:
         self._overrides = [*self._where, "model=mnist_mlp", *overrides]
         config = compose(self._overrides)
         self._environment = environments.provision(environments.Specification.of(config), announce)
-        self._with_mlflow = _with_mlflow(config, self._environment, announce)
+        self._with_mlflow = _with_mlflow(config, self._environment, announce) if mlflow else None
         self._data = prepare(config.data)
         self._own_file = _own_data(folder / "own.npz")
         self._number = count(1)

@@ -283,7 +283,8 @@ def _compare(backends: list[str], overrides: list[str], plan: Plan, file: Path) 
     }
     for backend in backends:
         announce = _announcing(backend)
-        contestants = Contestants(backend, overrides, file.with_suffix("") / backend, announce)
+        folder = file.with_suffix("") / backend
+        contestants = Contestants(backend, overrides, folder, announce, mlflow="training" in plan.parts)
         measured[backend] = {"versions": contestants.versions, "rounds": []}
         for over in run_rounds(contestants, plan, announce):
             measured[backend]["rounds"].append(over)

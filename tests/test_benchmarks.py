@@ -138,19 +138,31 @@ def test_an_interruption_leaves_no_process_behind(tmp_path: Path) -> None:
     assert set(psutil.Process().children(recursive=True)) == before
 
 
+# Theano has no MLflow beside it, whose installation takes a minute; and torch compiles nothing of the user's.
 @pytest.mark.slow
 @theano
-def test_a_quick_run_prints_every_figure_and_keeps_the_raw_rounds(data_cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("backend", "parts"), [("theano", "training,sweep,report"), ("torch", "own,script")])
+def test_a_quick_run_prints_every_figure_of_its_parts_and_keeps_the_raw_rounds(
+    data_cache: Path, tmp_path: Path, backend: str, parts: str
+) -> None:
     file = tmp_path / "overhead.json"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.overhead", "--quick", "--backend", "theano", "--output", str(file),
-         "data.source=embedded", f"data.cache={data_cache}"],
+        [sys.executable, "-m", "benchmarks.overhead", "--quick", "--backend", backend, "--part", parts,
+         "--output", str(file), "data.source=embedded", f"data.cache={data_cache}"],
         cwd=PROJECT, capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    for result in overhead.results(rounds(), jobs=2):
+    (kept,) = json.loads(file.read_text())["backends"][backend]["rounds"]
+    measured = {who for part in parts.split(",") for who in overhead._PARTS[part]} - {"mlflow"}
+    expected = {name: value for name, value in rounds()[0].items() if name.split(".")[0] in measured}
+    assert expected.keys() <= kept.keys()
+    assert {name.split(".")[0] for name in kept} == measured
+    for result in overhead.results([expected], jobs=2):
         assert result.name in done.stdout
-    assert "finished runs" in done.stdout
-    kept = json.loads(file.read_text())["backends"]["theano"]["rounds"]
-    assert len(kept) == 1
-    assert rounds()[0].keys() <= kept[0].keys()
+    assert ("finished runs" in done.stdout) == ("report" in parts)
+
+
+def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        overhead.main(["--part", "scripts"])
+    assert "--part scripts" in capsys.readouterr().err
