@@ -96,11 +96,6 @@ class Reporter(EpochClock):
             self._attached.params({"model.parameters": str(self.model.count_params())})
             self._attached.metrics({"parameters": float(self.model.count_params())})
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Stop the training clock, unless `evaluate` was called with this callback."""
-        if self._attached:
-            super().on_test_begin(logs)
-
     def report(self, epoch: int, measured: dict[str, Any]) -> None:
         """Log an epoch."""
         self._first = epoch if self._first is None else self._first

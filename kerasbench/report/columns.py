@@ -3,8 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, geometric_mean, median, stdev
+from functools import partial
+from statistics import fmean, median, stdev
 
+from kerasbench import stats
 from kerasbench.report.results import FIRST, STEADY, Cell, Ranking
 from kerasbench.report.rounding import fixed, interval, rounded
 from kerasbench.stats import Estimate
@@ -13,6 +15,7 @@ from kerasbench.store.runs import finite
 from kerasbench.vocabulary import Metric, Tag
 
 NOTHING = "\N{EN DASH}"
+STEADIER = "close other programs or raise repeats"  # what to do about runs that differ
 
 
 @dataclass(frozen=True)
@@ -87,23 +90,28 @@ def columns(ranking: Ranking, brief: bool = False) -> list[Column]:
     return [column for column in chosen if any(column.value(ranking, cell) for cell in ranking.cells)]
 
 
-def figure(samples: Sequence[float]) -> Value | None:
-    """Return the median of some samples, rounded by the standard error of their mean where several tell it."""
-    return _rounded(median(samples), samples) if samples else None
+def figure(samples: Sequence[float], digits: int | None = None) -> Value | None:
+    """Return the median of some samples.
 
-
-def _rounded(value: float, samples: Sequence[float]) -> Value:
+    Args:
+        samples: of the runs; there may be none.
+        digits: its decimals; None: as the standard error of the samples' mean allows, where several tell it.
+    """
+    if not samples:
+        return None
+    middle = median(samples)
+    if digits is not None:
+        return Value(fixed(middle, digits), middle)
     noise = 2 * stdev(samples) / math.sqrt(len(samples)) if len(samples) > 1 else None
-    return Value(rounded(value, noise), value)
+    return Value(rounded(middle, noise), middle)
 
 
 def _rate(samples: Sequence[float]) -> Value | None:
-    """Return the mean of some rates that agrees with the mean of the times."""
-    return _rounded(geometric_mean(samples), samples) if samples else None
-
-
-def _mib(samples: Sequence[float]) -> Value | None:
-    return Value(fixed(median(samples), 0), median(samples)) if samples else None
+    """Return the mean of some rates as that of the times is told, so that the two agree."""
+    if not samples:
+        return None
+    found = stats.estimate(samples)
+    return Value(interval(found.value, found.low, found.high)[0], found.value)
 
 
 def _seconds(ranking: Ranking, cell: Cell) -> Value | None:
@@ -151,7 +159,7 @@ def _efficiency(ranking: Ranking, cell: Cell) -> Value | None:
 def _variation(ranking: Ranking, cell: Cell) -> Value | None:
     if cell.variation is None:
         return None
-    warning = "the runs differ by more than 5%; close other programs or raise repeats" if cell.unsteady else ""
+    warning = f"the runs differ by more than {stats.UNSTEADY:.0%}; {STEADIER}" if cell.unsteady else ""
     return Value(f"{100 * cell.variation:.1f}%", cell.variation, warning=warning)
 
 
@@ -160,9 +168,7 @@ def _learned(samples: Sequence[float], decimals: int | None) -> Value | None:
     diverged = sum(not finite(value) for value in samples)
     if diverged:
         return Value("not finite", detail=f"{diverged} of {len(samples)} runs" if len(samples) > 1 else "")
-    if decimals is not None and samples:
-        return Value(f"{median(samples):.{decimals}f}", median(samples))
-    return figure(samples)
+    return figure(samples, decimals)
 
 
 def _to_target(ranking: Ranking, cell: Cell) -> Value | None:
@@ -232,14 +238,15 @@ _COLD = (
 _NEEDED = "The most that the framework's arrays took on one GPU, without what it had only reserved."
 _PEAK = "The largest resident memory of the training process."
 
+_whole = partial(figure, digits=0)
 _speed = _of(lambda cell: cell.examples_per_second, _rate)
 _first_epoch = _of(lambda cell: cell.values(FIRST) if cell.metric == STEADY else [])
 _compilation = _of(lambda cell: cell.values(Metric.COMPILE_SECONDS))
 _cold = _of(lambda cell: cell.values(Metric.TIME_TO_FIRST_EPOCH_SECONDS))
-_memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB), _mib)
-_device_memory = _of(lambda cell: cell.values(Metric.PEAK_DEVICE_MIB), _mib)
+_memory = _of(lambda cell: cell.values(Metric.PEAK_RSS_MIB), _whole)
+_device_memory = _of(lambda cell: cell.values(Metric.PEAK_DEVICE_MIB), _whole)
 _gpu_load = _of(lambda cell: _busiest_gpu(cell, "_utilization_percent", fmean))
-_gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max), _mib)
+_gpu_memory = _of(lambda cell: _busiest_gpu(cell, "_memory_mib", max), _whole)
 
 
 def _of_quality(quality: Quality) -> list[Column]:

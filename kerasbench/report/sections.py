@@ -8,6 +8,7 @@ from typing import Any
 
 from kerasbench import stats
 from kerasbench.report.certificate import probe
+from kerasbench.report.columns import STEADIER
 from kerasbench.report.grouping import hardware_name
 from kerasbench.report.results import Cell, Ranking, Report
 from kerasbench.report.rounding import power
@@ -118,7 +119,7 @@ def _unsteady(ranking: Ranking) -> list[str]:
         return []
     return [
         f"{ranking.title}: equal runs differ by more than {stats.UNSTEADY:.0%} (coefficient of variation): "
-        f"{', '.join(unsteady)}; close other programs or raise repeats."
+        f"{', '.join(unsteady)}; {STEADIER}."
     ]
 
 

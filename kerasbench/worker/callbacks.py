@@ -38,8 +38,7 @@ class EpochClock(Callback):
 
     def end_training(self, logs: Optional[Dict[str, Any]]) -> None:
         """Stop the clock of the epoch's training, unless it has stopped."""
-        if self._training:
-            self.on_test_begin()
+        self.on_test_begin(logs)
 
     def on_epoch_begin(self, epoch: int, logs: Optional[Dict[str, Any]] = None) -> None:
         """Start the epoch's clock, unless the caller of `fit` has."""
@@ -47,10 +46,11 @@ class EpochClock(Callback):
             self.start()
 
     def on_test_begin(self, logs: Optional[Dict[str, Any]] = None) -> None:
-        """Stop the training clock: validation begins."""
-        self._framework.wait(self.model)
-        self._ended_at = protocol.now()
-        self._training = False
+        """Stop the training clock, if it runs: validation begins, or else an evaluation outside an epoch."""
+        if self._training:
+            self._framework.wait(self.model)
+            self._ended_at = protocol.now()
+            self._training = False
 
     def on_test_end(self, logs: Optional[Dict[str, Any]] = None) -> None:
         """Stop the validation clock."""

@@ -87,6 +87,12 @@ def test_a_setting_that_was_added_later_is_left_out_until_it_is_used() -> None:
     default = identity.plain(composition.compose(["backend=jax"]))
     assert all(name not in default[group] for group, name in added)
     assert "data_on_device" not in default["backend"]["tuned"]["settings"]
+    without = {"settings": {"threads": 1}, "backend": {"tuned": {"settings": {}}}}
+    unused = {"threads": 1, "devices": 1, "data_on_device": None}
+    with_it = {"settings": unused, "backend": {"tuned": {"settings": {"data_on_device": None}}}}
+    assert identity._hash(identity._as_before(with_it), []) == identity._hash(without, [])
+    asked = identity._as_before(with_it | {"settings": unused | {"data_on_device": True}})
+    assert identity._hash(asked, []) != identity._hash(without, [])
     used = composition.compose(["backend=jax", "backend.device=cpu", "settings.devices=2"])
     assert identity.plain(used)["settings"]["devices"] == 2
     assert identity.digest(used) != identity.digest(composition.compose(["backend=jax"]))
