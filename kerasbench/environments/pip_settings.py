@@ -29,11 +29,28 @@ def for_uv() -> dict[str, str]:
     pip's variables win over its files, uv's file over pip, and uv's variables over all.
     """
     environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # as in pip: the best version of all indexes
+    if not _cache_is_usable():
+        environment["UV_NO_CACHE"] = "true"
     for key, values in [*_of_pip(), *_of_uv()]:
         name = _UV_NAMES.get(key)
         if name:
             environment[name] = ("," if name == "UV_FIND_LINKS" else " ").join(values)
     return environment | {name: value for name, value in os.environ.items() if name not in _NO_SOURCES}
+
+
+def _cache_is_usable() -> bool:
+    """Return whether uv can write its cache, which it cannot in a home folder that is missing or read-only.
+
+    A folder that the user names is for uv to use or refuse.
+    """
+    if os.environ.get("UV_CACHE_DIR"):
+        return True
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "uv"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _of_pip() -> Iterator[tuple[str, list[str]]]:

@@ -48,3 +48,15 @@ def test_variables_that_change_what_is_installed_are_left_out(home: Path, monkey
     for name in ("UV_OVERRIDE", "UV_EXCLUDE_NEWER", "PYTHONPATH"):
         monkeypatch.setenv(name, "x")
     assert not {"UV_OVERRIDE", "UV_EXCLUDE_NEWER", "PYTHONPATH"} & set(pip_settings.for_uv())
+
+
+def test_a_home_folder_that_cannot_be_written_leaves_uv_without_its_cache(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR", "UV_NO_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    assert "UV_NO_CACHE" not in pip_settings.for_uv()
+    monkeypatch.setenv("HOME", str(home / "pip.conf"))  # a file, into which root cannot write a folder, either
+    assert pip_settings.for_uv()["UV_NO_CACHE"] == "true"
+    monkeypatch.setenv("UV_CACHE_DIR", str(home / "cache"))
+    assert "UV_NO_CACHE" not in pip_settings.for_uv()
