@@ -11,6 +11,7 @@ from kerasbench.environments.child_processes import ChildProcesses, Interrupted
 
 def test_a_command_that_a_thread_waits_for_is_killed_with_its_children_and_no_other_starts() -> None:
     processes = ChildProcesses()
+    processes.run([sys.executable, "-c", ""])  # starts the guardian, which stays
     sleeping = "import subprocess; subprocess.run(['sleep', '600'])"
     done: list[subprocess.CompletedProcess[str]] = []
     thread = threading.Thread(target=lambda: done.append(processes.run([sys.executable, "-c", sleeping])))
