@@ -10,6 +10,7 @@ from pathlib import Path
 import uv
 
 from kerasbench.config.schema import BackendConfig
+from kerasbench.environments import pip_settings
 from kerasbench.terminal.errors import UserError
 
 _OLDEST = (3, 6)  # of the worker
@@ -56,7 +57,10 @@ def read(backend: BackendConfig) -> Existing:
     if tuple(version) < _OLDEST:
         raise UserError(f"{named} is Python {written}, and kerasbench needs {'.'.join(map(str, _OLDEST))} or newer")
     paths = [part for folder in folders for part in ("--path", folder)]
-    packages = _output([uv.find_uv_bin(), "--no-config", "pip", "freeze", "--python", python, *paths], variables)
+    packages = _output(
+        [uv.find_uv_bin(), "--no-config", "pip", "freeze", "--python", python, *paths],
+        variables | pip_settings.for_its_cache(),
+    )
     if packages is None:
         raise UserError(f"{named}: its packages cannot be listed (`uv pip freeze --python {python}`)")
     return Existing(python, written, packages)

@@ -11,6 +11,7 @@ import uv
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from kerasbench.environments import pip_settings
 from kerasbench.terminal.errors import UserError
 
 _OLDEST_OF_UV = Version("3.8")  # the oldest version that `uv python install` can download
@@ -59,14 +60,18 @@ def _ask_uv(option: str, request: str) -> str | None:
     searched = os.pathsep.join([*map(str, _folders()), os.environ.get("PATH", os.defpath)])
     answer = subprocess.run(
         [uv.find_uv_bin(), *command],
-        env=os.environ | {"UV_PYTHON_SEARCH_PATH": searched}, capture_output=True, text=True, check=False,
+        env=os.environ | pip_settings.for_its_cache() | {"UV_PYTHON_SEARCH_PATH": searched},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def _folders() -> list[Path]:
     """Return pyenv's and conda's folders of interpreters: pyenv's shims do not run, and conda activates at most one."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    listed = Path.home() / ".conda" / "environments.txt"  # conda's list of all its environments
-    conda = listed.read_text().split("\n") if listed.exists() else []
+    home = Path(os.path.expanduser("~"))
+    pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
+    try:
+        conda = (home / ".conda" / "environments.txt").read_text().split("\n")  # conda's list of all its environments
+    except OSError:  # none, or a home folder that this user may not read
+        conda = []
     return [*sorted(pyenv.glob("versions/*/bin"), reverse=True), *(Path(line) / "bin" for line in conda if line)]

@@ -28,9 +28,7 @@ def for_uv() -> dict[str, str]:
 
     pip's variables win over its files, uv's file over pip, and uv's variables over all.
     """
-    environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # as in pip: the best version of all indexes
-    if not _cache_is_usable():
-        environment["UV_NO_CACHE"] = "true"
+    environment = {"UV_INDEX_STRATEGY": "unsafe-best-match", **for_its_cache()}  # as in pip: the best of all indexes
     for key, values in [*_of_pip(), *_of_uv()]:
         name = _UV_NAMES.get(key)
         if name:
@@ -38,13 +36,15 @@ def for_uv() -> dict[str, str]:
     return environment | {name: value for name, value in os.environ.items() if name not in _NO_SOURCES}
 
 
-def _cache_is_usable() -> bool:
-    """Return whether uv can write its cache, which it cannot in a home folder that is missing or read-only.
+def for_its_cache() -> dict[str, str]:
+    """Return the variables with which uv does without a cache that it cannot write; without them every command fails.
 
-    A folder that the user names is for uv to use or refuse.
+    So it is in a home folder that is missing or read-only. A folder that the user names is for uv to use or refuse.
     """
-    if os.environ.get("UV_CACHE_DIR"):
-        return True
+    return {} if os.environ.get("UV_CACHE_DIR") or _cache_is_writable() else {"UV_NO_CACHE": "true"}
+
+
+def _cache_is_writable() -> bool:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "uv"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,8 +63,11 @@ def _of_pip() -> Iterator[tuple[str, list[str]]]:
 
 
 def _of_uv() -> Iterator[tuple[str, list[str]]]:
-    file = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "uv" / "uv.toml"
-    chosen = tomllib.loads(file.read_text()) if file.exists() else {}
+    file = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")) / "uv" / "uv.toml"
+    try:
+        chosen = tomllib.loads(file.read_text())
+    except OSError:  # none, or a home folder that this user may not read
+        return
     for key, value in {**chosen, **chosen.get("pip", {})}.items():
         if key in _UV_NAMES:
             yield key, [value] if isinstance(value, str) else value

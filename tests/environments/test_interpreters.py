@@ -41,6 +41,12 @@ def test_pyenvs_interpreters_are_found_without_its_shims(bare: Path) -> None:
     assert interpreters.find(OWN, None, "theano") == expected
 
 
+def test_a_home_folder_without_room_for_uvs_cache_hides_no_interpreter(bare: Path) -> None:
+    expected = _interpreter(bare / ".pyenv/versions/3.x")
+    (bare / ".cache").touch()  # a file, into which not even root can write a folder
+    assert interpreters.find(OWN, None, "theano") == expected
+
+
 def test_condas_environments_are_found_though_none_is_active(bare: Path) -> None:
     expected = _interpreter(bare / "envs/old")
     (bare / ".conda").mkdir()
