@@ -3,9 +3,14 @@
 `collect` reads it, `tables` are for the terminal, `write` makes the page. Only `write` needs matplotlib and Jinja2.
 """
 
+import logging
+
 from kerasbench.report.grouping import collect
 from kerasbench.report.publishing import drawers, log, write
 from kerasbench.report.terminal import tables
 from kerasbench.report.verdicts import sentence
 
 __all__ = ["collect", "drawers", "log", "sentence", "tables", "write"]
+
+# No plot uses the user's matplotlibrc or font cache, so what matplotlib has against them is nothing to act upon.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
