@@ -1,11 +1,12 @@
 """Checks a store before anything uses it, and reports any problem in one line.
 
-MLflow retries an unreachable server for up to 16 minutes and a locked database for two, and writes hundreds of log
-lines meanwhile. Each check here tries once and waits at most a few seconds.
+MLflow retries an unreachable server for up to 16 minutes and an unreachable or locked database for two, and writes
+hundreds of log lines meanwhile. Each check here tries once and waits at most a few seconds.
 """
 
 import contextlib
 import logging
+import math
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.file_utils import get_local_path_or_none
 from mlflow.utils.rest_utils import http_request
 from mlflow.version import VERSION
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, create_engine, make_url
 from urllib3.exceptions import NewConnectionError
 
 from kerasbench.credentials import redact, redact_logs, without_credentials
@@ -48,6 +49,12 @@ ANSWER_SECONDS = 10.0  # how long to wait for a server's first answer
 # Libraries whose errors mean that a store cannot be used, besides OSError and ImportError (no database driver). By
 # name, because importing alembic takes most of a second.
 _LIBRARIES = ("mlflow", "sqlalchemy", "alembic", "sqlite3")
+# What each driver of MLflow's other databases calls the longest time to connect, in seconds.
+_TO_CONNECT = {
+    **dict.fromkeys(("psycopg", "psycopg2", "mysqldb", "pymysql", "mysqlconnector"), "connect_timeout"),
+    **dict.fromkeys(("pg8000", "pyodbc"), "timeout"),
+    "pymssql": "login_timeout",
+}
 _SQLITE_OPTIONS = {"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
 _MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
 _EXPERIMENT_ROUTE = "/api/2.0/mlflow/experiments/get-by-name"
@@ -116,7 +123,7 @@ def checked(uri: str, writing: bool) -> str:
 
     Raises:
         UserError: the address is empty, or its server is no MLflow server or denies access.
-        OSError, MlflowException, sqlite3.Error: the store cannot be reached, read or written.
+        OSError, MlflowException, SQLAlchemyError, sqlite3.Error: the store cannot be reached, read or written.
     """
     if not uri.strip():
         raise UserError(
@@ -131,6 +138,8 @@ def checked(uri: str, writing: bool) -> str:
         return URL.create("sqlite", query=options).render_as_string().replace("sqlite://", sqlite_uri(file), 1)
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
+    elif uri.startswith(("postgresql", "mysql", "mssql")):
+        _check_database_server(uri)
     return uri
 
 
@@ -167,6 +176,18 @@ def _check_revision(file: Path, revision: str) -> None:
             f"{file} was written by a newer MLflow than {VERSION} (schema {revision}): open it with that MLflow, or "
             "name another store, such as tracking.uri=sqlite:///runs.db"
         )
+
+
+def _check_database_server(uri: str) -> None:
+    """Connect once; a time that the address itself sets is obeyed."""
+    url = make_url(uri)
+    option = _TO_CONNECT.get(url.get_dialect().driver)
+    limit = {option: math.ceil(ANSWER_SECONDS)} if option and option not in url.query else {}
+    engine = create_engine(url, connect_args=limit)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
 
 
 def _check_server(uri: str) -> None:

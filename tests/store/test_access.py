@@ -317,13 +317,17 @@ def _free_port() -> int:
 
 def test_a_server_that_is_not_there_is_reported_within_seconds(tmp_path: Path) -> None:
     started = time.monotonic()
-    assert "Connection refused" in _opening(_tracking(f"http://user:secret@127.0.0.1:{_free_port()}", tmp_path))
+    for kind in ("http", "postgresql", "postgresql+psycopg"):
+        line = _opening(_tracking(f"{kind}://user:secret@127.0.0.1:{_free_port()}", tmp_path))
+        assert "Connection refused" in line
+        assert "secret" not in line
     assert "does not answer" in _opening(_tracking("http://no-such-host.invalid:5000", tmp_path))
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.parametrize(("kind", "told"), [("http", "within 1 s"), ("postgresql", "timeout expired")])
 def test_a_server_that_accepts_and_never_answers_is_reported_within_seconds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert access.ANSWER_SECONDS <= 15
     monkeypatch.setattr(access, "ANSWER_SECONDS", 1)
@@ -331,8 +335,8 @@ def test_a_server_that_accepts_and_never_answers_is_reported_within_seconds(
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         started = time.monotonic()
-        line = _opening(_tracking(f"http://127.0.0.1:{listener.getsockname()[1]}", tmp_path))
-    assert "within 1 s" in line
+        line = _opening(_tracking(f"{kind}://127.0.0.1:{listener.getsockname()[1]}", tmp_path))
+    assert told in line
     assert time.monotonic() - started < 10
 
 
