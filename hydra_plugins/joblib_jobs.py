@@ -12,7 +12,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from kerasbench.jobs.elsewhere import Jobs
+from kerasbench.jobs.other_processes import Jobs
 from kerasbench.process import interruption
 from kerasbench.terminal import progress
 

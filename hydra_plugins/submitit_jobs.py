@@ -15,7 +15,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from kerasbench.jobs.elsewhere import Jobs, refresh
+from kerasbench.jobs.other_processes import Jobs, refresh
 from kerasbench.process.interruption import uninterrupted
 from kerasbench.terminal.errors import UserError
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from kerasbench.config import command_line, extras
 from kerasbench.config.schema import Config
-from kerasbench.machine import claims, hardware
+from kerasbench.machine import allocation, hardware
 from kerasbench.terminal.errors import UserError
 
 _BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
@@ -94,7 +94,7 @@ def share(master: DictConfig, choices: Sequence[Config], jobs: int) -> Share:
             f"settings.devices={most_devices}: with {launcher._target_.rpartition('.')[2]} each job has one GPU; leave "
             "hydra/launcher= out"
         )
-    gpus = len(claims.gpus()) if needs_gpu else 0
+    gpus = len(allocation.gpus()) if needs_gpu else 0
     fitting = min(gpus, cores) if needs_gpu else cores
     at_once = max(1, min(_number(f"hydra.launcher.{key}", launcher[key], cores) or fitting, jobs // master.repeats))
     own = asked.cores or max(1, cores // at_once)
@@ -119,23 +119,23 @@ def _number(key: str, asked: object, cores: int) -> int | None:
 
 
 @contextlib.contextmanager
-def own_place(config: Config, launcher: DictConfig) -> Iterator[claims.Own]:
+def own_place(config: Config, launcher: DictConfig) -> Iterator[allocation.Own]:
     """Give a job its own cores and its own GPU until the block ends.
 
     Raises:
         UserError: they are not free, and the user does not allow contention.
     """
     if one_by_one(launcher):
-        yield claims.Own()
+        yield allocation.Own()
         return
     asked, on_gpu = config.launcher, config.backend.on_gpu
     if launcher._target_ == _SLURM:
-        wanted = claims.of_slurm(os.environ, asked.cores, on_gpu)
+        wanted = allocation.of_slurm(os.environ, asked.cores, on_gpu)
     else:
-        wanted = claims.Wanted(asked.cores or (0 if asked.contention else hardware.physical_cores()), on_gpu)
+        wanted = allocation.Wanted(asked.cores or (0 if asked.contention else hardware.physical_cores()), on_gpu)
     with contextlib.ExitStack() as held:
         try:
-            own = held.enter_context(claims.claimed(Path(asked.locks), wanted))
+            own = held.enter_context(allocation.claimed(Path(asked.locks), wanted))
         except OSError as error:
             raise UserError(
                 f"launcher.locks={asked.locks} cannot be used ({error}): name a folder on the machine's own disk"

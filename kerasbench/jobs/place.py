@@ -22,7 +22,7 @@ from kerasbench.config.schema import Config
 from kerasbench.credentials import without_credentials
 from kerasbench.jobs.launchers import Share, one_by_one
 from kerasbench.machine import provenance
-from kerasbench.machine.claims import Own
+from kerasbench.machine.allocation import Own
 from kerasbench.machine.owner import owner
 from kerasbench.paths import absolute
 from kerasbench.tasks.outcome import Outcome

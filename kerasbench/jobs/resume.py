@@ -15,6 +15,7 @@ from kerasbench import environments
 from kerasbench.config import identity
 from kerasbench.config.builds import WITHOUT_GPU
 from kerasbench.config.schema import CPU, Config
+from kerasbench.jobs import compositions
 from kerasbench.jobs.launchers import Share
 from kerasbench.machine import hardware
 from kerasbench.machine.gpus import Gpus
@@ -132,7 +133,7 @@ def _jobs(
 
     fingerprints: dict[bool, str] = {}  # whether the worker sees GPUs
     found: list[tuple[list[str], dict[str, str]]] = []
-    for combination in itertools.product(*swept):
+    for combination in compositions.one_by_one(list(itertools.product(*swept))):
         cell, variant = compose(combination)
         hidden = cell.backend.build == CPU
         if hidden not in fingerprints:

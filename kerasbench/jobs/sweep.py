@@ -1,7 +1,6 @@
 """Hydra's callback around the jobs: checks and environments before the first, the summary after the last."""
 
 import copy
-import gc
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -17,10 +16,10 @@ from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
 from kerasbench import environments
-from kerasbench.config import builds, checks, command_line, composition, devices, effects, structure
+from kerasbench.config import builds, checks, command_line, composition, devices, structure, unused_overrides
 from kerasbench.config.schema import Config, DataSource, Task
 from kerasbench.environments import Specification
-from kerasbench.jobs import conclusion, launchers, objective, place, resume, stores
+from kerasbench.jobs import compositions, conclusion, launchers, objective, place, resume, stores
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute
 from kerasbench.tasks.outcome import Outcome
@@ -28,7 +27,6 @@ from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
 
 _ROUNDS = "hydra_plugins.rounds_sweeper.Rounds"
-_FEW = 20  # choices whose composition is not worth a collection
 _OF_THE_COMMAND = (
     "repeats", "report", "quiet", "objective", "sweep.id", "sweep.varied", "sweep.summary",
     "launcher.cores", "launcher.allow_contention", "launcher.locks",
@@ -42,7 +40,7 @@ class SweepCallback(Callback):
         """Check the choices of a single run, and provision its backend."""
         with reporting(unexpected=True):
             checked = _typed(config)
-            effects.check(command_line.overrides(config.hydra), [checked])
+            unused_overrides.check(command_line.overrides(config.hydra), [checked])
             checks.folder(f"hydra.run.dir={config.hydra.run.dir}", Path(absolute(config.hydra.run.dir)))
             if checked.repeats > 1:
                 raise UserError(f"repeats={checked.repeats} repeats the cells of a sweep: add -m")
@@ -70,7 +68,7 @@ class SweepCallback(Callback):
             objective.choose_direction(config)
             progress.begin(jobs, config.quiet)
             choices = _choices(config, fixed, [values for values in swept.values() if values])
-            effects.check(command_line.overrides(config.hydra), choices)
+            unused_overrides.check(command_line.overrides(config.hydra), choices)
             for one in devices.combined(choices):
                 devices.check(one)
             share = launchers.share(config, choices, jobs)
@@ -255,10 +253,7 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
     for position, values in enumerate(swept):
         variants += [fixed + first[:position] + [value] + first[position + 1 :] for value in values[1:]]
     loader = GlobalHydra.instance().config_loader()
-    choices = [_typed(loader.load_sweep_config(master, variant)) for variant in variants]
-    if len(choices) > _FEW:
-        gc.collect()  # what composing leaves behind: more than a MiB each; MLflow's many objects come later
-    return choices
+    return [_typed(loader.load_sweep_config(master, variant)) for variant in compositions.one_by_one(variants)]
 
 
 def _typed(composed: DictConfig) -> Config:
