@@ -65,7 +65,7 @@ class Contestants:
     """The contestants on one backend. Each call runs a new process from start to end."""
 
     def __init__(
-        self, backend: str, overrides: list[str], folder: Path, announce: Announce, mlflow: bool = True
+        self, backend: str, overrides: list[str], folder: Path, announce: Announce, own_examples: int, mlflow: bool
     ) -> None:
         """Prepare everything that is made once: the environments, the data, the stores.
 
@@ -74,6 +74,7 @@ class Contestants:
             overrides: further overrides of train.py; they apply to all contestants.
             folder: a new folder for stores and logs.
             announce: receives a message before each slow step.
+            own_examples: training examples of the user's own data.
             mlflow: whether MLflow's callback is among them, which needs an environment of its own.
         """
         folder.mkdir(parents=True)
@@ -84,7 +85,7 @@ class Contestants:
         self._environment = environments.provision(environments.Specification.of(config), announce)
         self._with_mlflow = _with_mlflow(config, self._environment, announce) if mlflow else None
         self._data = prepare(config.data)
-        self._own_file = _own_data(folder / "own.npz")
+        self._own_file = _own_data(folder / "own.npz", own_examples)
         self._number = count(1)
         self._clients = {who: self._store(who) for who in ("train", "mlflow")}
 
@@ -212,10 +213,10 @@ class Contestants:
         return open_store(tracking)
 
 
-def _own_data(file: Path) -> Path:
-    """Write a user's own data, 0.4 GB of vectors, and return the file."""
+def _own_data(file: Path, examples: int) -> Path:
+    """Write a user's own data, vectors of 4 KiB, and return the file."""
     random = np.random.default_rng(1)
-    x, y = random.random((102_000, 1024), np.float32), random.integers(0, 10, 102_000)
+    x, y = random.random((examples + 2000, 1024), np.float32), random.integers(0, 10, examples + 2000)
     np.savez(file, x_train=x[2000:], y_train=y[2000:], x_test=x[:2000], y_test=y[:2000])
     return file
 

@@ -52,6 +52,7 @@ class Plan:
         swept: training of one job in a sweep.
         jobs: number of jobs in the sweep.
         bare_jobs: runs of the bare script on such a job per round; their median counts.
+        own_examples: training examples of the user's own data; by default they take 0.4 GB.
         script_epochs: epochs of the user's own script.
         parts: what is measured, names of `_PARTS`.
     """
@@ -62,6 +63,7 @@ class Plan:
     swept: Job
     jobs: int
     bare_jobs: int = 3
+    own_examples: int = 100_000
     script_epochs: int = 8
     parts: tuple[str, ...] = tuple(_PARTS)
 
@@ -223,7 +225,8 @@ def _plan(options: argparse.Namespace) -> Plan:
     parts = tuple(options.part.split(","))
     if options.quick:
         short = Job(3, options.samples or 640)
-        return Plan(options.pairs or 1, short, short, _SWEPT, jobs=2, bare_jobs=1, script_epochs=2, parts=parts)
+        few = {"jobs": 2, "bare_jobs": 1, "own_examples": 640, "script_epochs": 2}
+        return Plan(options.pairs or 1, short, short, _SWEPT, **few, parts=parts)
     return Plan(options.pairs or 5, Job(4, options.samples), Job(20, options.samples), _SWEPT, jobs=10, parts=parts)
 
 
@@ -284,7 +287,9 @@ def _compare(backends: list[str], overrides: list[str], plan: Plan, file: Path) 
     for backend in backends:
         announce = _announcing(backend)
         folder = file.with_suffix("") / backend
-        contestants = Contestants(backend, overrides, folder, announce, mlflow="training" in plan.parts)
+        contestants = Contestants(
+            backend, overrides, folder, announce, plan.own_examples, mlflow="training" in plan.parts
+        )
         measured[backend] = {"versions": contestants.versions, "rounds": []}
         for over in run_rounds(contestants, plan, announce):
             measured[backend]["rounds"].append(over)

@@ -16,7 +16,7 @@ from kerasbench.vocabulary import Metric
 
 CONFIDENCE = 0.95
 UNSTEADY = 0.05  # a coefficient of variation above this causes a warning
-_RECENT, _LEAST_RECENT = 8, 4  # the values that `growth` looks at, at most and at least
+_RECENT, _LEAST_RECENT = 8, 6  # the values that `growth` looks at, at most and at least
 
 
 @dataclass(frozen=True)
@@ -217,16 +217,23 @@ def _chi_squared(statistic: float, treatments: int) -> float:
 def growth(values: Sequence[float]) -> float | None:
     """Return by how much a figure grows from one value to the next; None if it does not grow steadily.
 
-    It grows steadily if at least nine of ten pairs of values increase (Kendall's tau of 0.8). Of four to eight values
-    without a trend, fewer than 5% do so by chance (Mann, Econometrica 13, 1945). The growth is the median slope of all
-    pairs (Sen, JASA 63, 1968). Only the last eight values count, so that a start which fills caches does not, and fewer
-    than four show nothing.
+    It grows steadily if at least nine of ten pairs of values increase (Kendall's tau of 0.8), and if the later half
+    grows at least half as fast as all: what fills a cache grows less and less. Of six to eight values without a trend,
+    fewer than 1% do so by chance (Mann, Econometrica 13, 1945). The growth is the median slope of all pairs (Sen, JASA
+    63, 1968). Only the last eight values count, so that a start which fills caches does not, and fewer than six show
+    nothing.
     """
     recent = list(values)[-_RECENT:]
     if len(recent) < _LEAST_RECENT:
         return None
-    slopes = [(later - earlier) / (j - i) for (i, earlier), (j, later) in combinations(enumerate(recent), 2)]
-    return median(slopes) if sum(slope > 0 for slope in slopes) >= 0.9 * len(slopes) else None
+    slopes, later = _slopes(recent), _slopes(recent[len(recent) // 2 :])
+    steady = sum(slope > 0 for slope in slopes) >= 0.9 * len(slopes) and median(later) >= median(slopes) / 2
+    return median(slopes) if steady else None
+
+
+def _slopes(values: Sequence[float]) -> list[float]:
+    """Return the slope of every pair of values."""
+    return [(later - earlier) / (j - i) for (i, earlier), (j, later) in combinations(enumerate(values), 2)]
 
 
 def seconds_to(target: float, accuracies: Sequence[float], seconds: Sequence[float]) -> float | None:

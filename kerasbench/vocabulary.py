@@ -41,9 +41,9 @@ class Metric:
     TOTAL_SECONDS = "total_seconds"  # `elapsed_seconds` of the last epoch
     PEAK_RSS_MIB = "peak_rss_mib"  # largest resident memory of the worker process, in MiB
     PEAK_DEVICE_MIB = "peak_device_mib"  # largest `epoch_peak_device_mib`
-    # by how much `epoch_end_rss_mib` grows an epoch; absent where it does not grow steadily, or by less than a MiB
+    # by how much `epoch_end_rss_mib` grows an epoch; absent where it does not grow steadily, or by less than 4 MiB
     RSS_GROWTH_MIB = "rss_growth_mib"
-    DEVICE_GROWTH_MIB = "device_growth_mib"  # the same of `epoch_end_device_mib`
+    DEVICE_GROWTH_MIB = "device_growth_mib"  # the same of `epoch_end_device_mib`, from 1 MiB on
     PARITY_PROBE_LOSS = "parity_probe_loss"  # loss of the initial weights on the first 128 training examples
     PARITY_MAX_DEVIATION = "parity_max_deviation"  # task parity: largest relative deviation of a loss
 

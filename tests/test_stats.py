@@ -152,11 +152,12 @@ def test_the_module_is_cheap_to_import() -> None:
 @pytest.mark.parametrize(
     ("values", "growth"),
     [
-        ([400, 410, 420, 430], 10),
-        ([400, 410, 420], None),  # too few
-        ([400, 400, 400, 400, 400], None),
-        ([430, 420, 410, 400], None),
-        ([400, 410, 405, 412], None),  # up and down
+        ([400, 410, 420, 430, 440, 450], 10),
+        ([400, 410, 420, 430, 440], None),  # too few
+        ([400, 400, 400, 400, 400, 400], None),
+        ([450, 440, 430, 420, 410, 400], None),
+        ([400, 410, 405, 412, 407, 414], None),  # up and down
+        ([400, 408, 412, 414, 415, 415.5, 415.8, 416], None),  # slower and slower: caches that are being filled
         ([400, 412, 419, 431, 440, 451, 449, 472], 10),  # one of 28 pairs decreases
         ([100, 200, 300, 350, 370, *[380] * 8], None),  # it grew, and does no longer
         ([380, 380, 380, 380, 380, 390, 400, 410, 420, 430, 440, 450, 460], 10),  # it does now
@@ -169,6 +170,6 @@ def test_memory_grows_if_nearly_all_pairs_of_recent_epochs_increase(values: list
 
 def test_chance_alone_seldom_looks_like_growth() -> None:
     random = np.random.RandomState(1)
-    for count in (4, 5, 6, 8):
+    for count in (6, 7, 8):
         grown = sum(stats.growth(list(random.normal(size=count))) is not None for _ in range(4000))
-        assert grown / 4000 < 0.055
+        assert grown / 4000 < 0.01

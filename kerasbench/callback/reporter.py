@@ -62,7 +62,7 @@ class Reporter(EpochClock):
         """Open the run, before any clock starts."""
         self._fit_ended(None)  # an earlier one that raised
         store.in_users_process = True
-        from kerasbench.store.attached import Attached, tracking  # imports MLflow
+        from kerasbench.store.callback_run import Attached, tracking  # imports MLflow
 
         asked, model = self._asked, self.model
         with ExitStack() as context:

@@ -13,7 +13,17 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kerasbench.config import builds, checks, command_line, devices, effects, optimizers, scripts, settings, structure
+from kerasbench.config import (
+    builds,
+    checks,
+    command_line,
+    devices,
+    optimizers,
+    scripts,
+    settings,
+    structure,
+    unused_overrides,
+)
 from kerasbench.config.schema import CPU, BackendConfig, Config, TrackingConfig
 from kerasbench.paths import CONF, absolute, cache_path, tracking_uri, work_path
 from kerasbench.terminal.errors import UserError, one_line
@@ -121,7 +131,7 @@ def compose(overrides: list[str]) -> Config:
         UserError, HydraException, OmegaConfBaseException: as `train.py` would.
     """
     config = typed(_composed(overrides))
-    effects.check(overrides, [config])
+    unused_overrides.check(overrides, [config])
     return config
 
 

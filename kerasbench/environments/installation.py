@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uv
 
-from kerasbench.environments import existing, links, sizes
+from kerasbench.environments import existing, hard_links, sizes
 from kerasbench.environments.child_processes import ChildProcesses
 from kerasbench.environments.download import Download
 from kerasbench.environments.proof import Proof, Prover
@@ -178,13 +178,13 @@ class Installation:
         """
         self._fetch(log, self.variables, *install, "hardlink")
         self.announce("checking the files that are shared with uv's cache")
-        packages = links.damaged(place)
+        packages = hard_links.damaged(place)
         if packages:
             self.announce(f"uv's cache holds damaged files of {', '.join(packages)}: fetching these packages again")
             self._uv(log, "cache", "clean", *packages)
             again = itertools.chain.from_iterable(("--reinstall-package", one) for one in packages)
             self._fetch(log, self.variables, *install, "hardlink", *again)
-            if still := links.damaged(place):
+            if still := hard_links.damaged(place):
                 raise UserError(
                     f"{self.wanted.backend.name}: the files of {', '.join(still)} arrive damaged (log: {log})"
                 )

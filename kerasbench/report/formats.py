@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from kerasbench.report import sections, treatment, variants, verdicts
+from kerasbench.report import differences, sections, variants, verdicts
 from kerasbench.report.columns import COLUMNS, columns
 from kerasbench.report.learning import learning
 from kerasbench.report.results import STEADY, Cell, Ranking, Report
@@ -23,7 +23,7 @@ def markdown(report: Report) -> str:
         verdict, learned = verdicts.sentence(ranking), verdicts.quality(ranking)
         described = " · ".join(f"{name}: {value}" for name, value in sections.conditions(ranking))
         parts += [f"## {escaped(ranking.title)}", f"**{prose(verdict)}** {prose(learned)}".strip()]
-        parts += [*_list(treatment.lines(ranking)), prose(described), _markdown_table(ranking)]
+        parts += [*_list(differences.lines(ranking)), prose(described), _markdown_table(ranking)]
         parts += _list(one.sentence for one in variants.effects(ranking))
         parts += [f"> Warning: {prose(line)}" for line in sections.warnings_of(ranking)]
     failed = _list("{name} ({ranking}): {status}, {reason}".format(**one) for one in sections.failures(report))
@@ -125,7 +125,7 @@ def _ranking(ranking: Ranking) -> dict[str, Any]:
             "outcome": outcome,
             "first": [cell.competitor for cell in first],
             "sentence": verdicts.sentence(ranking),
-            "treated_differently": treatment.lines(ranking),
+            "treated_differently": differences.lines(ranking),
         },
         "target_val_accuracy": ranking.target,
         "variants": [

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from kerasbench.config import colours
-from kerasbench.report import certificate, columns, fairness, references, sections, treatment, variants, verdicts
+from kerasbench.report import certificate, columns, differences, fairness, references, sections, variants, verdicts
 from kerasbench.report.drawing import Plot
 from kerasbench.report.learning import learning
 from kerasbench.report.results import Report
@@ -44,7 +44,7 @@ def render(report: Report, general: Sequence[Plot], own: Mapping[str, Sequence[P
         colour=colours.of_competitor,
         columns=columns,
         sections=sections,
-        treatment=treatment,
+        differences=differences,
         certificates=certificate,
         fairness=fairness,
         learning=learning(report),

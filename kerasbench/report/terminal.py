@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasbench.config import colours
-from kerasbench.report import sections, treatment, variants, verdicts
+from kerasbench.report import differences, sections, variants, verdicts
 from kerasbench.report.columns import Column, columns
 from kerasbench.report.results import Ranking, Report
 
@@ -33,7 +33,7 @@ def tables(report: Report) -> list[RenderableType]:
 def _head(ranking: Ranking) -> Text:
     conditions = " · ".join(value for name, value in sections.conditions(ranking) if name in ("data", "machine"))
     head = Text.assemble((ranking.title, "bold"), f"  {conditions}\n", verdicts.sentence(ranking))
-    for line in filter(None, [*treatment.lines(ranking), verdicts.quality(ranking)]):
+    for line in filter(None, [*differences.lines(ranking), verdicts.quality(ranking)]):
         head.append(f"\n{line}")
     return head
 

@@ -12,7 +12,7 @@ import traceback
 from typing import Any, BinaryIO, Dict
 
 from kerasbench.worker import protocol
-from kerasbench.worker.reason import one_line
+from kerasbench.worker.error_line import one_line
 
 
 def description(started_at: float, import_seconds: float) -> Dict[str, Any]:

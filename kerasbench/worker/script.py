@@ -11,12 +11,12 @@ from typing import Any, Callable, Dict, Iterator, Optional
 
 from keras.models import Model
 
-from kerasbench.worker import notation, protocol, weights
+from kerasbench.worker import keras2_names, protocol, weights
 from kerasbench.worker.callbacks import EpochReporter
+from kerasbench.worker.error_line import OwnCodeFailed, located, one_line
 from kerasbench.worker.framework import Framework
 from kerasbench.worker.memory import peak_rss_mib
 from kerasbench.worker.model import prepare_backend
-from kerasbench.worker.reason import OwnCodeFailed, located, one_line
 
 # Called instead of a method that trains, with the model, the method itself and its arguments by name.
 Fit = Callable[[Any, Callable[..., Any], Dict[str, Any]], Any]
@@ -126,7 +126,7 @@ def run(script: Dict[str, Any], framework: Framework, fit: Fit) -> None:
         OwnCodeFailed: the script raised an error or exited with another status than 0.
     """
     _share_downloads(os.environ.get("KERAS_HOME"), os.path.expanduser("~/.keras"))
-    notation.accept_todays()
+    keras2_names.accept_todays()
     os.chdir(script["folder"])
     sys.path[0] = os.path.dirname(script["path"])
     sys.argv[:] = [script["path"], *shlex.split(script["args"])]

@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any, Dict
 
-from kerasbench.worker import notation
-from kerasbench.worker.reason import OwnCodeFailed, located, one_line
+from kerasbench.worker import keras2_names
+from kerasbench.worker.error_line import OwnCodeFailed, located, one_line
 
 
 def construct(spec: Dict[str, Any], offered: Dict[str, Any]) -> Any:
@@ -24,7 +24,7 @@ def construct(spec: Dict[str, Any], offered: Dict[str, Any]) -> Any:
         OwnCodeFailed: the user's own file raised an error.
     """
     if spec["own"]:
-        notation.accept_todays()
+        keras2_names.accept_todays()
     function = getattr(_called(_module, {"spec": spec}, spec), spec["function"])
     arguments = dict(spec["build"])
     for name in inspect.signature(function).parameters:

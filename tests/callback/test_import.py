@@ -34,7 +34,7 @@ def state():
     logs = {name: logging.getLogger(name).level for name in ("mlflow", "alembic", "urllib3")}
     return dict(os.environ), logs, logging.getLogRecordFactory(), mlflow.get_tracking_uri()
 before = state()
-import kerasbench.store.attached
+import kerasbench.store.callback_run
 assert state() == before
 assert "hydra" not in sys.modules
 """

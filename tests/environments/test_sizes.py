@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasbench.environments import links, sizes
+from kerasbench.environments import hard_links, sizes
 from kerasbench.environments.download import Download
 from kerasbench.environments.sizes import OnDisk
 from kerasbench.paths import REQUIREMENTS
@@ -68,10 +68,10 @@ def test_damage_is_found_in_files_that_are_shared(tmp_path: Path, shared: bool) 
         (info / "RECORD").write_text(f"{package}.so,sha256={digest},4\n{info.name}/RECORD,,\n")
         if shared:
             os.link(site / f"{package}.so", tmp_path / f"{package}.so")
-    assert links.damaged(tmp_path / "environment") == []
+    assert hard_links.damaged(tmp_path / "environment") == []
     with (site / "nvidia_cudnn_cu13.so").open("r+b") as file:
         file.write(b"x")
-    assert links.damaged(tmp_path / "environment") == (["nvidia_cudnn_cu13"] if shared else [])
+    assert hard_links.damaged(tmp_path / "environment") == (["nvidia_cudnn_cu13"] if shared else [])
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def _figures(driver: "subprocess.Popen[str]") -> tuple[float, int]:
     return process.memory_info().rss / 2**20, process.num_fds()
 
 
-JOBS = int(os.environ.get("KERASBENCH_JOBS", "24"))  # 500 take some minutes
+JOBS = int(os.environ.get("KERASBENCH_JOBS", "24"))  # 500 take six minutes
 
 
 def test_memory_and_open_files_of_the_driver_do_not_grow_with_the_jobs(stub: Stub, aftermath: Aftermath) -> None:
@@ -115,7 +115,8 @@ def test_memory_and_open_files_of_the_driver_do_not_grow_with_the_jobs(stub: Stu
     print(f"{JOBS} jobs, MiB and open files: {figures}")
     (early, early_files), (late, late_files) = list(figures.values())[2], list(figures.values())[-1]
     assert late_files <= early_files + 3
-    assert late - early < 10 + 0.02 * JOBS  # MiB
+    assert late - early < 5 + 0.02 * JOBS  # MiB
+    assert late < 350  # also with what checking all of them has taken
     assert len(_finished(aftermath)) == JOBS
     told = [line for line in (printed + errors).splitlines() if "other processes used" not in line]
     assert len(told) < 60  # the log stays readable

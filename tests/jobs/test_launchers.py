@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from kerasbench.config import composition, extras
 from kerasbench.jobs import launchers
 from kerasbench.jobs.launchers import Share, share
-from kerasbench.machine import claims, hardware
+from kerasbench.machine import allocation, hardware
 from kerasbench.terminal.errors import UserError
 from tests.stub.driver import Stub
 
@@ -24,7 +24,7 @@ def _share(
     **launcher: object,
 ) -> tuple[Share, int]:
     monkeypatch.setattr(hardware, "physical_cores", lambda: has)
-    monkeypatch.setattr(claims, "gpus", lambda: [str(number) for number in range(gpus)])
+    monkeypatch.setattr(allocation, "gpus", lambda: [str(number) for number in range(gpus)])
     choice = composition.compose(["backend=torch"])
     choice.settings.devices = devices
     if gpus:

@@ -11,7 +11,7 @@ from kerasbench.report.__main__ import main
 from kerasbench.report.grouping import report_of
 from kerasbench.report.results import Report
 from kerasbench.store.runs import Run
-from kerasbench.store.tracking import TrackedRun, open_store
+from kerasbench.store.tracking import TrackedRun, milliseconds, open_store
 
 
 class Experiment:
@@ -41,9 +41,10 @@ class Experiment:
     def _write(self, run: Run) -> None:
         with TrackedRun(open_store(self.tracking), run.name, dict(run.tags)) as tracked:
             tracked.params(dict(run.params))
-            for epoch in sorted({epoch for values in run.histories.values() for epoch in values}):
-                tracked.metrics({name: values[epoch] for name, values in run.histories.items()}, step=epoch)
-            tracked.metrics({name: value for name, value in run.metrics.items() if name not in run.histories})
+            epochs = sorted({epoch for values in run.histories.values() for epoch in values})
+            steps = {epoch: {name: values[epoch] for name, values in run.histories.items()} for epoch in epochs}
+            steps[0] = {name: value for name, value in run.metrics.items() if name not in run.histories}
+            tracked.measured([(metrics, step, milliseconds()) for step, metrics in steps.items()])
             tracked.end(run.status)
 
     def _add(

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from kerasbench.report import tables
-from kerasbench.report.treatment import compilation
+from kerasbench.report.differences import compilation
 from tests.report.conftest import Experiment, Printed, page_of
 
 _STOCK = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerasbench.worker import protocol
-from kerasbench.worker.reason import OwnCodeFailed
+from kerasbench.worker.error_line import OwnCodeFailed
 from tests.worker.requests import SETTINGS, events_in
 from tests.worker.scripts import write
 

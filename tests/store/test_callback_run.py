@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from kerasbench.config.schema import TrackingConfig
-from kerasbench.store.attached import Attached
+from kerasbench.store.callback_run import Attached
 from kerasbench.store.tracking import TrackedRun
 from kerasbench.terminal.errors import UserError
 
@@ -125,8 +125,8 @@ def test_a_run_that_does_not_exist_is_one_line(attach: Attach) -> None:
 def test_a_store_that_fails_holds_up_no_training(
     attach: Attach, monkeypatch: pytest.MonkeyPatch, warnings: list[str]
 ) -> None:
-    monkeypatch.setattr("kerasbench.store.attached._FAILING_SECONDS", 0.1)
-    monkeypatch.setattr("kerasbench.store.attached._SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr("kerasbench.store.callback_run._FAILING_SECONDS", 0.1)
+    monkeypatch.setattr("kerasbench.store.callback_run._SETTLE_SECONDS", 0.1)
 
     def gone(*arguments: object, **named: object) -> None:
         raise UserError("the store is gone")

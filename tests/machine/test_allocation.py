@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasbench.machine import claims, hardware
-from kerasbench.machine.claims import Wanted, claimed
+from kerasbench.machine import allocation, hardware
+from kerasbench.machine.allocation import Wanted, claimed
 from tests.played_nvml import play_nvml
 
 
@@ -57,7 +57,7 @@ def test_each_job_sees_one_gpu_of_those_that_are_visible(
 ) -> None:
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert claims.gpus() == names
+    assert allocation.gpus() == names
     with claimed(tmp_path, Wanted(0, gpu=True)) as own:
         assert own.gpu == (names[0] if names else None)
         assert bool(own.contention) == (not names)
@@ -67,7 +67,7 @@ def test_each_job_sees_one_gpu_of_those_that_are_visible(
 
 @pytest.mark.usefixtures("four_gpus")
 def test_four_jobs_use_four_gpus_and_a_fifth_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "_visible", lambda gpu: claims._bound(frozenset()))  # as in processes of their own
+    monkeypatch.setattr(allocation, "_visible", lambda gpu: allocation._bound(frozenset()))  # as in own processes
     wanted = Wanted(0, gpu=True)
     with claimed(tmp_path, wanted) as a, claimed(tmp_path, wanted) as b, claimed(tmp_path, wanted) as c:
         with claimed(tmp_path, wanted) as d, claimed(tmp_path, wanted) as fifth:
@@ -93,4 +93,4 @@ def test_a_job_of_slurm_claims_only_what_slurm_does_not_keep_for_it(
     wanted: Wanted,
 ) -> None:
     monkeypatch.setattr(hardware, "bound", lambda: frozenset({0, 4}) if bound else None)
-    assert claims.of_slurm(variables, None, gpu=True) == wanted
+    assert allocation.of_slurm(variables, None, gpu=True) == wanted

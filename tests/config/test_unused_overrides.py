@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasbench.config import composition, effects
+from kerasbench.config import composition, unused_overrides
 from kerasbench.terminal.errors import UserError
 from tests.stub.driver import Stub
 
@@ -65,11 +65,11 @@ def test_an_override_with_an_effect_is_not(folder: Path, overrides: list[str]) -
 def test_in_a_sweep_an_effect_on_one_job_is_enough() -> None:
     training, comparing = composition.compose([]), composition.compose(["task=parity"])
     given = ["task=train,parity", "trainer.epochs=3,5", "parity.steps=range(1,3)", "model.optimizer.learning_rate=0.1"]
-    effects.check(given, [training, comparing])
+    unused_overrides.check(given, [training, comparing])
     with pytest.raises(UserError, match=r"^parity\.steps=range\(1,3\)"):
-        effects.check(given, [training])
+        unused_overrides.check(given, [training])
     with pytest.raises(UserError, match=r"^trainer\.epochs=3,5"):
-        effects.check(given, [comparing])
+        unused_overrides.check(given, [comparing])
 
 
 def test_augmentation_and_callbacks_exclude_each_other() -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from kerasbench.report import tables
-from kerasbench.report.treatment import lines
+from kerasbench.report.differences import lines
 from kerasbench.report.verdicts import sentence
 from tests.report.conftest import Experiment, Printed, page_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerasbench.worker.reason import one_line
+from kerasbench.worker.error_line import one_line
 
 _KERAS_3 = """Exception encountered when calling Conv2D.call().
 
