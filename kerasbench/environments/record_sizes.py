@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 
 import requests
 import uv
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
@@ -30,6 +31,7 @@ _GLIBCS = range(40, 4, -1)  # manylinux_2_39 and older
 _PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in _GLIBCS] + [
     "manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64",
 ]  # fmt: skip
+_DRIVERS = ("3.13", "3.12", "3.11")  # of a package that two of them install, the older one's wheel counts
 _ENDS = (1 << 18, 1 << 22, 1 << 26)  # bytes from a wheel's end, until its list of files is in them
 
 
@@ -39,20 +41,28 @@ def main() -> None:
     for file in sorted((CONF / "backend").glob("*.yaml")):
         backend = backend_named(file.stem)
         python = interpreters.find(backend.python, None, backend.name)
+        of_driver = [version for version in _DRIVERS if version in SpecifierSet(backend.python)]
         for name in [backend.requirements, *(build.requirements for build in backend.builds)]:
-            addresses |= _resolved(RECORDED.with_name(name), python, backend.index)
+            for version in of_driver or [_version(python)]:
+                addresses |= _resolved(RECORDED.with_name(name), python, version, backend.index)
     with ThreadPoolExecutor(8) as pool:
         sizes = dict(zip(addresses, pool.map(_size, addresses.values()), strict=True))
     RECORDED.write_text(json.dumps(dict(sorted(sizes.items())), indent=1) + "\n", encoding="utf-8")
     print(f"{RECORDED}: {len(sizes)} packages, {sum(one['download'] for one in sizes.values()) / 1e6:,.0f} MB")
 
 
-def _resolved(requirements: Path, python: Path, index: str | None) -> dict[str, str]:
-    """Return the address of each package's wheel, or of its source."""
+def _version(python: Path) -> str:
+    """Return an interpreter's version, such as 3.6."""
+    command: list[str | Path] = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _resolved(requirements: Path, python: Path, version: str, index: str | None) -> dict[str, str]:
+    """Return the address of each package's wheel, or of its source, as a Python of the version installs them."""
     variables = pip_settings.for_uv()
     command: list[str | Path] = [
         uv.find_uv_bin(), "--no-config", "pip", "compile", "--quiet", "--format", "pylock.toml", "--no-header",
-        "--python", python, requirements,
+        "--python", python, "--python-version", version, requirements,
     ]  # fmt: skip
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if done.returncode and index:
@@ -60,8 +70,7 @@ def _resolved(requirements: Path, python: Path, index: str | None) -> dict[str, 
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{requirements.name}: {done.stderr}")
-    version = subprocess.run([python, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True)
-    wanted = _tags(*map(int, version.stdout.split()))
+    wanted = _tags(*map(int, version.split(".")))
     return {f"{one['name']}=={one['version']}": _address(one, wanted) for one in tomllib.loads(done.stdout)["packages"]}
 
 

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from kerasbench.machine.hardware import this_platform
 from kerasbench.paths import REQUIREMENTS
 
-# `make lock` writes it: each pinned package's size for PLATFORM in bytes, as a wheel and installed.
+# `make lock` writes it: the size of each package that is pinned for any Python of the driver, on PLATFORM, in bytes.
 RECORDED = REQUIREMENTS / "sizes.json"
 PLATFORM = "linux-x86_64"
 

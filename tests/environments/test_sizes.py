@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from packaging import markers
 
 from kerasbench.environments import hard_links, sizes
 from kerasbench.environments.download import Download
@@ -25,13 +26,17 @@ def test_a_file_counts_once_and_as_own_unless_it_is_shared_beyond_the_folder(tmp
     assert sizes.on_disk(folder) == OnDisk(apparent=510, own=10)
 
 
+@pytest.mark.parametrize("python", ["3.11.7", "3.12.9", "3.13.1"])
 @pytest.mark.parametrize("file", sorted(REQUIREMENTS.glob("*.txt")), ids=lambda file: str(file.stem))
 def test_the_size_of_each_backends_packages_is_known_before_they_are_downloaded(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, python: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if file.stem in ("driver", "dev"):
         return
     monkeypatch.setattr(sizes, "this_platform", lambda: sizes.PLATFORM)
+    here = markers.default_environment()
+    here |= {"python_full_version": python, "python_version": python.rpartition(".")[0]}
+    monkeypatch.setattr(markers, "default_environment", lambda: here)
     size = sizes.of_packages(file)
     assert size is not None
     assert 10e6 < size.download < size.installed < 20e9
