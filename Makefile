@@ -61,7 +61,7 @@ test: $(BIN)/.ready-dev ## set up and run all tests: fast ones, those that train
 	$(BIN)/python -m pytest -m "slow and not quiet and not gpu" -n 2 --dist loadgroup $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m "slow and quiet and not gpu" $(ARGS) || [ $$? -eq 5 ]
 
-fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or serving) on all cores: under a minute
+fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or serving) on all cores: a minute or two
 	$(FAST) -m "not slow" $(ARGS)
 
 gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check parity, kernels, memory, slowdowns and load against nvidia-smi, and the clock
