@@ -93,7 +93,7 @@ scale: $(BIN)/.ready-dev ## replay 350 recorded runs, 16 at once, against MLflow
 ui: setup ## serve the comparison (MLflow's UI) on 127.0.0.1; ARGS=--open opens it
 	$(BIN)/kerasbench ui $(ARGS)
 
-UV_LOCK = $(BIN)/uv pip compile --quiet --no-header --no-annotate --upgrade
+UV_LOCK = $(UV) pip compile --quiet --no-header --no-annotate --upgrade
 MODERN := tensorflow jax
 MODERN_ON_GPU := tensorflow-cuda12 torch-cuda13 jax-cuda12 jax-cuda13
 HISTORICAL := tensorflow1 cntk theano mxnet

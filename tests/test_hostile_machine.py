@@ -92,7 +92,7 @@ def test_every_command_works_in_an_odd_folder_with_the_store_in_it(tmp_path: Pat
         printed = (done.stdout + done.stderr).decode(errors="replace")
         assert done.returncode == 0, printed
         assert "Traceback" not in printed
-        assert "atplotlib" not in printed  # its complaints of a file that no plot uses, and of its cache
+        assert "atplotlib" not in printed  # its complaints about a file that no plot uses, and about its cache
         return printed
 
     run("train.py", "-m", "backend=theano,torch", *small)

@@ -70,8 +70,9 @@ def _folders() -> list[Path]:
     """Return pyenv's and conda's folders of interpreters: pyenv's shims do not run, and conda activates at most one."""
     home = Path(os.path.expanduser("~"))
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
+    listed = home / ".conda" / "environments.txt"  # conda's list of all its environments
     try:
-        conda = (home / ".conda" / "environments.txt").read_text().split("\n")  # conda's list of all its environments
+        conda = listed.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError:  # none, or a home folder that this user may not read
         conda = []
     return [*sorted(pyenv.glob("versions/*/bin"), reverse=True), *(Path(line) / "bin" for line in conda if line)]

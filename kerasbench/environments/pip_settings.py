@@ -46,6 +46,8 @@ def for_its_cache() -> dict[str, str]:
 
 def _cache_is_writable() -> bool:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "uv"
+    if not folder.is_absolute():  # this user has no home folder
+        return False
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -65,9 +67,12 @@ def _of_pip() -> Iterator[tuple[str, list[str]]]:
 def _of_uv() -> Iterator[tuple[str, list[str]]]:
     file = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")) / "uv" / "uv.toml"
     try:
-        chosen = tomllib.loads(file.read_text())
+        with file.open("rb") as opened:
+            chosen = tomllib.load(opened)
     except OSError:  # none, or a home folder that this user may not read
         return
+    except ValueError as error:
+        raise SystemExit(f"error: {file} is no TOML file: {error}") from error
     for key, value in {**chosen, **chosen.get("pip", {})}.items():
         if key in _UV_NAMES:
             yield key, [value] if isinstance(value, str) else value

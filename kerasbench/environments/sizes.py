@@ -10,7 +10,8 @@ from packaging.requirements import Requirement
 from kerasbench.machine.hardware import this_platform
 from kerasbench.paths import REQUIREMENTS
 
-# `make lock` writes it: the size of each package that is pinned for any Python of the driver, on PLATFORM, in bytes.
+# `make lock` writes it: the size of each pinned package on PLATFORM in bytes, as a wheel and installed, of whatever
+# version of Python the driver may have.
 RECORDED = REQUIREMENTS / "sizes.json"
 PLATFORM = "linux-x86_64"
 

@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 from rich.markup import escape
 
@@ -98,8 +99,9 @@ class SweepCallback(Callback):
             conclusion.begin(composition.unchecked(_without_hydra(config)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Drop a job's configuration, of which Hydra would keep a third of a MiB for each job until the sweep ends."""
-        job_return.cfg = job_return.hydra_cfg = None
+        """Drop the configuration of a sweep's job: Hydra would keep a third of a MiB for each until the sweep ends."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            job_return.cfg = job_return.hydra_cfg = None
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""

@@ -12,5 +12,5 @@ from kerasbench.report.verdicts import sentence
 
 __all__ = ["collect", "drawers", "log", "sentence", "tables", "write"]
 
-# No plot uses the user's matplotlibrc or font cache, so what matplotlib has against them is nothing to act upon.
+# No plot uses the user's matplotlibrc, and a font cache that cannot be written only takes time: no warning helps.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)

@@ -36,7 +36,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.file_utils import get_local_path_or_none
 from mlflow.utils.rest_utils import http_request
 from mlflow.version import VERSION
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import URL, make_url
 from urllib3.exceptions import NewConnectionError
 
 from kerasbench.credentials import redact, redact_logs, without_credentials
@@ -49,11 +49,10 @@ ANSWER_SECONDS = 10.0  # how long to wait for a server's first answer
 # Libraries whose errors mean that a store cannot be used, besides OSError and ImportError (no database driver). By
 # name, because importing alembic takes most of a second.
 _LIBRARIES = ("mlflow", "sqlalchemy", "alembic", "sqlite3")
-# What each driver of MLflow's other databases calls the longest time to connect, in seconds.
-_TO_CONNECT = {
-    **dict.fromkeys(("psycopg", "psycopg2", "mysqldb", "pymysql", "mysqlconnector"), "connect_timeout"),
-    **dict.fromkeys(("pg8000", "pyodbc"), "timeout"),
-    "pymssql": "login_timeout",
+# By its driver, the options of a database's address that bound the wait for its server, in seconds.
+_BOUNDS = {
+    **dict.fromkeys(("psycopg", "psycopg2", "mysqlconnector"), ("connect_timeout",)),
+    **dict.fromkeys(("pymysql", "mysqldb", "mariadbconnector"), ("connect_timeout", "read_timeout", "write_timeout")),
 }
 _SQLITE_OPTIONS = {"timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"}
 _MIGRATIONS = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
@@ -179,11 +178,13 @@ def _check_revision(file: Path, revision: str) -> None:
 
 
 def _check_database_server(uri: str) -> None:
-    """Connect once; a time that the address itself sets is obeyed."""
+    """Connect once, as MLflow would; a time that the address itself sets is obeyed."""
+    from mlflow.store.db.utils import create_sqlalchemy_engine  # its imports are not needed for a SQLite file
+
     url = make_url(uri)
-    option = _TO_CONNECT.get(url.get_dialect().driver)
-    limit = {option: math.ceil(ANSWER_SECONDS)} if option and option not in url.query else {}
-    engine = create_engine(url, connect_args=limit)
+    names = [name for name in _BOUNDS.get(url.get_dialect().driver, ()) if name not in url.query]
+    bounded = url.update_query_dict({name: str(math.ceil(ANSWER_SECONDS)) for name in names})
+    engine = create_sqlalchemy_engine(bounded.render_as_string(hide_password=False))  # type: ignore[no-untyped-call]
     try:
         engine.connect().close()
     finally:

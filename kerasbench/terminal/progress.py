@@ -111,6 +111,12 @@ class Progress:
             self._bars.update(teller.task, note=what, completed=done, total=total)
             self._show_place()
 
+    def forget(self, teller: "Teller") -> None:
+        """Stop showing a subject on a terminal."""
+        if self._bars and teller.task in self._shown:
+            self._shown.remove(teller.task)
+            self._bars.remove_task(teller.task)
+
     def ended(self, subject: str, what: str, lasting: bool = False) -> None:
         """Print how a job ended that another process has run; if quiet, only what is `lasting`. Both are markup."""
         if lasting or not self._quiet:
@@ -149,6 +155,10 @@ class Teller:
         """Print a warning that stays."""
         self._progress.lasting(f"[bold]{self.subject}[/]  [{style}]{escape(what)}")
 
+    def end(self) -> None:
+        """Stop showing the subject."""
+        self._progress.forget(self)
+
     def done(self, what: str) -> None:
         """Print a line with the result, if the steps do not stay visible."""
         if self._progress.live:
@@ -159,8 +169,10 @@ _current: Progress | None = None
 
 
 def begin(jobs: int, quiet: bool) -> Progress:
-    """Start showing a command's jobs."""
+    """Start showing a command's jobs, whose number may have changed since an earlier call."""
     global _current
+    if _current:
+        _current.stop()
     _current = Progress(jobs, quiet)
     return _current
 

@@ -61,6 +61,16 @@ def test_its_packages_decide_its_folder_wherever_it_imports_them_from(tmp_path: 
     assert _listing(venv) == before
 
 
+def test_its_packages_are_listed_in_a_home_folder_without_room_for_uvs_cache(
+    tmp_path: Path, venv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", "UV_CACHE_DIR", "UV_NO_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".cache").touch()
+    assert _used(tmp_path, str(venv / "bin/python").replace("'", "\\'")).used.packages == ""
+
+
 @pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/ls", "/usr", "relative/python"])
 def test_what_is_no_interpreter_is_one_line_before_anything_is_written(tmp_path: Path, python: str) -> None:
     with pytest.raises(UserError, match=rf"backend\.interpreter=.*{python}") as caught:

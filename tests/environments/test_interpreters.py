@@ -50,7 +50,9 @@ def test_a_home_folder_without_room_for_uvs_cache_hides_no_interpreter(bare: Pat
 def test_condas_environments_are_found_though_none_is_active(bare: Path) -> None:
     expected = _interpreter(bare / "envs/old")
     (bare / ".conda").mkdir()
-    (bare / ".conda/environments.txt").write_text(f"{bare}/gone\n{bare}/envs/old\n")
+    (bare / ".conda/environments.txt").write_bytes(
+        f"{bare}/gone-\udcff\n{bare}/envs/old\n".encode(errors="surrogateescape")
+    )
     assert interpreters.find(OWN, None, "theano") == expected
 
 

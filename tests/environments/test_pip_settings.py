@@ -60,3 +60,15 @@ def test_a_home_folder_that_cannot_be_written_leaves_uv_without_its_cache(
     assert pip_settings.for_uv()["UV_NO_CACHE"] == "true"
     monkeypatch.setenv("UV_CACHE_DIR", str(home / "cache"))
     assert "UV_NO_CACHE" not in pip_settings.for_uv()
+
+
+def test_a_file_of_uv_that_cannot_be_read_is_none_and_one_that_is_no_toml_is_named(
+    home: Path,
+) -> None:
+    (home / ".config").touch()  # a file, where a folder is looked for
+    assert "UV_INDEX" not in pip_settings.for_uv()
+    (home / ".config").unlink()
+    (home / ".config/uv").mkdir(parents=True)
+    (home / ".config/uv/uv.toml").write_bytes(b"index-url = \xff")
+    with pytest.raises(SystemExit, match=r"error: .*uv\.toml"):
+        pip_settings.for_uv()

@@ -28,12 +28,14 @@ class _Composed:
 def test_what_composing_leaves_behind_is_freed_while_it_goes_on() -> None:
     composed: list[weakref.ref[_Composed]] = []
     most = 0
+    frozen = gc.get_freeze_count()
     for _ in compositions.one_by_one(range(100)):
         composed.append(weakref.ref(_Composed()))
         most = max(most, sum(one() is not None for one in composed))
     assert len(composed) == 100
     assert most <= 21
     assert not any(one() for one in composed)
+    assert gc.get_freeze_count() == frozen  # nothing is kept for good
 
 
 def test_the_number_of_checked_configurations_is_shown(

@@ -90,3 +90,28 @@ def test_what_goes_on_at_once_is_shown_side_by_side_and_has_no_number_yet(show: 
     plain, lines = show()
     plain.announcing("theano")("installing")
     assert lines.getvalue().startswith("theano")
+
+
+def test_a_subject_that_has_ended_is_no_longer_shown(show: Show) -> None:
+    shown, written = show(terminal=True)
+    checking = shown.announcing("sweep")
+    checking("20 of 50 configurations are checked")
+    shown.announcing("theano", beside=True)("installing")
+    checking.end()
+    assert shown._bars is not None
+    written.truncate(0)
+    shown._bars.refresh()
+    shown.stop()
+    assert "installing" in written.getvalue()
+    assert "configurations" not in written.getvalue()
+
+
+def test_a_command_whose_number_of_jobs_changes_has_one_display(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    show(terminal=True)
+    monkeypatch.setattr(progress, "_current", None)
+    first = progress.begin(4, quiet=False)
+    second = progress.begin(2, quiet=False)
+    assert first._bars is not None
+    assert not first._bars.live.is_started
+    assert second.live
+    second.stop()
