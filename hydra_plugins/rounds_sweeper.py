@@ -13,7 +13,7 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 
-from kerasbench.jobs import compositions
+from kerasbench.jobs import configurations
 from kerasbench.jobs.place import outcome_file
 from kerasbench.jobs.rounds import in_turn
 from kerasbench.tasks.outcome import Outcome
@@ -100,7 +100,7 @@ class Rounds(BasicSweeper):
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every cell once, before its first job; all its seeds are alike in what can be wrong."""
         cells = {tuple(one for one in job if not _is_seed(one)): job for job in batch}
-        for job in compositions.one_by_one([job for cell, job in cells.items() if cell not in self._valid]):
+        for job in configurations.one_by_one([job for cell, job in cells.items() if cell not in self._valid]):
             super().validate_batch_is_legal([job])
         self._valid |= cells.keys()
 

@@ -13,7 +13,7 @@ from kerasbench.callback import description
 from kerasbench.callback.ending import Watch
 from kerasbench.machine import hardware, provenance
 from kerasbench.machine.gpus import Gpus
-from kerasbench.machine.owner import owner
+from kerasbench.machine.run_owner import owner
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.store import notes
 from kerasbench.tasks.metrics import of_epoch

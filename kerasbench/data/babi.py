@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasbench.data import stories
 from kerasbench.data.archives import Published
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import RemoteFile
+from kerasbench.data.stand_ins import stories
 from kerasbench.terminal.errors import UserError
 
 _TASKS = {"qa1": "qa1_single-supporting-fact", "qa2": "qa2_two-supporting-facts"}

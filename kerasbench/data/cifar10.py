@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasbench.data import colour_shapes
 from kerasbench.data.archives import Published
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import RemoteFile
+from kerasbench.data.stand_ins import colour_shapes
 from kerasbench.terminal.errors import UserError
 
 _BATCH = 10_000  # images in a file

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasbench.data import digits
 from kerasbench.data.arrays import Arrays
 from kerasbench.data.download import RemoteFile, fetch, verified
+from kerasbench.data.stand_ins import digits
 
 _MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
 

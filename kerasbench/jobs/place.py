@@ -23,7 +23,7 @@ from kerasbench.credentials import without_credentials
 from kerasbench.jobs.launchers import Share, one_by_one
 from kerasbench.machine import provenance
 from kerasbench.machine.allocation import Own
-from kerasbench.machine.owner import owner
+from kerasbench.machine.run_owner import owner
 from kerasbench.paths import absolute
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.errors import UserError

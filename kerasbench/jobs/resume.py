@@ -15,11 +15,11 @@ from kerasbench import environments
 from kerasbench.config import identity
 from kerasbench.config.builds import WITHOUT_GPU
 from kerasbench.config.schema import CPU, Config
-from kerasbench.jobs import compositions
+from kerasbench.jobs import configurations
 from kerasbench.jobs.launchers import Share
 from kerasbench.machine import hardware
 from kerasbench.machine.gpus import Gpus
-from kerasbench.machine.owner import is_gone
+from kerasbench.machine.run_owner import is_gone
 from kerasbench.store.runs import Run
 from kerasbench.terminal.errors import UserError
 from kerasbench.vocabulary import Tag
@@ -133,7 +133,7 @@ def _jobs(
 
     fingerprints: dict[bool, str] = {}  # whether the worker sees GPUs
     found: list[tuple[list[str], dict[str, str]]] = []
-    for combination in compositions.one_by_one(list(itertools.product(*swept))):
+    for combination in configurations.one_by_one(list(itertools.product(*swept))):
         cell, variant = compose(combination)
         hidden = cell.backend.build == CPU
         if hidden not in fingerprints:

@@ -21,7 +21,7 @@ from kerasbench import environments
 from kerasbench.config import builds, checks, command_line, composition, devices, structure, unused_overrides
 from kerasbench.config.schema import Config, DataSource, Task
 from kerasbench.environments import Specification
-from kerasbench.jobs import compositions, conclusion, launchers, objective, place, resume, stores
+from kerasbench.jobs import configurations, launchers, mlflow_project, objective, place, resume, stores
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute
 from kerasbench.tasks.outcome import Outcome
@@ -96,7 +96,7 @@ class SweepCallback(Callback):
             _continue(config, named, fixed, list(swept.values()), share)
             uris = {one.tracking.uri for one in choices}
             place.hand_on(config, swept, named, uris.pop() if len(uris) == 1 else "", share)
-            conclusion.begin(composition.unchecked(_without_hydra(config)))
+            mlflow_project.begin(composition.unchecked(_without_hydra(config)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Drop the configuration of a sweep's job: Hydra would keep a third of a MiB for each until the sweep ends."""
@@ -127,7 +127,7 @@ def _sum_up(config: DictConfig) -> bool:
         stores.end_lost(whole.tracking, sweep)
     outcomes = [Outcome.load(file) for file in place.outcome_files(folder, sweep)]
     finished = summarise(outcomes, sweep, whole, Path(folder) / "report")
-    conclusion.conclude(outcomes, whole)
+    mlflow_project.conclude(outcomes, whole)
     return finished
 
 
@@ -260,7 +260,7 @@ def _choices(master: DictConfig, fixed: list[str], swept: list[list[str]]) -> li
     for position, values in enumerate(swept):
         variants += [fixed + first[:position] + [value] + first[position + 1 :] for value in values[1:]]
     loader = GlobalHydra.instance().config_loader()
-    return [_typed(loader.load_sweep_config(master, variant)) for variant in compositions.one_by_one(variants)]
+    return [_typed(loader.load_sweep_config(master, variant)) for variant in configurations.one_by_one(variants)]
 
 
 def _typed(composed: DictConfig) -> Config:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.credentials import without_credentials
 from kerasbench.data import PreparedData
-from kerasbench.machine.owner import owner
+from kerasbench.machine.run_owner import owner
 from kerasbench.store.record import Record
 from kerasbench.store.tracking import milliseconds, open_store
 from kerasbench.store.writer import Applying, Store, Writer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.credentials import without_credentials
-from kerasbench.machine.owner import is_gone
+from kerasbench.machine.run_owner import is_gone
 from kerasbench.paths import work_path
 from kerasbench.process.interruption import interruptible
 from kerasbench.store.record import EVENTS, Operation, Record

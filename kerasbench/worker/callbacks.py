@@ -8,9 +8,9 @@ import numpy as np
 from keras.callbacks import Callback
 
 from kerasbench.worker import protocol
+from kerasbench.worker.example_order import Order
 from kerasbench.worker.framework import Framework
 from kerasbench.worker.memory import rss_mib
-from kerasbench.worker.order import Order
 
 HAS_TEST_HOOKS = hasattr(Callback, "on_test_begin")  # Keras 2.2 does not notify callbacks of validation
 

@@ -8,8 +8,8 @@ import numpy as np
 from keras import backend
 
 from kerasbench.worker.dataset import Split
+from kerasbench.worker.example_order import Order, reordered
 from kerasbench.worker.optimizers import KERAS
-from kerasbench.worker.order import Order, reordered
 
 _MIB = 1024.0 * 1024.0
 # Settings that Keras itself takes as arguments of `Model.compile`.

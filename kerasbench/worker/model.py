@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from kerasbench.worker import compilation, source, targets, weights
+from kerasbench.worker import compilation, targets, user_code, weights
 from kerasbench.worker.dataset import Split
 from kerasbench.worker.framework import Framework
 from kerasbench.worker.optimizers import KERAS
@@ -56,7 +56,7 @@ class Network(object):
 def build(request: Dict[str, Any], training: Split, framework: Framework) -> Network:
     """Return the compiled network that the request describes, for data of the given split's shapes."""
     described = request["data"]["targets"]
-    model = source.construct(request["model"], _offered(request["data"], training))
+    model = user_code.construct(request["model"], _offered(request["data"], training))
     widths = _output_widths(model, training)
     losses = compilation.compile_model(model, request, described, widths, framework.compile_arguments())
     if request["init"] == "shared" and request["model"]["initial_weights"] == "numpy":

@@ -7,9 +7,9 @@ import keras
 
 from kerasbench.worker import dataset, protocol
 from kerasbench.worker.callbacks import HAS_TEST_HOOKS, EpochReporter
+from kerasbench.worker.example_order import Order
 from kerasbench.worker.memory import peak_rss_mib
 from kerasbench.worker.model import build, prepare_backend
-from kerasbench.worker.order import Order
 
 PROBE_EXAMPLES = 128  # first examples of the training set; fixed, so that runs with different batch sizes compare
 _MOST_PROBE_BATCHES = 64

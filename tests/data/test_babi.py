@@ -11,7 +11,8 @@ import pytest
 
 from kerasbench.config.composition import compose
 from kerasbench.config.schema import DataConfig, DataSource
-from kerasbench.data import babi, prepare, stories
+from kerasbench.data import babi, prepare
+from kerasbench.data.stand_ins import stories
 from kerasbench.terminal.errors import UserError
 from tests.conftest import SHARED_DATA
 from tests.data.conftest import Served

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from kerasbench.config.composition import compose
 from kerasbench.config.schema import DataConfig, DataSource
-from kerasbench.data import cifar10, colour_shapes, prepare
+from kerasbench.data import cifar10, prepare
 from kerasbench.data.archives import read_members
 from kerasbench.data.arrays import Arrays
+from kerasbench.data.stand_ins import colour_shapes
 from kerasbench.terminal.errors import UserError
 from tests.conftest import SHARED_DATA
 from tests.data.conftest import Served

@@ -5,7 +5,7 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 
 from kerasbench.worker.dataset import Split
-from kerasbench.worker.order import Order
+from kerasbench.worker.example_order import Order
 
 SETTINGS = (
     "devices", "threads", "jit_compile", "steps_per_execution", "matmul_precision", "precision", "image_layout",

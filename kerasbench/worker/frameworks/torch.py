@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 if TYPE_CHECKING:  # the driver, which reads SETTINGS, must not wait for NumPy
     from kerasbench.worker.dataset import Split
-    from kerasbench.worker.order import Order
+    from kerasbench.worker.example_order import Order
 
 SETTINGS = ("threads", "jit_compile", "matmul_precision", "precision", "image_layout", "onednn", "data_on_device")
 COMPILATION = {False: "eager", True: "torch.compile"}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerasbench.worker.dataset import Split
-from kerasbench.worker.order import Order, reordered
+from kerasbench.worker.example_order import Order, reordered
 
 
 def _split(count: int) -> Split:

@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-from kerasbench.machine.owner import is_gone, owner
+from kerasbench.machine.run_owner import is_gone, owner
 
 
 def test_this_process_is_alive_and_one_that_ended_is_gone() -> None:
     assert not is_gone(owner())
-    code = "from kerasbench.machine.owner import owner; print(owner())"
+    code = "from kerasbench.machine.run_owner import owner; print(owner())"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert is_gone(ended)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kerasbench.jobs import compositions
+from kerasbench.jobs import configurations
 from kerasbench.terminal import progress
 
 
@@ -29,7 +29,7 @@ def test_what_composing_leaves_behind_is_freed_while_it_goes_on() -> None:
     composed: list[weakref.ref[_Composed]] = []
     most = 0
     frozen = gc.get_freeze_count()
-    for _ in compositions.one_by_one(range(100)):
+    for _ in configurations.one_by_one(range(100)):
         composed.append(weakref.ref(_Composed()))
         most = max(most, sum(one() is not None for one in composed))
     assert len(composed) == 100
@@ -41,9 +41,9 @@ def test_what_composing_leaves_behind_is_freed_while_it_goes_on() -> None:
 def test_the_number_of_checked_configurations_is_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compositions, "_SILENT_SECONDS", -1)
+    monkeypatch.setattr(configurations, "_SILENT_SECONDS", -1)
     progress.begin(50, quiet=False)
-    assert list(compositions.one_by_one("a" * 50)) == ["a"] * 50
+    assert list(configurations.one_by_one("a" * 50)) == ["a"] * 50
     told = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[-1] for line in told] == [
         "20 of 50 configurations are checked", "40 of 50 configurations are checked",
