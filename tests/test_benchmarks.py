@@ -16,7 +16,6 @@ from benchmarks.contestants import Job
 from kerasbench.paths import PROJECT
 from kerasbench.stats import Estimate
 from kerasbench.terminal.errors import UserError
-from tests.conftest import theano
 
 
 def rounds(**changed: tuple[float, float]) -> list[overhead.Round]:
@@ -140,7 +139,7 @@ def test_an_interruption_leaves_no_process_behind(tmp_path: Path) -> None:
 
 # Theano has no MLflow beside it, whose installation takes a minute; and torch compiles nothing of the user's.
 @pytest.mark.slow
-@theano
+@pytest.mark.quiet  # beside another test, its frameworks' threads take three times as long
 @pytest.mark.parametrize(("backend", "parts"), [("theano", "training,sweep,report"), ("torch", "own,script")])
 def test_a_quick_run_prints_every_figure_of_its_parts_and_keeps_the_raw_rounds(
     data_cache: Path, tmp_path: Path, backend: str, parts: str

@@ -118,6 +118,9 @@ def test_a_job_whose_process_is_killed_ends_the_sweep_with_status_1(stub: Stub, 
     sleeping = stub.failing("sleep", on="torch")
     with _started(stub, f"hydra/launcher={launcher}", "backend=theano,torch", *sleeping) as process:
         running = _running(stub, "torch")
+        while not any(run.info.status == "FINISHED" for run in stub.runs()):  # joblib ends the jobs beside it, too
+            assert process.poll() is None
+            time.sleep(0.1)
         os.kill(int(running.data.tags[Tag.OWNER].split(" ")[2]), signal.SIGKILL)
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 1, output + errors
