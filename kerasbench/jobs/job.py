@@ -38,7 +38,7 @@ def perform(composed: DictConfig) -> float:
         outcome.save(file)
         progress.current(composed.quiet).job_ended()
     else:
-        with reporting():
+        with reporting(), interruption.prevailing():
             config = composition.typed(composed)
             outcome = run(config, folder, job, progress.current(composed.quiet))
             progress.current().stop()
@@ -52,10 +52,11 @@ def _outcome_in_sweep(composed: DictConfig, launcher: DictConfig, folder: Path, 
     """Perform the run; return any error as its outcome, so that the sweep continues."""
     shown = progress.current(composed.quiet)
     try:
-        config = composition.typed(composed)
-        check_store(config)
-        with launchers.own_place(config, launcher) as own:
-            return run(config, folder, replace(job, own=own), shown)
+        with interruption.prevailing():
+            config = composition.typed(composed)
+            check_store(config)
+            with launchers.own_place(config, launcher) as own:
+                return run(config, folder, replace(job, own=own), shown)
     except Exception as error:
         if not isinstance(error, UserError):
             shown.console.print_exception()

@@ -17,6 +17,7 @@ from kerasbench.machine import hardware, provenance
 from kerasbench.machine.gpus import Gpus
 from kerasbench.machine.telemetry import Telemetry
 from kerasbench.process.garbage import collect_again
+from kerasbench.process.interruption import prevailing
 from kerasbench.process.limits import Limits
 from kerasbench.process.worker_process import start
 from kerasbench.tasks.outcome import Outcome
@@ -86,6 +87,7 @@ def run(config: Config, folder: Path, job: Job, progress: Progress) -> Outcome:
             with (
                 RecordedRun(folder, name, tags, config.tracking, store, announce.warn) as tracked,
                 Telemetry(worker.pid, gpus, config.telemetry.interval_seconds) as telemetry,
+                prevailing(),
             ):
                 tracked.params(identity.flat(config))
                 if data:

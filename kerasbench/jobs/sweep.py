@@ -24,6 +24,7 @@ from kerasbench.environments import Specification
 from kerasbench.jobs import configurations, launchers, mlflow_project, objective, place, resume, stores
 from kerasbench.jobs.summary import summarise
 from kerasbench.paths import absolute
+from kerasbench.process.interruption import prevailing
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal import progress
 from kerasbench.terminal.errors import UserError, reporting
@@ -40,7 +41,7 @@ class SweepCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the choices of a single run, and provision its backend."""
-        with reporting(unexpected=True):
+        with reporting(unexpected=True), prevailing():
             checked = _typed(config)
             unused_overrides.check(command_line.overrides(config.hydra), [checked])
             checks.folder(f"hydra.run.dir={config.hydra.run.dir}", Path(absolute(config.hydra.run.dir)))
@@ -60,7 +61,7 @@ class SweepCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check every choice of the sweep, and provision every backend, before any training starts."""
-        with reporting(unexpected=True):
+        with reporting(unexpected=True), prevailing():
             launchers.check(config)
             overrides = _overrides(config)
             jobs = _jobs(config, overrides)
@@ -105,7 +106,7 @@ class SweepCallback(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the tables and the comparison's address; exit with status 1 if a job did not finish."""
-        with reporting(unexpected=True):
+        with reporting(unexpected=True), prevailing():
             if not _sum_up(config):
                 raise SystemExit(1)
 

@@ -15,21 +15,40 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _depth = 0  # of nested `uninterrupted` blocks
 _pending = False
+_received = False
 
 
 def install() -> None:
     """Make these signals raise KeyboardInterrupt in the main thread: at once, or after an `uninterrupted` block."""
+    global _received
+    _received = False
     for number in _SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is ignored
             signal.signal(number, _on_signal)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    global _pending
+    global _pending, _received
+    _received = True
     if _depth and not _pending:
         _pending = True
         return
     raise KeyboardInterrupt  # a second signal does not wait for a store that hangs
+
+
+@contextlib.contextmanager
+def prevailing() -> Iterator[None]:
+    """After a signal, raise KeyboardInterrupt for any error of the block.
+
+    Where a signal interrupts a library, the library's clean-up may fail, and its error replaces KeyboardInterrupt:
+    OmegaConf's does, with an AttributeError of None.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _received:
+            raise KeyboardInterrupt from error
+        raise
 
 
 @contextlib.contextmanager

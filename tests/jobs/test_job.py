@@ -1,6 +1,7 @@
 """One job of a command: how a failed or interrupted run ends, and how the command ends with it."""
 
 import signal
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -102,6 +103,23 @@ def test_an_interrupted_sweep_ends_its_worker_that_heeds_no_sigterm_and_its_run_
     assert run.info.status == "KILLED"
     log = stub.artifacts(run)["worker.log"].read_text()
     assert not psutil.pid_exists(int(log))
+
+
+@pytest.mark.parametrize("command", [["-m", "label=a,b"], []])
+def test_an_interruption_that_a_librarys_clean_up_replaces_by_its_error_ends_the_command(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    def interrupted(node: object) -> str:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            raise AttributeError("'NoneType' object has no attribute '_invalidate_flags_cache'")
+
+    monkeypatch.setattr("kerasbench.jobs.run.OmegaConf", SimpleNamespace(to_yaml=interrupted))
+    done = stub.train(*command, "backend=theano")
+    assert done.returncode == 130, done.stdout + done.stderr
+    (run,) = stub.runs()
+    assert run.info.status == "KILLED"
 
 
 def test_a_driver_that_is_terminated_ends_as_one_that_is_interrupted(stub: Stub) -> None:

@@ -13,6 +13,7 @@ def _handlers() -> Iterator[None]:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and stays so
     interruption.install()
     yield
+    interruption.install()  # nothing has been received
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -40,3 +41,21 @@ def test_a_second_signal_does_not_wait() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_error_of_a_librarys_clean_up_does_not_replace_an_interruption() -> None:
+    def interrupted(number: int | None) -> None:
+        with interruption.prevailing():
+            try:
+                if number:
+                    os.kill(os.getpid(), number)
+            finally:
+                raise AttributeError("'NoneType' object has no attribute '_invalidate_flags_cache'")
+
+    with pytest.raises(AttributeError):
+        interrupted(None)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(signal.SIGINT)
+    interruption.install()  # the next command
+    with pytest.raises(AttributeError):
+        interrupted(None)

@@ -20,6 +20,7 @@ from mlflow.entities import Run
 from kerasbench.config import composition
 from kerasbench.jobs import run as running
 from kerasbench.paths import PROJECT
+from kerasbench.process import interruption
 from kerasbench.tasks.outcome import Outcome
 from kerasbench.terminal.progress import Progress
 
@@ -126,6 +127,7 @@ def _untouched() -> Iterator[None]:
         try:
             yield
         finally:
+            interruption.install()  # forgets the signals that were received
             for number, handler in handlers.items():
                 signal.signal(number, handler)
             gc.enable()
