@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from statistics import fmean, median
@@ -85,9 +86,18 @@ class Contestants:
         self._environment = environments.provision(environments.Specification.of(config), announce)
         self._with_mlflow = _with_mlflow(config, self._environment, announce) if mlflow else None
         self._data = prepare(config.data)
-        self._own_file = _own_data(folder / "own.npz", own_examples)
+        self._own_examples = own_examples
         self._number = count(1)
         self._clients = {who: self._store(who) for who in ("train", "mlflow")}
+
+    @cached_property
+    def _own_file(self) -> Path:
+        """The user's own data, vectors of 4 KiB."""
+        examples, random = self._own_examples, np.random.default_rng(1)
+        x, y = random.random((examples + 2000, 1024), np.float32), random.integers(0, 10, examples + 2000)
+        file = self._folder / "own.npz"
+        np.savez(file, x_train=x[2000:], y_train=y[2000:], x_test=x[:2000], y_test=y[:2000])
+        return file
 
     @property
     def versions(self) -> dict[str, str]:
@@ -211,14 +221,6 @@ class Contestants:
     def _store(self, who: str) -> tuple[MlflowClient, str]:
         tracking = compose([*self._overrides, f"tracking.uri={self._uri(who)}"]).tracking
         return open_store(tracking)
-
-
-def _own_data(file: Path, examples: int) -> Path:
-    """Write a user's own data, vectors of 4 KiB, and return the file."""
-    random = np.random.default_rng(1)
-    x, y = random.random((examples + 2000, 1024), np.float32), random.integers(0, 10, examples + 2000)
-    np.savez(file, x_train=x[2000:], y_train=y[2000:], x_test=x[:2000], y_test=y[:2000])
-    return file
 
 
 def _with_mlflow(config: Config, environment: environments.Environment, announce: Announce) -> Path | None:

@@ -27,7 +27,7 @@ from typing import IO, Any
 
 from kerasbench.process import children
 from kerasbench.process.interruption import interruptible
-from kerasbench.terminal.errors import UserError, reporting
+from kerasbench.terminal.errors import UserError
 
 Process = subprocess.Popen[Any]
 
@@ -300,7 +300,7 @@ def _serve(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Check the options, and serve."""
     options = _options(arguments)
-    with interruptible("stopped"), reporting():
+    with interruptible("stopped"):
         _check(options)
         _serve(options)
 

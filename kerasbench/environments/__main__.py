@@ -10,7 +10,6 @@ from kerasbench.config import composition
 from kerasbench.environments import Specification, sizes
 from kerasbench.paths import CONF
 from kerasbench.process.interruption import interruptible
-from kerasbench.terminal.errors import reporting
 from kerasbench.terminal.progress import Progress
 
 
@@ -24,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = sorted(set(options.backend) - set(names))
     if unknown:
         parser.error(f"unknown backend: {', '.join(unknown)}; choose from {', '.join(names)}")
-    with interruptible(), reporting():
+    with interruptible():
         configs = [composition.compose([f"backend={name}", "data.root=null"]) for name in options.backend or names]
         chosen = [Specification.of(config) for config in configs]
         if not options.backend and options.action == "setup":

@@ -31,7 +31,7 @@ _GLIBCS = range(40, 4, -1)  # manylinux_2_39 and older
 _PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in _GLIBCS] + [
     "manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64",
 ]  # fmt: skip
-_DRIVERS = ("3.13", "3.12", "3.11")  # of a package that two of them install, the older one's wheel counts
+_PYTHONS = ("3.13", "3.12", "3.11", "3.6")  # of a package that two of them install, the older one's wheel counts
 _ENDS = (1 << 18, 1 << 22, 1 << 26)  # bytes from a wheel's end, until its list of files is in them
 
 
@@ -41,20 +41,13 @@ def main() -> None:
     for file in sorted((CONF / "backend").glob("*.yaml")):
         backend = backend_named(file.stem)
         python = interpreters.find(backend.python, None, backend.name)
-        of_driver = [version for version in _DRIVERS if version in SpecifierSet(backend.python)]
         for name in [backend.requirements, *(build.requirements for build in backend.builds)]:
-            for version in of_driver or [_version(python)]:
+            for version in filter(SpecifierSet(backend.python).contains, _PYTHONS):
                 addresses |= _resolved(RECORDED.with_name(name), python, version, backend.index)
     with ThreadPoolExecutor(8) as pool:
         sizes = dict(zip(addresses, pool.map(_size, addresses.values()), strict=True))
     RECORDED.write_text(json.dumps(dict(sorted(sizes.items())), indent=1) + "\n", encoding="utf-8")
     print(f"{RECORDED}: {len(sizes)} packages, {sum(one['download'] for one in sizes.values()) / 1e6:,.0f} MB")
-
-
-def _version(python: Path) -> str:
-    """Return an interpreter's version, such as 3.6."""
-    command: list[str | Path] = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _resolved(requirements: Path, python: Path, version: str, index: str | None) -> dict[str, str]:

@@ -12,9 +12,8 @@ from kerasbench.config import command_line
 from kerasbench.jobs.job import perform
 from kerasbench.paths import CONF
 from kerasbench.process.garbage import collected_later
-from kerasbench.process.interruption import interruptible, prevailing
+from kerasbench.process.interruption import interruptible
 from kerasbench.terminal import progress, streams
-from kerasbench.terminal.errors import reporting
 
 
 def main() -> None:
@@ -36,7 +35,7 @@ def _train(composed: DictConfig) -> float:
 def _running() -> Iterator[None]:
     """Report errors in one line; SIGTERM, like Ctrl-C, ends the worker and marks the run KILLED."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing them in many lines
-    with interruptible(), collected_later(), reporting(), prevailing():
+    with interruptible(), collected_later():
         try:
             yield
         finally:

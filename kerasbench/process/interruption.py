@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from kerasbench.terminal.errors import reporting
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _depth = 0  # of nested `uninterrupted` blocks
@@ -98,10 +100,11 @@ def after(end: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def interruptible(told: str = "interrupted") -> Iterator[None]:
-    """On these signals, end the command with one line and exit status 130."""
+    """On these signals, end the command with one line and exit status 130; on an error, as `reporting` does."""
     install()
     try:
-        yield
+        with reporting(), prevailing():
+            yield
     except KeyboardInterrupt:
         for number in _SIGNALS:  # nothing is left to interrupt: another signal would only spoil the exit status
             signal.signal(number, signal.SIG_IGN)

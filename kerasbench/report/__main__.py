@@ -6,10 +6,9 @@ from pathlib import Path
 
 from kerasbench.paths import work_path
 from kerasbench.process.garbage import collected_later
-from kerasbench.process.interruption import interruptible, prevailing
+from kerasbench.process.interruption import interruptible
 from kerasbench.report import collect, drawers, log, write
 from kerasbench.report.formats import FORMATS
-from kerasbench.terminal.errors import reporting
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -37,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     from kerasbench.config.composition import store  # Hydra: the processes that draw import this module, too
 
-    with interruptible(), collected_later(), reporting(), prevailing():
+    with interruptible(), collected_later():
         tracking = store(options.uri, options.experiment)
         read = partial(collect, tracking.uri, tracking.experiment, options.sweep, options.accuracy)
         if options.format != "html":

@@ -20,7 +20,6 @@ from kerasbench.config.colours import colour
 from kerasbench.process.interruption import interruptible
 from kerasbench.store.notes import COLOUR, NOTE
 from kerasbench.terminal import progress
-from kerasbench.terminal.errors import reporting
 from kerasbench.vocabulary import Kind, Metric, Tag
 
 FIGURES = Path(__file__).with_suffix(".yaml")
@@ -178,7 +177,7 @@ def main(arguments: list[str] | None = None) -> None:
     importing.add_argument("--experiment", help="the experiment to write into (default: keras-backends)")
     options = parser.parse_args(arguments)
     console = progress.console()
-    with interruptible(), reporting():
+    with interruptible():
         if options.action == "list":
             show(console)
         else:

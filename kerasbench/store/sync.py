@@ -14,7 +14,7 @@ from kerasbench.machine.run_owner import is_gone
 from kerasbench.paths import work_path
 from kerasbench.process.interruption import interruptible
 from kerasbench.store.record import EVENTS, Operation, Record
-from kerasbench.terminal.errors import UserError, one_line, reporting
+from kerasbench.terminal.errors import UserError, one_line
 from kerasbench.vocabulary import Tag
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     from kerasbench.config.composition import store
     from kerasbench.store.tracking import open_store
 
-    with interruptible(), reporting():
+    with interruptible():
         folders = options.folder or [Path(work_path("outputs"))]
         missing = [folder for folder in folders if options.folder and not folder.is_dir()]
         if missing:
