@@ -35,7 +35,7 @@ def test_what_composing_leaves_behind_is_freed_while_it_goes_on() -> None:
     assert len(composed) == 100
     assert most <= 21
     assert not any(one() for one in composed)
-    assert gc.get_freeze_count() == frozen  # nothing is kept for good
+    assert gc.get_freeze_count() <= frozen  # nothing is kept for good; what was frozen before may be freed
 
 
 def test_the_number_of_checked_configurations_is_shown(
