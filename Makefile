@@ -11,7 +11,7 @@ BACKENDS ?= $(call list,backend)
 MODELS ?= $(call list,model)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep parity report ui reference pictures docs test fast faults gpu audit check bench scale lock clean
+.PHONY: help setup sweep parity report ui reference pictures docs test thorough fast faults gpu audit check bench scale lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || \
@@ -53,15 +53,19 @@ reference: setup ## import the figures published in 2017 into the store
 	$(BIN)/kerasbench reference import $(ARGS)
 
 # Even where bytecode is unwanted: without it, each of pytest's processes rewrites all assertions, for four seconds.
-test fast: export PYTHONDONTWRITEBYTECODE :=
+test thorough fast: export PYTHONDONTWRITEBYTECODE :=
 FAST := $(BIN)/python -m pytest -n auto --dist loadscope
+SLOW := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test: $(BIN)/.ready-dev ## set up and run all tests: fast ones, those that train, install or serve, and those that measure time
+test: $(BIN)/.ready-dev ## set up and test: every backend is installed, computes, trains and is compared (12 minutes)
 	$(FAST) -m "not slow and not gpu" $(ARGS) || [ $$? -eq 5 ] # 5: ARGS names no such test
-	$(BIN)/python -m pytest -m "slow and not quiet and not gpu" -n 2 --dist loadgroup $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest -m "slow and quiet and not gpu" $(ARGS) || [ $$? -eq 5 ]
+	$(SLOW) -m "slow and not (thorough or quiet or gpu)" $(ARGS) || [ $$? -eq 5 ]
 
-fast: $(BIN)/.ready-dev ## run the fast tests (no training, installing or serving) on all cores: a minute or two
+thorough: $(BIN)/.ready-dev ## run all other tests: faults, clusters, servers, every fix, what measures time (half an hour)
+	$(SLOW) -m "thorough and not (quiet or gpu)" $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "quiet and not gpu" $(ARGS) || [ $$? -eq 5 ]
+
+fast: $(BIN)/.ready-dev ## run the tests that take less than half a second, on all cores (one minute)
 	$(FAST) -m "not slow" $(ARGS)
 
 gpu: $(BIN)/.ready-dev ## on a machine with an NVIDIA GPU: check parity, kernels, memory, slowdowns and load against nvidia-smi, and the clock

@@ -1,9 +1,11 @@
 """Fixtures for all tests. They import MLflow and Hydra when they are used: pytest's first process, which only hands out
 the tests, reads this file, too, and the others wait for it."""
 
+import functools
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
         gc.disable()  # while everything is imported
         from kerasbench.store import access  # noqa: F401
 
+        # Under nohup, or in the background of a script, a signal is ignored, also by the commands that tests start; if
+        # it is handled here, it is not.
+        for number in (signal.SIGHUP, signal.SIGINT):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)
+
 
 def pytest_collection_finish() -> None:
     """Let no garbage collection visit what has been imported: MLflow's objects alone take a third of a second."""
@@ -70,12 +78,16 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _composed_once() -> Iterator[None]:
-    """Compose each choice of config groups once, because Hydra takes a tenth of a second for it."""
+def _read_once() -> Iterator[None]:
+    """Read once what does not change: Hydra takes a tenth of a second for a composition, MLflow for its migrations."""
+    from mlflow.store.db import utils as database
+
     from tests.compositions import remember
 
+    newest = "_get_latest_schema_revision"  # for each store that is opened
     with pytest.MonkeyPatch.context() as patched:
         remember(patched)
+        patched.setattr(database, newest, functools.cache(getattr(database, newest)))
         yield
 
 

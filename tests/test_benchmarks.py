@@ -113,6 +113,7 @@ def test_a_commands_seconds_output_and_memory_are_its_own(tmp_path: Path) -> Non
     assert 80 < finished.peak_rss_mib < 160
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_child_does_not_count(tmp_path: Path) -> None:
     child = "import time; held = bytearray(300 * 2**20); time.sleep(0.5)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"

@@ -39,6 +39,7 @@ def _variables(**locale: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(PROJECT)} | locale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", _LOCALES, ids=str)
 def test_what_a_terminal_cannot_show_is_escaped(locale: dict[str, str]) -> None:
     """The table of published figures contains a character that is not in Latin-1."""
@@ -49,6 +50,7 @@ def test_what_a_terminal_cannot_show_is_escaped(locale: dict[str, str]) -> None:
     assert b"mnist_mlp" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", _LOCALES[2:4], ids=str)
 def test_an_error_that_a_terminal_cannot_show_is_one_line(locale: dict[str, str], tmp_path: Path) -> None:
     command = [*_TRAIN, f"hydra.run.dir={tmp_path}", "data.root=/nonexistent/Küche · ≤"]
@@ -76,6 +78,7 @@ def _without_a_reader() -> int:
     return writing
 
 
+@pytest.mark.slow
 @commands
 def test_a_command_whose_reader_has_ended_ends_quietly(command: list[str]) -> None:
     nobody = _without_a_reader()
@@ -85,6 +88,7 @@ def test_a_command_whose_reader_has_ended_ends_quietly(command: list[str]) -> No
     assert done.stderr == b""
 
 
+@pytest.mark.slow
 @two_commands
 def test_a_command_whose_errors_nobody_reads_either_ends_by_itself(command: list[str]) -> None:
     nobody = _without_a_reader()
@@ -93,6 +97,7 @@ def test_a_command_whose_errors_nobody_reads_either_ends_by_itself(command: list
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 @two_commands
 def test_a_command_without_standard_output_ends_well(command: list[str]) -> None:
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]

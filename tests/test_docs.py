@@ -85,6 +85,7 @@ def test_every_metric_of_load_is_documented(monkeypatch: pytest.MonkeyPatch) -> 
     assert _undocumented(set(figures), {name for name, _, _ in reference.metrics()}) == set()
 
 
+@pytest.mark.slow
 def test_every_metric_and_tag_of_a_run_is_documented(stub: Stub) -> None:
     assert stub.run("backend=theano", "trainer.augment=true", "label=mine").status == "FINISHED"
     assert stub.run("task=parity", "backend=theano", "parity.reference=theano").status == "FINISHED"

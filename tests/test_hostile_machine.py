@@ -51,6 +51,7 @@ def _hostile(odd: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home(
     tmp_path: Path, store: str, data_cache: Path
@@ -80,6 +81,7 @@ def test_a_sweep_and_its_report_work_in_an_odd_folder_without_a_locale_or_a_home
     assert list((odd / ".cache" / "theano").rglob("*.so"))  # Theano has compiled there
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_every_command_works_in_an_odd_folder_with_the_store_in_it(tmp_path: Path, stub: Stub) -> None:
     odd = _copy_of_the_project(tmp_path)
@@ -113,6 +115,7 @@ def test_every_command_works_in_an_odd_folder_with_the_store_in_it(tmp_path: Pat
     assert serving.returncode == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @theano
 def test_a_clock_that_is_set_back_an_hour_changes_no_duration(train: Train, store: str) -> None:
@@ -141,6 +144,7 @@ def test_training_goes_on_and_is_kept_when_the_reader_of_its_output_ends(stub: S
     assert [run.info.status for run in stub.runs()] == ["FINISHED", "FINISHED"]
 
 
+@pytest.mark.slow
 def test_only_what_shows_a_time_of_day_asks_for_it() -> None:
     """Durations and the protocol's times come from `protocol.now`, a clock that cannot be set."""
     package = PROJECT / "kerasbench"

@@ -54,6 +54,7 @@ def test_a_holder_that_was_killed_is_recognised_at_once(
     assert not (tmp_path / ".it.lease").exists()
 
 
+@pytest.mark.slow
 def test_a_holder_on_another_machine_is_dead_when_it_has_not_touched_its_file_for_a_while(
     tmp_path: Path, holder: "multiprocessing.process.BaseProcess", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_holder_on_another_machine_is_dead_when_it_has_not_touched_its_file_fo
     holder.kill()
 
 
+@pytest.mark.slow
 def test_a_holder_that_lives_is_never_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_UNTOUCHED_SECONDS", 0.5)
     monkeypatch.setattr(lease, "_TOUCHING_SECONDS", 0.1)

@@ -91,6 +91,7 @@ def _mlflows_run(store: str, experiment: str = "Default") -> TrackedRun:
     return TrackedRun(open_store(TrackingConfig(store, "unused", experiment, 0.0), artifacts=False), "mlflow's", {})
 
 
+@pytest.mark.slow
 def test_a_sweep_tells_in_mlflows_run_how_it_ended_and_leaves_its_end_to_mlflow(stub: Stub) -> None:
     own = _mlflows_run(stub.store)
     done = stub.train("-m", "backend=torch,theano", f"sweep.summary={own.run_id}", "report=true")
@@ -195,6 +196,7 @@ def _own(store: str, experiment: str = "Default") -> Run:
     return runs_in(store, experiment, "tags.`mlflow.source.type` = 'PROJECT'")[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("manager", "experiment"),
@@ -216,6 +218,7 @@ def test_mlflow_run_trains_on_a_fresh_clone_into_the_store_and_experiment_that_t
     assert "1 of 1 jobs" in own.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_mlflow_run_trains_from_a_git_url_and_reports(
     served: str, mlflow_run: Mlflow, new_store: str, data_cache: Path, tmp_path: Path

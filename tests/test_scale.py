@@ -30,6 +30,7 @@ def _replayed(folder: Path, tracking: TrackingConfig, cell: replaying.Cell, with
                 run.metrics(operation["metrics"], operation["step"])
 
 
+@pytest.mark.slow
 def test_what_is_lost_or_kept_twice_is_counted(store: str, tmp_path: Path) -> None:
     tracking = TrackingConfig(store, str(tmp_path / "artifacts"), "scale", 60.0, 0.0)
     whole, lacking, absent = replaying.cells(3)
@@ -43,6 +44,7 @@ def test_what_is_lost_or_kept_twice_is_counted(store: str, tmp_path: Path) -> No
     assert scale.lost(tracking, [whole])[0] == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.xdist_group("postgres")
 def test_sixteen_cells_eight_at_once_lose_nothing(postgres_server: str, tmp_path: Path) -> None:

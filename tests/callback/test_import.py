@@ -24,6 +24,7 @@ print([name for name in {_FOREIGN} if name in sys.modules])
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+@pytest.mark.slow
 def test_what_the_callback_needs_of_the_store_leaves_hydra_and_mlflows_settings_alone() -> None:
     script = """
 import logging, os, sys

@@ -15,7 +15,7 @@ from kerasbench.vocabulary import Tag
 from tests.cluster.slurm import Slurm
 from tests.conftest import runs_in
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
+pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.xdist_group("postgres")]
 
 Sweep = Callable[..., "subprocess.Popen[str]"]
 _SMALL = ("data.source=embedded", "data.train_samples=640", "data.test_samples=128", "trainer.epochs=2", "noise=keep")

@@ -223,6 +223,7 @@ def test_an_absolute_address_of_a_store_stays_as_it_is(uri: str) -> None:
     assert composition.compose([f"tracking.uri='{uri}'"]).tracking.uri == uri
 
 
+@pytest.mark.slow
 def test_every_model_and_optimizer_is_accepted_on_every_backend() -> None:
     for backend in sorted(path.stem for path in (CONF / "backend").glob("*.yaml")):
         config = composition.compose([f"backend={backend}"])

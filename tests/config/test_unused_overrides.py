@@ -80,6 +80,7 @@ def test_augmentation_and_callbacks_exclude_each_other() -> None:
         composition.compose([one])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["parity.steps=3"], ["-m", "backend=theano,torch", "parity.steps=3"],
                   ["-m", "task=parity", "backend=theano,torch", "trainer.epochs=3,4"]],
@@ -93,6 +94,7 @@ def test_the_command_ends_in_one_line_with_status_2_before_any_run(stub: Stub, a
     assert not stub.runs()
 
 
+@pytest.mark.slow
 def test_a_sweep_over_tasks_runs_both(stub: Stub) -> None:
     done = stub.train("-m", "backend=theano", "task=train,parity", "parity.steps=2", "parity.batch_size=8",
                       "parity.reference=theano")  # fmt: skip

@@ -109,6 +109,7 @@ def test_the_reader_answers_the_published_questions_as_published(task: str) -> N
     assert all(read == given for read, given in answers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(("part", "questions"), [("train", 1_000), ("train", 10_000), ("test", 1_000)])
 def test_the_answers_of_the_simulation_are_right(task: str, part: str, questions: int) -> None:
@@ -151,6 +152,7 @@ def test_the_simulation_tells_stories_of_the_published_words_and_lengths(task: s
     assert {one.answer for one in told} == {one.answer for one in published}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(("subset", "suffix", "count"), [("en", "", 1_000), ("en-10k", "_10k", 10_000)])
 def test_the_stand_in_has_the_published_counts_and_another_name_and_is_the_same_on_every_call(
@@ -168,12 +170,14 @@ def test_the_stand_in_has_the_published_counts_and_another_name_and_is_the_same_
     assert data.digest == arrays.digest()
 
 
+@pytest.mark.slow
 def test_train_and_test_are_told_apart() -> None:
     train = {(*one.story, *one.question) for one in babi.parse(stories.told("qa2", "train", 10_000), "train")}
     test = [(*one.story, *one.question) for one in babi.parse(stories.told("qa2", "test", 1_000), "test")]
     assert sum(one in train for one in test) < 10  # very short stories may agree by chance
 
 
+@pytest.mark.slow
 @real_data
 @pytest.mark.parametrize(
     ("task", "subset", "name", "count", "classes", "longest_story", "longest_question"),

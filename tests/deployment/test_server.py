@@ -25,7 +25,7 @@ from tests.conftest import runs_in
 from tests.deployment import postgres
 from tests.stub.driver import Stub
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
+pytestmark = [pytest.mark.slow, pytest.mark.thorough, pytest.mark.xdist_group("postgres")]
 
 _SWEEP = ("-m", "backend=torch,theano")
 

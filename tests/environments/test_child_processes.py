@@ -9,6 +9,7 @@ import pytest
 from kerasbench.environments.child_processes import ChildProcesses, Interrupted
 
 
+@pytest.mark.slow
 def test_a_command_that_a_thread_waits_for_is_killed_with_its_children_and_no_other_starts() -> None:
     processes = ChildProcesses()
     processes.run([sys.executable, "-c", ""])  # starts the guardian, which stays

@@ -43,6 +43,7 @@ def venv(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_its_packages_decide_its_folder_wherever_it_imports_them_from(tmp_path: Path, venv: Path) -> None:
     python = str(venv / "bin/python").replace("'", "\\'")
     (own,) = venv.glob("lib/python*/site-packages")
@@ -79,6 +80,7 @@ def test_what_is_no_interpreter_is_one_line_before_anything_is_written(tmp_path:
     assert not (tmp_path / "envs").exists()
 
 
+@pytest.mark.slow
 def test_what_lacks_keras_is_one_line_with_the_reason(tmp_path: Path, venv: Path) -> None:
     wanted = _used(tmp_path / "envs", str(venv / "bin/python").replace("'", "\\'"), "backend=theano")
     before = _listing(venv)
@@ -89,6 +91,7 @@ def test_what_lacks_keras_is_one_line_with_the_reason(tmp_path: Path, venv: Path
     assert _listing(venv) == before
 
 
+@pytest.mark.slow
 def test_a_run_uses_it_and_records_its_packages(stub: Stub, tmp_path: Path) -> None:
     plain = stub.run("backend=theano")
     ready = environments.ready(Specification.of(composition.compose([*stub.overrides(), "backend=theano"])))
@@ -110,6 +113,7 @@ def test_a_run_uses_it_and_records_its_packages(stub: Stub, tmp_path: Path) -> N
     assert second.data.tags["environment"] != first.data.tags["environment"]
 
 
+@pytest.mark.slow
 def test_on_a_gpu_it_is_used_as_it_is_and_never_compared_with_a_cpu_build(stub: Stub) -> None:
     ready = environments.ready(Specification.of(composition.compose([*stub.overrides(), "backend=theano"])))
     assert ready is not None
@@ -124,6 +128,7 @@ def test_on_a_gpu_it_is_used_as_it_is_and_never_compared_with_a_cpu_build(stub: 
     assert on_gpu["config.hash"] != on_cpu["config.hash"]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", pytest.param("theano", marks=theano)])
 def test_training_leaves_it_as_it_is_and_its_changes_are_proven_again(
@@ -153,6 +158,7 @@ def test_training_leaves_it_as_it_is_and_its_changes_are_proven_again(
     assert "mine==1.0" in environments.provision(wanted, print).packages.read_text().split()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_framework_of_another_keras_is_refused_by_name(tmp_path: Path) -> None:
     old = environments.provision(Specification(composition.backend_named("tensorflow1"), PROJECT / ".envs"), print)

@@ -39,6 +39,7 @@ def test_the_reference_backend_gets_the_same_packages_but_not_the_users_environm
     assert Specification.of(config, composition.backend_named("jax")) == Specification.of(config)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "theano"])
 def test_a_package_can_be_imported_beside_a_backends_own(tmp_path: Path, backend: str) -> None:

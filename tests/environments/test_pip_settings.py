@@ -24,6 +24,7 @@ def test_pips_mirror_and_wheels_are_handed_to_uv(home: Path, monkeypatch: pytest
     assert handed["UV_FIND_LINKS"] == "/other-wheels,/more"  # a variable wins over the file
 
 
+@pytest.mark.slow
 def test_uvs_own_sources_win_and_nothing_else_of_its_file_is_handed_on(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,12 +45,14 @@ def test_uvs_own_sources_win_and_nothing_else_of_its_file_is_handed_on(
     assert pip_settings.for_uv()["UV_FIND_LINKS"] == "/variable"
 
 
+@pytest.mark.slow
 def test_variables_that_change_what_is_installed_are_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("UV_OVERRIDE", "UV_EXCLUDE_NEWER", "PYTHONPATH"):
         monkeypatch.setenv(name, "x")
     assert not {"UV_OVERRIDE", "UV_EXCLUDE_NEWER", "PYTHONPATH"} & set(pip_settings.for_uv())
 
 
+@pytest.mark.slow
 def test_a_home_folder_that_cannot_be_written_leaves_uv_without_its_cache(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +65,7 @@ def test_a_home_folder_that_cannot_be_written_leaves_uv_without_its_cache(
     assert "UV_NO_CACHE" not in pip_settings.for_uv()
 
 
+@pytest.mark.slow
 def test_a_file_of_uv_that_cannot_be_read_is_none_and_one_that_is_no_toml_is_named(
     home: Path,
 ) -> None:

@@ -68,6 +68,7 @@ def test_an_environment_is_ready_when_its_kernels_compute_what_numpy_computes(tm
     assert f"{kernels['seconds']:.1f} s" in steps[-1]
 
 
+@pytest.mark.slow
 def test_one_whose_convolution_returns_zeros_is_refused_by_name_and_nothing_of_it_is_left(tmp_path: Path) -> None:
     wanted = _wanted(tmp_path, ZEROS, "backend.facts=none")
     with pytest.raises(UserError) as caught:
@@ -80,6 +81,7 @@ def test_one_whose_convolution_returns_zeros_is_refused_by_name_and_nothing_of_i
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("h100")
 def test_on_a_gpu_the_refusal_names_driver_card_build_and_what_would_fit(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
@@ -90,6 +92,7 @@ def test_on_a_gpu_the_refusal_names_driver_card_build_and_what_would_fit(tmp_pat
     assert "\n" not in message
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("h100")
 def test_a_gpu_build_that_computes_on_the_cpu_is_refused_where_a_gpu_is_visible(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"computes on the CPU .*build cuda13, driver 580\.65\.06"):
@@ -111,6 +114,7 @@ def test_the_build_that_a_refusal_names_is_chosen_by_the_override_that_it_names(
     assert "No other GPU build" in proof._what_fits(jax)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("h100")
 def test_it_is_proven_again_once_for_each_driver_and_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = _wanted(tmp_path, ON_GPU)
@@ -130,6 +134,7 @@ def test_it_is_proven_again_once_for_each_driver_and_card(tmp_path: Path, monkey
         assert environments.ready(wanted) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("h100")
 def test_a_cpu_build_is_not_proven_again_for_a_new_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = _wanted(tmp_path, "backend.device=cpu")
@@ -138,6 +143,7 @@ def test_a_cpu_build_is_not_proven_again_for_a_new_driver(tmp_path: Path, monkey
     assert environments.ready(wanted) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("h100")
 def test_one_that_fails_on_a_new_driver_is_refused_there_and_stays_ready_where_it_was_proven(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -169,6 +175,7 @@ def _with_library(wanted: Specification) -> Path:
     return library
 
 
+@pytest.mark.slow
 def test_it_is_proven_again_when_a_library_has_changed_and_made_again_if_the_proof_fails(tmp_path: Path) -> None:
     wanted = _wanted(tmp_path, "backend.facts=none")
     library = _with_library(wanted)
@@ -186,6 +193,7 @@ def test_it_is_proven_again_when_a_library_has_changed_and_made_again_if_the_pro
     assert environments.ready(wanted) is not None
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_imported_in_a_run_is_proven_before_the_next(tmp_path: Path) -> None:
     wanted = _wanted(tmp_path, "backend.facts=none")
     environments.provision(wanted, print)
@@ -195,6 +203,7 @@ def test_one_that_cannot_be_imported_in_a_run_is_proven_before_the_next(tmp_path
     assert environments.ready(wanted) is not None
 
 
+@pytest.mark.slow
 def test_a_marker_of_before_is_proven_where_it_is_and_not_made_again(tmp_path: Path) -> None:
     wanted = _wanted(tmp_path, "backend.facts=none")
     environments.provision(wanted, print)

@@ -14,7 +14,7 @@ from kerasbench.paths import PROJECT
 from tests.faults.conftest import Aftermath, until
 from tests.stub.driver import Stub
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 _SIGNALS = ["SIGKILL", "SIGTERM", "SIGHUP", "SIGINT"]
 

@@ -14,7 +14,7 @@ from tests.faults.conftest import Aftermath, until
 from tests.stub.driver import Stub
 from tests.stub.environments import write_environments
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 _BUILD = """
 import pathlib, time

@@ -12,7 +12,7 @@ from tests.faults.conftest import EPOCHS, Aftermath, train_through
 from tests.stub.driver import Stub
 from tests.stub.environments import _images, write_data, write_environment, write_environments
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 Damage = Callable[[Path], object]
 

@@ -16,7 +16,7 @@ from tests.faults.server import Server
 from tests.stub.driver import Stub
 from tests.stub.environments import DOUBLES
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def _finished(aftermath: Aftermath) -> list[Run]:

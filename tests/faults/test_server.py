@@ -10,7 +10,7 @@ from tests.faults.conftest import EPOCHS, KEPT_LOCALLY, Aftermath, train_through
 from tests.faults.server import Proxy, Server
 from tests.stub.driver import Stub
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from kerasbench.store import access, sync
 from tests.faults.conftest import EPOCHS, KEPT_LOCALLY, Aftermath, train_through
 from tests.stub.driver import Stub
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from kerasbench.vocabulary import Metric, Tag
 from tests.faults.conftest import Aftermath
 from tests.stub.driver import Stub
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 _NO_EVENT = "no valid event"
 _GROUPS = Path("/sys/fs/cgroup/memory")

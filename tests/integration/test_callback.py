@@ -34,6 +34,7 @@ def _run(backend: str, store: str, *arguments: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.thorough
 def test_the_example_logs_what_train_py_logs_and_the_report_ranks_it(
     store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ def test_the_phases_of_a_run_add_up_to_its_whole_time(train: Train, store: str) 
     assert told > 0.8 * metrics["total_seconds"]  # the rest is seeding, messages and the process's end
 
 
+@pytest.mark.thorough
 @theano
 def test_every_backend_trains_under_its_frameworks_own_advice(train: Train, store: str) -> None:
     # Theano would compile convolutions for minutes, with other flags than those of its other tests.
@@ -77,6 +78,7 @@ def test_tensorflow_1_compiles_with_xla_where_it_is_asked_to(train: Train, store
     assert run.data.tags["in_force.jit_compile"] == "True"
 
 
+@pytest.mark.thorough
 @theano
 def test_images_with_their_channels_first_are_the_same_network(train: Train, store: str) -> None:
     done = train(

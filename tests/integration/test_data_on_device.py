@@ -15,6 +15,7 @@ from tests.conftest import runs_in
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_it_trains_as_it_does_without(shrunk: list[str], store: str, tmp_path: Path, backend: str) -> None:
     own = [override for override in shrunk if not override.startswith("hydra.")]

@@ -26,6 +26,7 @@ def _losses(store: str, backend: str) -> dict[str, list[float]]:
     }
 
 
+@pytest.mark.thorough
 def test_two_devices_compute_the_losses_of_one_and_their_speed_up_is_in_the_report(train: Train, store: str) -> None:
     """Without dropout, which TensorFlow's devices draw each for itself, and JAX's together."""
     done = train("-m", "backend=jax,tensorflow", "settings.devices=1,2", _ON_CPU, "model.build.dropout=0.0")

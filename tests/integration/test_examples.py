@@ -12,7 +12,7 @@ import pytest
 from kerasbench.paths import PROJECT
 from tests.conftest import runs_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 EXAMPLES = PROJECT / "examples"
 

@@ -26,6 +26,7 @@ _AVERAGED = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_a_run_keeps_its_gpus_name_load_memory_power_and_energy_by_epoch(
     shrunk: list[str], store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str

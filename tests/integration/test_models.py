@@ -28,6 +28,7 @@ def test_every_model_has_the_weights_of_its_example_and_trains(train: Train, sto
     assert runs["babi_rnn"].data.tags["data.name"] == "babi_qa2-stand-in"
 
 
+@pytest.mark.thorough
 def test_a_convolutional_network_learns_the_stand_in_of_cifar10(train: Train, store: str) -> None:
     """A linear model learns almost nothing there: tests/data/test_cifar10.py."""
     done = train("backend=torch", "model=cifar10_cnn", "trainer.epochs=3", "data.train_samples=5000",
@@ -38,6 +39,7 @@ def test_a_convolutional_network_learns_the_stand_in_of_cifar10(train: Train, st
     assert run.data.metrics["val_accuracy"] > 0.6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "backend",
     [

@@ -40,6 +40,7 @@ def train_own(command: Callable[..., list[str]], tmp_path: Path) -> Train:
     return run
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("models", "data", "backends"),
     [
@@ -73,6 +74,7 @@ def test_a_model_that_a_backend_cannot_build_is_a_failed_run_with_the_users_own_
     assert runs["cntk"].data.tags["failure"].startswith(f"nets.py:{line}: AttributeError")
 
 
+@pytest.mark.thorough
 def test_a_ranking_of_own_models_has_one_start(train_own: Train, store: str) -> None:
     for model, data in (("regression", "values"), ("sigmoid", "answers"), ("sparse", "images")):
         done = train_own(

@@ -46,6 +46,7 @@ def test_the_seven_backends_compute_the_same_perceptron_as_numpy_does_in_double_
         assert max(point.value for point in history) < 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("optimizer", "bound"),
     [((), 1e-5), ((DECAY,), 1e-5), (ADADELTA, 1e-5), (SGD, 1e-5), (ADAM, 5e-5), ((*ADAM, DECAY), 5e-5)],
@@ -62,6 +63,7 @@ def test_an_optimizer_is_one_algorithm_under_keras_2_and_3_and_on_mxnet(
 _AGREES = "none: the forward pass agrees"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("backend", "model", "layers"),
     [

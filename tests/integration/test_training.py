@@ -177,6 +177,7 @@ def test_offline_and_without_data_the_sweep_trains_on_the_stand_in_and_says_so(
     assert {run.data.tags["data.source"] for run in runs_of(store).values()} == {"embedded"}
 
 
+@pytest.mark.thorough
 @theano
 def test_each_backend_obeys_its_settings_starts_from_the_shared_weights_and_repeats_a_seed_dropout_included(
     train: Train, store: str

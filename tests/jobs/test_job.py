@@ -40,6 +40,7 @@ def test_a_run_whose_worker_fails_is_failed_with_its_reason_and_keeps_what_came_
     assert ("Traceback" in stub.artifacts(run)["worker.log"].read_text()) == (fault == "raise")
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_after_a_run_that_fails_and_ends_with_status_1(stub: Stub) -> None:
     done = stub.train("-m", "backend=torch", *stub.failing("raise,none"))
     assert done.returncode == 1
@@ -74,6 +75,7 @@ def test_a_users_error_that_no_run_can_be_recorded_for_ends_a_single_run_with_st
     assert not stub.runs()
 
 
+@pytest.mark.slow
 def test_an_error_in_one_job_leaves_the_others_their_turn(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = {1: UserError("the data are damaged"), 2: ZeroDivisionError("a defect")}
 
@@ -92,6 +94,7 @@ def test_an_error_in_one_job_leaves_the_others_their_turn(stub: Stub, monkeypatc
         assert f"torch · label=mine · mnist_mlp · seed {seed}: {error}" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_ends_its_worker_that_heeds_no_sigterm_and_its_run_is_killed(
     stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +108,7 @@ def test_an_interrupted_sweep_ends_its_worker_that_heeds_no_sigterm_and_its_run_
     assert not psutil.pid_exists(int(log))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["-m", "label=a,b"], []])
 def test_an_interruption_that_a_librarys_clean_up_replaces_by_its_error_ends_the_command(
     stub: Stub, monkeypatch: pytest.MonkeyPatch, command: list[str]
@@ -122,6 +126,7 @@ def test_an_interruption_that_a_librarys_clean_up_replaces_by_its_error_ends_the
     assert run.info.status == "KILLED"
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_terminated_ends_as_one_that_is_interrupted(stub: Stub) -> None:
     with stub.start("backend=theano", *stub.failing("sleep")) as driver:
         assert driver.stdout is not None

@@ -23,7 +23,7 @@ from tests.stub.environments import write_gpu_environment
 _OPTUNA = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=8", "hydra.sweeper.sampler.seed=1")
 _RATE = "model.optimizer.learning_rate=interval(0.0001,0.1)"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 optuna = pytest.mark.skipif(not find_spec("optuna"), reason="pip install kerasbench[optuna]")
 joblib = pytest.mark.skipif(not find_spec("hydra_plugins.hydra_joblib_launcher"), reason="kerasbench[joblib]")
 launchers = pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])

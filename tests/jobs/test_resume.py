@@ -49,6 +49,7 @@ def _cells(runs: list[Run]) -> list[tuple[str, str]]:
     return sorted((run.data.tags[Tag.BACKEND], run.data.tags[Tag.LABEL]) for run in runs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_sweep_is_continued_and_no_job_is_run_twice(stub: Stub, number: int) -> None:
     printed = _stop_in_the_second_job(stub, number)

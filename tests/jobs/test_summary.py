@@ -34,6 +34,7 @@ def _run(composed: Config, backend: str, seconds: float | None, status: str = "F
     return outcome
 
 
+@pytest.mark.slow
 def test_every_run_is_a_row_and_the_report_is_written_kept_and_linked(
     settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

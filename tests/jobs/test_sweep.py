@@ -179,6 +179,7 @@ def test_what_cannot_be_repeated_or_set_is_one_line_before_anything_starts(
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
+@pytest.mark.slow
 def test_a_gpu_that_no_backend_can_use_is_told_first_and_all_run_on_the_cpu(stub: Stub) -> None:
     done = stub.train("-m", "backend=torch,theano", "backend.facts='driver=390.157 capability=3.7'")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -229,6 +230,7 @@ def test_a_disturbed_job_is_run_again_at_the_end_of_its_round_at_most_twice(tmp_
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_override_that_names_another_key_is_resolved_in_each_job(stub: Stub) -> None:
     done = stub.train("-m", "backend=theano,torch", "label='of ${backend.name}'")
     assert done.returncode == 0, done.stderr

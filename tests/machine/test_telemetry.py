@@ -98,6 +98,7 @@ def _sampled(telemetry: Telemetry, started: float, least: int) -> dict[str, floa
     raise AssertionError("it did not sample")
 
 
+@pytest.mark.slow
 def test_a_busy_process_is_seen_at_work_by_means_peaks_and_the_number_of_samples(two_gpus: None, busy: int) -> None:
     with Nvml() as nvml, Telemetry(busy, nvml, _INTERVAL) as telemetry:
         started = now()
@@ -158,6 +159,7 @@ def test_a_child_that_ends_while_a_sample_is_taken_does_not_end_the_sampling(mon
         assert _sampled(telemetry, now(), least=2)["rss_mib"] > 10
 
 
+@pytest.mark.slow
 def test_energy_is_told_only_of_an_epoch_that_its_samples_cover_and_of_a_second(two_gpus: None) -> None:
     with Nvml() as nvml, Telemetry(os.getpid(), nvml, interval_seconds=0.01) as telemetry:
         started = now()

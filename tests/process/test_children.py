@@ -21,6 +21,7 @@ def test_a_command_is_run_to_its_end() -> None:
     assert (done.returncode, done.stdout) == (3, "said\n")
 
 
+@pytest.mark.slow
 def test_an_interruption_ends_a_command_and_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[psutil.Process] = []
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from kerasbench.paths import PROJECT
 
@@ -23,6 +24,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_a_command_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
     variables = os.environ | {"PYTHONPATH": str(PROJECT)}
     command = subprocess.Popen([sys.executable, "-c", _COMMAND], stdout=subprocess.PIPE, text=True, env=variables)

@@ -17,6 +17,7 @@ from kerasbench.report.formats import markdown
 from tests.report.conftest import Experiment, Printed
 
 
+@pytest.mark.slow
 def test_markdown_has_a_verdict_and_a_table_for_each_ranking(filled: Experiment, printed: Printed) -> None:
     text = printed(filled, "--format", "markdown")
     assert text.count("is the fastest") == 1
@@ -101,6 +102,7 @@ def test_the_terminal_needs_neither_matplotlib_nor_jinja() -> None:
     assert answer.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_an_unknown_sweep_is_told_in_one_line(
     experiment: Experiment, printed: Printed, capsys: pytest.CaptureFixture[str]
 ) -> None:

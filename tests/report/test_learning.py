@@ -111,6 +111,7 @@ def test_variants_are_compared_with_their_like_for_another_batch_has_another_los
     assert [max(one.spreads) for one in _found(experiment)] == [0, 0]
 
 
+@pytest.mark.slow
 def test_page_and_json_tell_it(experiment: Experiment, printed: Printed) -> None:
     _write(experiment, {name: [0.1, 0.1, 0.1 + extra] for name, extra in (("jax", 0), ("torch", 0.01), ("cntk", 0.02))})
     assert "their training losses" in page_of(experiment.report)

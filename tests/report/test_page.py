@@ -163,6 +163,7 @@ def test_a_loss_that_is_no_number_is_no_equal_one_and_a_variant_is_compared_with
     assert [one.passed for one in probes(collect(experiment.uri, experiment.name))] == [False]
 
 
+@pytest.mark.slow
 def test_a_long_list_of_what_was_varied_leaves_room_for_its_bar(experiment: Experiment, tmp_path: Path) -> None:
     varied = "settings.matmul_precision=highest settings.jit_compile=false model.optimizer.learning_rate=0.001"
     experiment.run("tensorflow", variant=varied)
@@ -171,6 +172,7 @@ def test_a_long_list_of_what_was_varied_leaves_room_for_its_bar(experiment: Expe
     assert f"tensorflow · {varied}" in text
 
 
+@pytest.mark.slow
 def test_the_newest_rankings_are_drawn_and_the_others_say_why_not(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +185,7 @@ def test_the_newest_rankings_are_drawn_and_the_others_say_why_not(
     assert "only the 1 rankings with the newest runs" in written.page.read_text()
 
 
+@pytest.mark.slow
 def test_single_runs_are_marked_and_first_epochs_too(experiment: Experiment, tmp_path: Path) -> None:
     experiment.run("jax", (3.25,))
     experiment.run("torch", (9.0, 8.0), comparison__hash="c2")
@@ -206,6 +209,7 @@ def test_each_plot_is_a_png_and_an_svg_too(page_file: Path) -> None:
     assert len(list(plots.glob("*.png"))) == len(list(plots.glob("*.svg"))) == 10
 
 
+@pytest.mark.slow
 def test_plots_of_an_older_report_go(experiment: Experiment, tmp_path: Path) -> None:
     experiment.run("jax")
     (tmp_path / "plots").mkdir()
@@ -250,6 +254,7 @@ def _texts_of(svg: Path) -> str:
     return " ".join(" ".join(ElementTree.parse(svg).getroot().itertext()).split())
 
 
+@pytest.mark.slow
 def test_free_text_is_shown_literally_in_plots_and_on_the_page(experiment: Experiment, tmp_path: Path) -> None:
     names = (_ODD[0], "\n".join(_ODD[1:]))
     for number, name in enumerate(names):
@@ -310,6 +315,7 @@ def test_the_page_says_which_command_serves_its_store(experiment: Experiment) ->
     assert serve_command(experiment.tracking.uri, experiment.name) in text
 
 
+@pytest.mark.slow
 def test_an_oddly_named_folder_holds_the_page_and_its_plots(experiment: Experiment, tmp_path: Path) -> None:
     experiment.run("jax")
     written = write(experiment.report, tmp_path / "a b#c?d%41")
@@ -321,6 +327,7 @@ def test_every_column_says_what_it_means() -> None:
     assert all(column.means for column in COLUMNS)
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_and_keeps_it_in_a_summary_run(
     experiment: Experiment, printed: Printed, tmp_path: Path
 ) -> None:
@@ -338,6 +345,7 @@ def test_the_command_writes_the_page_and_keeps_it_in_a_summary_run(
     assert len(client.list_artifacts(run.info.run_id, "plots")) == 10
 
 
+@pytest.mark.slow
 def test_the_command_leaves_the_store_alone_if_asked(experiment: Experiment, printed: Printed, tmp_path: Path) -> None:
     experiment.run("jax")
     printed(experiment, "--no-log", "--output", str(tmp_path / "here"))

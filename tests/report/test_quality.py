@@ -64,6 +64,7 @@ def test_a_ranking_shows_what_its_models_have(
     assert (ranking.target is not None) == has_accuracy
 
 
+@pytest.mark.slow
 def test_runs_with_no_metric_that_is_known_are_ranked_by_time(
     experiment: Experiment, printed: Printed, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_runs_with_no_metric_that_is_known_are_ranked_by_time(
     assert {plot.stem for plot in written.plots.glob("*.svg")} == {"gan-seconds", "gan-time"}
 
 
+@pytest.mark.slow
 def test_models_with_different_metrics_share_a_store_and_each_has_its_own_column(
     experiment: Experiment, printed: Printed, tmp_path: Path
 ) -> None:
@@ -109,6 +111,7 @@ def test_an_accuracy_is_asked_for_where_models_have_one_and_else_refused(experim
     assert {ranking.model: ranking.target for ranking in report.rankings} == {"mnist_mlp": 0.9, "regression": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [math.inf, math.nan])
 def test_a_loss_that_is_no_finite_number_is_no_figure(
     experiment: Experiment, printed: Printed, tmp_path: Path, wrong: float

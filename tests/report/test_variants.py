@@ -57,6 +57,7 @@ def test_without_variants_nothing_is_said_of_them(experiment: Experiment, printe
     assert json.loads(printed(experiment, "--format", "json"))["rankings"][0]["variants"] == []
 
 
+@pytest.mark.slow
 def test_every_form_of_the_report_tells_of_variants(experiment: Experiment, printed: Printed) -> None:
     experiment.repeated("torch", [2.0, 2.01, 1.99], variant=_STOCK)
     experiment.repeated("torch", [1.0, 1.01, 0.99], variant=_TUNED)

@@ -325,6 +325,7 @@ def test_a_server_that_is_not_there_is_reported_within_seconds(tmp_path: Path) -
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "told"), [("http", "within 1 s"), ("postgresql", "timeout expired")])
 def test_a_server_that_accepts_and_never_answers_is_reported_within_seconds(
     kind: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -107,6 +107,7 @@ def test_repeats_are_drawn_as_one_line_for_each_competitor_and_as_single_runs_af
             assert Counter(line.colour for line in _traces(chart)) == {colour(*look): 3 for look in looks}
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @theano
 def test_a_sweeps_link_draws_its_runs_their_settings_are_compared_and_its_report_is_shown_in_place(

@@ -84,6 +84,7 @@ def test_a_new_run_in_a_saved_store_is_ranked_with_its_runs_if_their_settings_ar
     assert sorted(found) == sorted([STEADY["cntk"] + [8.0]] if rankings == 1 else [[8.0], STEADY["cntk"]])
 
 
+@pytest.mark.slow
 def test_published_figures_are_imported_into_a_saved_store(saved: TrackingConfig) -> None:
     assert reference.import_into(saved.uri, saved.experiment) == (len(reference.references()), 0)
     report = collect(saved.uri, saved.experiment)

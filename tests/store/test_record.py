@@ -54,6 +54,7 @@ def _owned_by_another(folder: Path, answer: "multiprocessing.Queue[bool]") -> No
         answer.put(mine)
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time_owns_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     answer: multiprocessing.Queue[bool] = context.Queue()

@@ -24,6 +24,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> lis
     return runs_in(store, chosen="tags.kind = 'reference'")
 
 
+@pytest.mark.slow
 def test_every_figure_is_a_run_with_its_source_hardware_and_versions(imported: list[Run]) -> None:
     run = _named(imported, "2017 · cntk · cifar10_cnn · cifar10")
     assert run.info.status == "FINISHED"
@@ -65,6 +66,7 @@ def test_documented_accuracies_stand_at_their_epoch_and_name_no_backend(imported
     assert "backend" not in _named(imported, one.name).data.tags
 
 
+@pytest.mark.slow
 def test_importing_twice_adds_nothing_and_lost_ones_come_back(
     store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,6 +43,7 @@ def _run(folder: Path, tracking: TrackingConfig) -> RecordedRun:
     return RecordedRun(folder, "a run", {}, tracking, open_store(tracking), print)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(operations=st.lists(_OPERATION, max_size=3))
 def test_any_record_is_handed_on_or_named(

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from kerasbench.config.schema import TrackingConfig
 from kerasbench.store.record import Operation
 from kerasbench.store.recorded import RecordedRun
@@ -58,6 +60,7 @@ def test_metrics_that_wait_are_applied_together_and_nothing_overtakes_them() -> 
     assert kept.batches == [["run"], [1, 2], ["tags"], [3], ["end"]]
 
 
+@pytest.mark.slow
 def test_metrics_come_at_most_so_often_and_the_end_does_not_wait() -> None:
     kept = _Kept()
     writer = Writer(lambda: cast(Applying, kept), 0.5)
@@ -72,6 +75,7 @@ def test_metrics_come_at_most_so_often_and_the_end_does_not_wait() -> None:
     assert all(later - earlier >= 0.5 for earlier, later in zip(kept.at, kept.at[1:-1], strict=False))
 
 
+@pytest.mark.slow
 def test_a_run_with_more_metrics_than_mlflow_takes_at_once_is_kept_whole(store: str, tmp_path: Path) -> None:
     tracking = TrackingConfig(store, str(tmp_path / "artifacts"), "keras-backends", _LONG, _LONG)
     with RecordedRun(tmp_path, "a run", {}, tracking, open_store(tracking), print) as run:

@@ -18,6 +18,7 @@ def test_equal_losses_pass_and_the_reference_is_computed_once_for_a_sweep(stub: 
     assert [log.parent.name for log in stub.outputs.rglob("reference.log")] == ["0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "layer"), [("deviate", "output deviates: fault"), ("gradient", "the forward pass agrees")]
 )
@@ -33,6 +34,7 @@ def test_a_deviation_fails_and_the_first_layer_whose_output_deviates_is_named(
     assert run.data.metrics[Metric.PARITY_MAX_DEVIATION] == outcome.deviation > 1e-4
 
 
+@pytest.mark.slow
 def test_a_command_whose_certificate_fails_says_so_and_ends_with_status_1(stub: Stub) -> None:
     done = stub.train("task=parity", "backend=torch", "parity.tolerance=1e-12", "parity.reference=torch")
     assert done.returncode == 1
@@ -42,6 +44,7 @@ def test_a_command_whose_certificate_fails_says_so_and_ends_with_status_1(stub: 
     assert "float64" in run.data.tags["failure"]
 
 
+@pytest.mark.slow
 def test_the_models_own_optimizer_is_compared_with_the_reference_alone(stub: Stub) -> None:
     assert stub.run("task=parity", "backend=torch", "parity.optimizer=own").status == "FINISHED"
     (run,) = stub.runs()
@@ -49,6 +52,7 @@ def test_the_models_own_optimizer_is_compared_with_the_reference_alone(stub: Stu
     assert "parity_deviation_float64" not in run.data.metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("died", "named"), [("theano", "SIGKILL"), ("tensorflow", "the reference tensorflow: ")])
 def test_a_worker_that_dies_fails_the_certificate(stub: Stub, died: str, named: str) -> None:
     outcome = stub.run("task=parity", "backend=theano", *stub.failing("kill", on=died))

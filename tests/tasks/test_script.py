@@ -10,6 +10,8 @@ from kerasbench.vocabulary import Metric, Tag
 from tests.stub.driver import Stub
 from tests.worker.scripts import write
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

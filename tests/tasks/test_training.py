@@ -107,6 +107,7 @@ def test_it_learns(stub: Stub) -> None:
     assert outcome.objective("val_accuracy") > 0.9
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_losses_again_and_another_gives_others(stub: Stub) -> None:
     for seed in (1, 2, 1):
         assert stub.run("backend=torch", f"seed={seed}").status == "FINISHED"
@@ -132,6 +133,7 @@ def test_a_run_fails_at_a_loss_that_is_not_a_number_if_it_is_asked_to(stub: Stub
     assert len(outcome.epoch_seconds) == 1
 
 
+@pytest.mark.slow
 def test_memory_that_grows_from_epoch_to_epoch_is_a_figure_of_the_run_and_a_warning(stub: Stub) -> None:
     # Of the four batches of an epoch, each keeps two MiB.
     done = stub.train("backend=torch", "trainer.epochs=7", *stub.failing("leak"))
@@ -145,6 +147,7 @@ def test_memory_that_grows_from_epoch_to_epoch_is_a_figure_of_the_run_and_a_warn
     assert Metric.DEVICE_GROWTH_MIB not in run.data.metrics
 
 
+@pytest.mark.slow
 def test_memory_that_does_not_grow_is_not_said_to(stub: Stub) -> None:
     done = stub.train("backend=torch", "trainer.epochs=8")
     assert done.returncode == 0

@@ -15,6 +15,7 @@ def test_the_same_seed_gives_the_same_images(images: np.ndarray) -> None:
     assert not np.array_equal(one, shift_and_flip(images, np.random.RandomState(2)))
 
 
+@pytest.mark.slow
 def test_every_image_is_itself_shifted_by_at_most_three_pixels_and_perhaps_mirrored(images: np.ndarray) -> None:
     changed = shift_and_flip(images, np.random.RandomState(1))
     found = set()

@@ -202,6 +202,7 @@ def test_weights_of_the_training_examples_leave_the_test_examples_alike(tmp_path
         assert list(found["test_weights"]) == [1] * 6
 
 
+@pytest.mark.slow
 def test_large_arrays_need_little_memory(tmp_path: Path, own: Prepare) -> None:
     x = np.zeros((64, 1 << 18), np.float32)  # 64 MiB
     np.savez_compressed(tmp_path / "mine.npz", x=x, y=np.arange(64) % 2)
@@ -213,6 +214,7 @@ def test_large_arrays_need_little_memory(tmp_path: Path, own: Prepare) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @given(place=st.integers(0, 2000), bits=st.integers(1, 255), cut=st.booleans(), compressed=st.booleans())
 @settings(max_examples=examples(60), deadline=None)
 def test_damaged_bytes_are_reported_in_one_line(place: int, bits: int, cut: bool, compressed: bool) -> None:

@@ -149,6 +149,7 @@ def test_what_nothing_reads_is_refused_before_anything_is_read(
         own_data.check(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["-m"]])
 def test_bad_data_end_a_command_in_one_line_before_any_run(stub: Stub, tmp_path: Path, flags: list[str]) -> None:
     np.savez(tmp_path / "mine.npz", x=np.full((10, 2), np.nan), y=np.arange(10) % 2)

@@ -54,6 +54,7 @@ def program(tmp_path: Path) -> Path:
     return folder / "my_data.py"
 
 
+@pytest.mark.slow
 def test_the_function_is_called_again_only_if_something_that_it_read_has_changed(program: Path, own: Prepare) -> None:
     calls = program.with_name("calls")
     first, found = own(program, function="load")
