@@ -124,6 +124,7 @@ except ValueError:
     assert {ranking.model for ranking in collect(store, "mine").rankings} == {"sequential"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("error", "status", "failure"),
     [("ValueError('a bad batch')", "FAILED", "ValueError: a bad batch"), ("KeyboardInterrupt", "KILLED", None)],

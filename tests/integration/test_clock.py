@@ -71,6 +71,7 @@ def test_every_backend_trains_under_its_frameworks_own_advice(train: Train, stor
     assert all(run.data.metrics["val_accuracy"] > 0 for run in runs_in(store))
 
 
+@pytest.mark.thorough
 def test_tensorflow_1_compiles_with_xla_where_it_is_asked_to(train: Train, store: str) -> None:
     done = train("backend=tensorflow1", "settings.jit_compile=true", "trainer.epochs=1")
     assert done.returncode == 0, done.stdout
@@ -89,6 +90,7 @@ def test_images_with_their_channels_first_are_the_same_network(train: Train, sto
     assert done.stdout.count("pass ") == 4
 
 
+@pytest.mark.thorough
 def test_keras_3_takes_its_settings_and_says_so(train: Train, store: str) -> None:
     done = train("backend=tensorflow", "settings.jit_compile=true", "settings.steps_per_execution=2",
                  "settings.precision=mixed_bfloat16", "settings.onednn=true", "settings.matmul_precision=highest",

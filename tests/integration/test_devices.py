@@ -45,6 +45,7 @@ def test_two_devices_compute_the_losses_of_one_and_their_speed_up_is_in_the_repo
     assert set(ranking.speedups) == set(runs)
 
 
+@pytest.mark.thorough
 def test_jax_draws_dropout_for_all_devices_together(train: Train, store: str) -> None:
     done = train("-m", "backend=jax", "settings.devices=1,4", _ON_CPU, "trainer.epochs=1")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -57,6 +57,7 @@ def test_a_model_of_words_trains_on_the_backends_that_compute_in_floats(
     assert run.data.metrics["val_loss"] > 0
 
 
+@pytest.mark.thorough
 def test_runs_from_shared_weights_have_the_same_probe_loss_and_native_ones_have_not(train: Train, store: str) -> None:
     """That seven backends have it: tests/integration/test_training.py."""
     train("-m", "backend=torch,cntk", "trainer.init=shared,native", "trainer.epochs=1")

@@ -50,6 +50,7 @@ def test_the_example_notebook_logs_its_fit(store: str, tmp_path: Path) -> None:
     assert run.data.metrics["epoch_seconds"] > 0
 
 
+@pytest.mark.thorough
 def test_a_cell_that_fails_ends_the_run_while_the_kernel_goes_on(store: str, tmp_path: Path) -> None:
     notebook = nbformat.read(EXAMPLE, as_version=4)
     *before, fit, _ = notebook.cells

@@ -60,6 +60,7 @@ def test_a_model_without_names_computes_the_same_on_every_backend(
     assert max(deviations) < 1e-4
 
 
+@pytest.mark.thorough
 def test_a_model_that_a_backend_cannot_build_is_a_failed_run_with_the_users_own_line(
     train_own: Train, store: str
 ) -> None:

@@ -15,7 +15,7 @@ from kerasbench.store.tracking import TrackedRun, open_store
 from kerasbench.terminal.errors import UserError
 from tests.report.conftest import Experiment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -95,6 +95,7 @@ def _log_a_run(config: TrackingConfig) -> None:
         tracked.metrics({"loss": 1.0}, step=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_many_processes_may_create_the_store_at_once(new_store: str, tmp_path: Path) -> None:
     tracking = TrackingConfig(new_store, str(tmp_path / "artifacts"), "tests")
