@@ -17,6 +17,7 @@ from kerasbench.vocabulary import Tag
 from tests.stub.driver import Stub
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [

@@ -88,6 +88,7 @@ def _expected(client: MlflowClient, runs: list[Run], fastest: list[Run]) -> Iter
     yield "finished_runs", float(len(runs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fingerprint", "section"), [("h1", "mnist-mlp-a-processor-2-cores"), ("h2", "mnist-mlp-h100")]
 )
@@ -130,11 +131,13 @@ def _read(text: str) -> tuple[float, float]:
     return float(digits) * percent, 10.0 ** (zeros - len(decimals)) * percent
 
 
+@pytest.mark.slow
 def test_a_failed_cell_stands_in_its_table_with_its_reason_as_text(page_file: Path) -> None:
     assert "FAILED: the worker died: out of memory &lt;here&gt;" in page_file.read_text()
     assert "the worker died: out of memory <here>" in _cells(page_file).texts
 
 
+@pytest.mark.slow
 def test_noise_parity_fairness_references_and_origins_are_told(page_file: Path) -> None:
     text = " ".join(_cells(page_file).texts)
     assert "in 3 of 3 runs other processes used 80% of a core" in text
@@ -194,6 +197,7 @@ def test_single_runs_are_marked_and_first_epochs_too(experiment: Experiment, tmp
     assert "one run" in text
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else(page_file: Path) -> None:
     text = page_file.read_text()
     assert not re.search(r"""(?:src|href|url|@import)\s*[=(]\s*["']?\s*(?:https?:)?//""", text)
@@ -204,6 +208,7 @@ def test_the_page_needs_nothing_else(page_file: Path) -> None:
     assert len(identifiers) == len(set(identifiers))
 
 
+@pytest.mark.slow
 def test_each_plot_is_a_png_and_an_svg_too(page_file: Path) -> None:
     plots = page_file.parent / "plots"
     assert len(list(plots.glob("*.png"))) == len(list(plots.glob("*.svg"))) == 10
