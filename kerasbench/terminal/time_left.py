@@ -16,9 +16,12 @@ class TimeLeft:
             jobs: the total number of jobs.
         """
         self._jobs = jobs
-        self._finished: list[float] = []  # the duration of each in seconds
+        self._finished: list[float] = []  # the duration of each finished job in seconds
+        self._trainings: list[float] = []  # the part of it after the job had imported its framework and built its model
         self._began: float | None = None
+        self._training_began: float | None = None
         self._last = 0.0  # when the last epoch ended
+        self._epochs = 0  # the number of epochs that the current job has finished
         self._expected_end: float | None = None
 
     def expect(self, jobs: int) -> None:
@@ -33,27 +36,36 @@ class TimeLeft:
     def job_begins(self, now: float) -> None:
         """Record the start of a job."""
         self._began = self._last = now
+        self._training_began, self._epochs = None, 0
         self._expected_end = now + fmean(self._finished) if self._finished else None
 
     def epoch_ends(self, now: float, done: int, total: int) -> None:
         """Record the end of an epoch; the remaining ones are assumed as long. `done` is 0 when training begins."""
         if done:
             self._expected_end = now + (now - self._last) * (total - done)
-        self._last = now
+        else:
+            self._training_began = now
+            if self._trainings:
+                self._expected_end = now + fmean(self._trainings)
+        self._last, self._epochs = now, done
 
     def job_ends(self, now: float) -> None:
         """Record the end of a job."""
         if self._began is not None:
             self._finished.append(now - self._began)
-        self._began, self._expected_end = now, None
+        if self._training_began is not None:
+            self._trainings.append(now - self._training_began)
+        self._began, self._training_began, self._expected_end = now, None, None
 
     def seconds(self, now: float) -> float | None:
-        """Return the estimate; None before the first epoch has ended."""
+        """Return the estimate; None before the first epoch, and where a job's first epoch takes longer than other jobs."""
         after = self._jobs - len(self._finished) - 1  # the jobs after the current one
         if self._began is None or after < 0:
             return None
         if self._expected_end is None:
             return fmean(self._finished) * (after + 1) if self._finished else None
+        if not self._epochs and now > self._expected_end:
+            return None
         current = self._expected_end - self._began
         return max(0.0, self._expected_end - now) + after * fmean(self._finished or [current])
 

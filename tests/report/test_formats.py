@@ -93,6 +93,17 @@ def test_the_terminal_shows_one_table_a_ranking_and_the_reasons(filled: Experime
     assert "are not ranked together" in text
 
 
+def test_the_terminal_says_how_much_of_the_data_was_used(experiment: Experiment) -> None:
+    for model, asked in (("mnist_mlp", "6000"), ("mnist_cnn", "None")):
+        experiment.run("torch", model=model, params={"data.train_samples": asked})
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(*tables(experiment.report))
+    heads = [line for line in console.export_text().splitlines() if "mnist (real)" in line]
+    assert len(heads) == 2
+    assert [line.split()[0] for line in heads if "examples" in line and "6000" in line] == ["mnist_mlp"]
+    assert [line.split()[0] for line in heads if "examples" not in line] == ["mnist_cnn"]
+
+
 def test_the_terminal_needs_neither_matplotlib_nor_jinja() -> None:
     code = (
         "import sys; import kerasbench.report; import kerasbench.report.terminal; "
