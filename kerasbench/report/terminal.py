@@ -31,8 +31,7 @@ def tables(report: Report) -> list[RenderableType]:
 
 
 def _head(ranking: Ranking) -> Text:
-    # A data set that holds fewer examples than asked for is used whole.
-    shown = {"data": "{}", "examples": "at most {} examples", "machine": "{}"}
+    shown = {"data": "{}", "examples": "data.train_samples={}", "machine": "{}"}
     conditions = " · ".join(shown[name].format(value) for name, value in sections.conditions(ranking) if name in shown)
     head = Text.assemble((ranking.title, "bold"), f"  {conditions}\n", verdicts.sentence(ranking))
     for line in filter(None, [*differences.lines(ranking), verdicts.quality(ranking)]):

@@ -58,7 +58,7 @@ class TimeLeft:
         self._began, self._training_began, self._expected_end = now, None, None
 
     def seconds(self, now: float) -> float | None:
-        """Return the estimate; None before the first epoch, or while a job's first epoch outlasts the jobs before it."""
+        """Return the estimate; None before the first epoch, or while that epoch outlasts the jobs before."""
         after = self._jobs - len(self._finished) - 1  # the jobs after the current one
         if self._began is None or after < 0:
             return None

@@ -100,8 +100,8 @@ def test_the_terminal_says_how_much_of_the_data_was_used(experiment: Experiment)
     console.print(*tables(experiment.report))
     heads = [line for line in console.export_text().splitlines() if "mnist (real)" in line]
     assert len(heads) == 2
-    assert [line.split()[0] for line in heads if "examples" in line and "6000" in line] == ["mnist_mlp"]
-    assert [line.split()[0] for line in heads if "examples" not in line] == ["mnist_cnn"]
+    assert [line.split()[0] for line in heads if "data.train_samples=6000" in line] == ["mnist_mlp"]
+    assert [line.split()[0] for line in heads if "samples" not in line] == ["mnist_cnn"]
 
 
 def test_the_terminal_needs_neither_matplotlib_nor_jinja() -> None:
