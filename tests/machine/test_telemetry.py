@@ -241,6 +241,7 @@ def test_a_large_machine_may_do_more_beside_a_run(processors: int, limit: float)
     assert noise_limit(processors) == limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "processors", "noisy"), [(0.03, 2, False), (0.3, 2, True), (0.3, 64, False)])
 def test_what_others_take_is_noise_above_a_tenth_of_a_core_or_a_hundredth_of_the_machine(
     monkeypatch: pytest.MonkeyPatch, share: float, processors: int, noisy: bool

@@ -76,6 +76,7 @@ def unprivileged(empty_store: Path) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AWKWARD)
 def test_any_character_may_be_in_the_path_of_a_store_and_of_its_artifacts(
     name: str, empty_store: Path, tmp_path: Path
