@@ -31,8 +31,8 @@ def tables(report: Report) -> list[RenderableType]:
 
 
 def _head(ranking: Ranking) -> Text:
-    shown = {"data": "{}", "examples": "data.train_samples={}", "machine": "{}"}
-    conditions = " · ".join(shown[name].format(value) for name, value in sections.conditions(ranking) if name in shown)
+    before = {"data": "", "examples": "data.train_samples=", "machine": ""}
+    conditions = " · ".join(before[name] + value for name, value in sections.conditions(ranking) if name in before)
     head = Text.assemble((ranking.title, "bold"), f"  {conditions}\n", verdicts.sentence(ranking))
     for line in filter(None, [*differences.lines(ranking), verdicts.quality(ranking)]):
         head.append(f"\n{line}")

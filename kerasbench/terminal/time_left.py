@@ -36,7 +36,6 @@ class TimeLeft:
     def job_begins(self, now: float) -> None:
         """Record the start of a job."""
         self._began = self._last = now
-        self._training_began, self._epochs = None, 0
         self._expected_end = now + fmean(self._finished) if self._finished else None
 
     def epoch_ends(self, now: float, done: int, total: int) -> None:
@@ -55,7 +54,7 @@ class TimeLeft:
             self._finished.append(now - self._began)
         if self._training_began is not None:
             self._trainings.append(now - self._training_began)
-        self._began, self._training_began, self._expected_end = now, None, None
+        self._began, self._training_began, self._epochs, self._expected_end = now, None, 0, None
 
     def seconds(self, now: float) -> float | None:
         """Return the estimate; None before the first epoch, or while that epoch outlasts the jobs before."""

@@ -34,35 +34,36 @@ def test_later_epochs_and_finished_jobs_replace_the_first_guess() -> None:
     assert left.seconds(50) == pytest.approx(30 + 40)
     left.job_ends(60)
     left.job_begins(60)
+    assert left.seconds(200) is None  # overdue before its first epoch, and the last
     left.job_ends(200)
     assert left.seconds(200) is None
 
 
-def test_a_slow_start_does_not_shorten_the_training_that_follows() -> None:
+@pytest.fixture
+def second() -> TimeLeft:
+    """The last of two jobs begins at 50; the first took 10 s to start and 40 s to train."""
     left = TimeLeft(2)
     left.job_begins(0)
     left.epoch_ends(10, 0, 4)
     left.epoch_ends(50, 4, 4)
     left.job_ends(50)
     left.job_begins(50)
-    assert left.seconds(60) == pytest.approx(40)
-    left.epoch_ends(95, 0, 4)  # building the model took as long as the whole first job
-    assert left.seconds(95) == pytest.approx(40)
+    return left
 
 
-def test_nothing_is_known_of_a_job_whose_first_epoch_outlasts_the_jobs_before_it() -> None:
-    left = TimeLeft(2)
-    left.job_begins(0)
-    left.epoch_ends(10, 0, 4)
-    left.epoch_ends(50, 4, 4)
-    left.job_ends(50)
-    left.job_begins(50)
-    left.epoch_ends(60, 0, 4)
-    assert left.seconds(101) is None
-    left.epoch_ends(110, 1, 4)
-    assert left.seconds(110) == pytest.approx(3 * 50)
-    left.epoch_ends(160, 4, 4)
-    assert left.seconds(161) == 0  # the end of the job follows within seconds
+def test_a_slow_start_does_not_shorten_the_training_that_follows(second: TimeLeft) -> None:
+    assert second.seconds(60) == pytest.approx(40)
+    second.epoch_ends(95, 0, 4)  # building the model took as long as the whole first job
+    assert second.seconds(95) == pytest.approx(40)
+
+
+def test_nothing_is_known_of_a_job_whose_first_epoch_outlasts_the_jobs_before_it(second: TimeLeft) -> None:
+    second.epoch_ends(60, 0, 4)
+    assert second.seconds(101) is None
+    second.epoch_ends(110, 1, 4)
+    assert second.seconds(110) == pytest.approx(3 * 50)
+    second.epoch_ends(160, 4, 4)
+    assert second.seconds(161) == 0  # the end of the job follows within seconds
 
 
 @pytest.mark.parametrize(
