@@ -106,7 +106,6 @@ def test_a_sweep_tells_in_mlflows_run_how_it_ended_and_leaves_its_end_to_mlflow(
     assert all("sweep.summary" not in run.data.tags["command"] for run in stub.runs())
 
 
-@pytest.mark.slow
 def test_a_failed_job_and_a_parity_sweep_are_told_in_mlflows_run_too(stub: Stub) -> None:
     own = _mlflows_run(stub.store)
     assert stub.train("-m", f"sweep.summary={own.run_id}", *stub.failing("raise")).returncode == 1
